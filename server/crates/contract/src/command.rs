@@ -1,0 +1,269 @@
+//! Everything that changes something, as one value. The door of the node takes it with its actor; the table here says
+//! which role it needs and what the audit log calls it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::dataset::{DatasetForm, Group};
+use crate::recipient::Channel;
+use crate::role::{NodeRole, Role};
+use crate::task::Scope;
+
+/// A text that never appears in a log or a debug print.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself, for the one place that needs it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// One order to the node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Makes a user.
+    UserAdd {
+        /// The new user's name.
+        name: String,
+        /// `viewer`, `operator`, `admin`.
+        role: String,
+        /// The first password.
+        password: Secret,
+        /// Whether the first login asks for another.
+        must_change: bool,
+    },
+    /// Sets another user's password; ends that user's sessions.
+    UserPassword {
+        /// Whose.
+        name: String,
+        /// The new one.
+        password: Secret,
+        /// Whether the next login asks for another.
+        must_change: bool,
+    },
+    /// Removes a user and ends their sessions.
+    UserRemove {
+        /// Who.
+        name: String,
+    },
+    /// Changes one's own password; ends one's other sessions.
+    PasswordChange {
+        /// The present one.
+        current: Secret,
+        /// The new one.
+        new: Secret,
+        /// The new one again.
+        again: Secret,
+    },
+    /// Loads a licence.
+    LicenceLoad {
+        /// The file's text.
+        text: String,
+    },
+    /// Removes the licence.
+    LicenceRemove,
+    /// Sets the other machine's address and, where given, all recipients: all of it or nothing.
+    PeerSet {
+        /// `IP[:PORT]`.
+        address: String,
+        /// Every e-mail recipient, as typed; `None` leaves them.
+        email: Option<Vec<String>>,
+        /// Every SMS recipient, as typed; `None` leaves them.
+        sms: Option<Vec<String>>,
+    },
+    /// Makes a join token (Master).
+    PeerToken,
+    /// Joins with a token (Client).
+    PeerJoin {
+        /// As copied from the Master.
+        token: Secret,
+    },
+    /// Dissolves the association on this side; the other machine is not needed.
+    PeerForget,
+    /// Adds a recipient.
+    RecipientAdd {
+        /// By which way.
+        channel: Channel,
+        /// As typed.
+        value: String,
+    },
+    /// Removes a recipient.
+    RecipientRemove {
+        /// By which way.
+        channel: Channel,
+        /// As typed or as stored.
+        value: String,
+    },
+    /// Declares a dataset (Master).
+    DatasetAdd(DatasetForm),
+    /// Takes a declaration back (Master). The replica's data stays on the Client.
+    DatasetRemove {
+        /// Its name.
+        name: String,
+    },
+    /// START and STOP of the Replicazione page (Client).
+    SyncSwitch {
+        /// One row, or both.
+        only: Option<Group>,
+        /// START or STOP.
+        on: bool,
+    },
+    /// The forced sync (Client).
+    SyncFull {
+        /// What it covers.
+        scope: Scope,
+        /// One row, or both.
+        only: Option<Group>,
+    },
+    /// The verification (Client).
+    SyncVerify {
+        /// One row, or both.
+        only: Option<Group>,
+    },
+}
+
+impl Command {
+    /// The role it needs.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        match self {
+            Self::PasswordChange { .. } => Role::Viewer,
+            Self::SyncSwitch { .. } | Self::SyncFull { .. } | Self::SyncVerify { .. } => Role::Operator,
+            Self::UserAdd { .. }
+            | Self::UserPassword { .. }
+            | Self::UserRemove { .. }
+            | Self::LicenceLoad { .. }
+            | Self::LicenceRemove
+            | Self::PeerSet { .. }
+            | Self::PeerToken
+            | Self::PeerJoin { .. }
+            | Self::PeerForget
+            | Self::RecipientAdd { .. }
+            | Self::RecipientRemove { .. }
+            | Self::DatasetAdd(_)
+            | Self::DatasetRemove { .. } => Role::Admin,
+        }
+    }
+
+    /// The side of the pair it belongs to; `None` for both.
+    #[must_use]
+    pub const fn side(&self) -> Option<NodeRole> {
+        match self {
+            Self::PeerToken | Self::DatasetAdd(_) | Self::DatasetRemove { .. } => Some(NodeRole::Master),
+            Self::PeerJoin { .. } | Self::SyncSwitch { .. } | Self::SyncFull { .. } | Self::SyncVerify { .. } => {
+                Some(NodeRole::Client)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it is refused until a licence with this side's module was loaded once. What takes back or stops never is.
+    #[must_use]
+    pub const fn needs_licence(&self) -> bool {
+        match self {
+            Self::PeerSet { .. }
+            | Self::PeerToken
+            | Self::PeerJoin { .. }
+            | Self::DatasetAdd(_)
+            | Self::SyncFull { .. }
+            | Self::SyncVerify { .. } => true,
+            Self::SyncSwitch { on, .. } => *on,
+            _ => false,
+        }
+    }
+
+    /// What the audit log calls it.
+    #[must_use]
+    pub const fn action(&self) -> &'static str {
+        match self {
+            Self::UserAdd { .. } => "user.add",
+            Self::UserPassword { .. } => "user.password",
+            Self::UserRemove { .. } => "user.remove",
+            Self::PasswordChange { .. } => "password.change",
+            Self::LicenceLoad { .. } => "licence.load",
+            Self::LicenceRemove => "licence.remove",
+            Self::PeerSet { .. } => "peer.set",
+            Self::PeerToken => "peer.token",
+            Self::PeerJoin { .. } => "peer.join",
+            Self::PeerForget => "peer.forget",
+            Self::RecipientAdd { .. } => "recipient.add",
+            Self::RecipientRemove { .. } => "recipient.remove",
+            Self::DatasetAdd(_) => "dataset.add",
+            Self::DatasetRemove { .. } => "dataset.remove",
+            Self::SyncSwitch { on: true, .. } => "sync.start",
+            Self::SyncSwitch { on: false, .. } => "sync.stop",
+            Self::SyncFull { .. } => "sync.full",
+            Self::SyncVerify { .. } => "sync.verify",
+        }
+    }
+
+    /// What it acts on, for the audit log.
+    #[must_use]
+    pub fn subject(&self) -> Option<String> {
+        match self {
+            Self::UserAdd { name, .. }
+            | Self::UserPassword { name, .. }
+            | Self::UserRemove { name }
+            | Self::DatasetRemove { name } => Some(name.clone()),
+            Self::DatasetAdd(form) => Some(form.name.clone()),
+            Self::PeerSet { address, .. } => Some(address.clone()),
+            Self::RecipientAdd { channel, value } | Self::RecipientRemove { channel, value } => {
+                Some(format!("{}:{value}", channel.as_str()))
+            }
+            Self::SyncSwitch { only, .. } | Self::SyncFull { only, .. } | Self::SyncVerify { only } => {
+                only.map(|group| group.as_str().to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What a command gives back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// The join token, shown once.
+    Token(JoinToken),
+    /// A task was started.
+    Task {
+        /// Its id, for [`crate::query::Task`].
+        id: String,
+    },
+}
+
+/// `tvox-dr peer token --json`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinToken {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// To paste on the Client.
+    pub token: String,
+    /// 15 minutes after it was made.
+    pub expires_at: Timestamp,
+}
+
+impl fmt::Debug for JoinToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinToken").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,153 @@
+//! What is wrong with one typed value, said in the reader's language beside its field.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::lang::Lang;
+
+/// Why a value cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+#[error("{}", self.text(Lang::En))]
+pub enum Problem {
+    /// Nothing was typed.
+    Required,
+    /// Outside `[a-z0-9-]{1,63}`.
+    NotAName,
+    /// Not an IP address.
+    NotAnIp,
+    /// `0.0.0.0` or `::`.
+    UnspecifiedIp,
+    /// Broadcast or multicast.
+    BroadcastIp,
+    /// Port 0.
+    BadPort,
+    /// Not `local@domain`.
+    NotAnEmail,
+    /// Not a mobile number.
+    NotAMobile,
+    /// Shorter than the minimum, in characters.
+    TooShort(u32),
+    /// Longer than the maximum, in characters.
+    TooLong(u32),
+    /// The two passwords typed differ.
+    NotTheSame,
+    /// The current password is wrong.
+    WrongPassword,
+    /// The new password equals the old one.
+    SamePassword,
+    /// Not one of the listed words.
+    NotOneOf(Cow<'static, str>),
+    /// Not an absolute path, or with `..` in it.
+    NotAbsolute,
+    /// The path does not exist on this machine.
+    NoSuchPath,
+    /// A tree was expected, the path is something else.
+    NotADirectory,
+    /// A SQLite database was expected, the path is something else.
+    NotADatabase,
+    /// The path is, holds, or lies in `tvox-dr`'s own data directory.
+    OwnData,
+    /// A glob that cannot be read.
+    BadGlob,
+    /// The name, or the target, is taken.
+    Taken,
+    /// No such item.
+    NotFound,
+    /// The last administrator cannot be removed.
+    LastAdmin,
+    /// Something else, in the words of who found it (already in the reader's language or a machine's).
+    Other(String),
+}
+
+impl Problem {
+    /// The sentence shown beside the field.
+    #[must_use]
+    pub fn text(&self, lang: Lang) -> String {
+        let (it, en): (&str, &str) = match self {
+            Self::Required => ("Campo obbligatorio", "This field is required"),
+            Self::NotAName => (
+                "Solo lettere minuscole, cifre e trattini, al massimo 63 caratteri",
+                "Only lower-case letters, digits and dashes, at most 63 characters",
+            ),
+            Self::NotAnIp => (
+                "Non è un indirizzo IP. Scrivere ad esempio 10.0.100.206 oppure 10.0.100.206:5461",
+                "Not an IP address. Write for example 10.0.100.206 or 10.0.100.206:5461",
+            ),
+            Self::UnspecifiedIp => (
+                "L'indirizzo 0.0.0.0 (o ::) non indica nessuna macchina",
+                "The address 0.0.0.0 (or ::) is no machine's address",
+            ),
+            Self::BroadcastIp => (
+                "Un indirizzo broadcast o multicast non indica una macchina sola",
+                "A broadcast or multicast address is not one machine's address",
+            ),
+            Self::BadPort => ("La porta deve essere fra 1 e 65535", "The port must be between 1 and 65535"),
+            Self::NotAnEmail => ("Non è un indirizzo e-mail valido", "Not a valid e-mail address"),
+            Self::NotAMobile => (
+                "Non è un numero di cellulare. Scrivere ad esempio 3471234567 oppure +393471234567",
+                "Not a mobile number. Write for example 3471234567 or +393471234567",
+            ),
+            Self::TooShort(n) => {
+                return match lang {
+                    Lang::It => format!("Almeno {n} caratteri"),
+                    Lang::En => format!("At least {n} characters"),
+                };
+            }
+            Self::TooLong(n) => {
+                return match lang {
+                    Lang::It => format!("Al massimo {n} caratteri"),
+                    Lang::En => format!("At most {n} characters"),
+                };
+            }
+            Self::NotTheSame => ("Le due password sono diverse", "The two passwords differ"),
+            Self::WrongPassword => ("La password attuale non è corretta", "The current password is wrong"),
+            Self::SamePassword => (
+                "La nuova password deve essere diversa da quella attuale",
+                "The new password must differ from the current one",
+            ),
+            Self::NotOneOf(words) => {
+                return match lang {
+                    Lang::It => format!("Valore non ammesso. Valori possibili: {words}"),
+                    Lang::En => format!("Not a possible value. Possible values: {words}"),
+                };
+            }
+            Self::NotAbsolute => (
+                "Scrivere il percorso completo, che comincia con / e non contiene ..",
+                "Write the full path: it begins with / and has no .. in it",
+            ),
+            Self::NoSuchPath => ("Il percorso non esiste su questa macchina", "There is no such path on this machine"),
+            Self::NotADirectory => ("Il percorso non è una cartella", "The path is not a directory"),
+            Self::NotADatabase => ("Il percorso non è un database SQLite", "The path is not a SQLite database"),
+            Self::OwnData => {
+                ("I dati propri di tvox-dr non vengono mai replicati", "tvox-dr's own data is never replicated")
+            }
+            Self::BadGlob => ("Il modello di esclusione non è valido", "The exclude pattern cannot be read"),
+            Self::Taken => ("Già in uso", "Already in use"),
+            Self::NotFound => ("Non esiste", "There is no such item"),
+            Self::LastAdmin => (
+                "È l'ultimo amministratore: crearne prima un altro",
+                "This is the last administrator: make another one first",
+            ),
+            Self::Other(text) => (text, text),
+        };
+        lang.pick(it, en).to_owned()
+    }
+}
+
+/// One field and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldError {
+    /// The name of the field, as in the form and in the command.
+    pub field: String,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+impl FieldError {
+    /// A problem with one field.
+    pub fn new(field: impl Into<String>, problem: Problem) -> Self {
+        Self { field: field.into(), problem }
+    }
+}

@@ -1,0 +1,40 @@
+//! What both sides of the wire, of the socket and of the browser agree on: ids, roles, states and their one transition
+//! table, commands and queries with the role each needs, rules and findings, reports, validation of fields, and the
+//! Italian and English sentences for all of them.
+//!
+//! It compiles for the browser too, and therefore refuses to do I/O, to read a clock or to know a database.
+
+pub mod actor;
+pub mod address;
+pub mod audit;
+pub mod command;
+pub mod dataset;
+pub mod field;
+pub mod lang;
+pub mod licence;
+pub mod live;
+pub mod name;
+pub mod query;
+pub mod recipient;
+pub mod role;
+pub mod rule;
+pub mod state;
+pub mod status;
+pub mod sync;
+pub mod task;
+pub mod users;
+
+pub use actor::{Actor, ActorKind};
+pub use command::{Command, Outcome};
+pub use field::{FieldError, Problem};
+pub use jiff::Timestamp;
+pub use lang::{Lang, Text};
+pub use query::{Answer, Query, Question};
+pub use role::{NodeRole, Role};
+pub use rule::{Denied, Failure, Finding, Refused, Rule};
+
+/// The `"schema"` of every JSON object that the product prints.
+pub const SCHEMA: u32 = 1;
+
+/// The version of the conversation between two nodes. A pair works only when both speak the same one.
+pub const PROTOCOL: u32 = 1;

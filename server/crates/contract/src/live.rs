@@ -1,0 +1,21 @@
+//! What changes on a page while it is open: one object, sent whole at each change over one event stream.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::status::StatusReport;
+use crate::sync::SyncReport;
+use crate::task::TaskReport;
+
+/// The live picture of a node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Live {
+    /// By this machine's clock.
+    pub at: Timestamp,
+    /// The node.
+    pub status: StatusReport,
+    /// Its replicas.
+    pub sync: SyncReport,
+    /// The last task, running or ended; `null` when there was none since the start.
+    pub task: Option<TaskReport>,
+}

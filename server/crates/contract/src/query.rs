@@ -1,0 +1,112 @@
+//! Everything that only reads, as one value with one answer each. Any viewer may ask anything: what must not be read
+//! (secrets, hashes of passwords) is in no answer.
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::{AuditReport, AuditVerdict};
+use crate::dataset::Dataset;
+use crate::licence::LicenceReport;
+use crate::live;
+use crate::status::{PeerReport, RecipientsReport, StatusReport};
+use crate::sync::SyncReport;
+use crate::task::TaskReport;
+use crate::users::UsersReport;
+
+/// A question and the type of its answer.
+pub trait Question: Into<Query> + Send {
+    /// What comes back.
+    type Answer;
+
+    /// Takes the answer out of the envelope; `None` when it is another question's.
+    fn open(answer: Answer) -> Option<Self::Answer>;
+}
+
+macro_rules! questions {
+    ($($(#[$doc:meta])* $name:ident $({ $($(#[$fdoc:meta])* $field:ident: $ty:ty,)* })? => $answer:ty;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+            pub struct $name $({ $($(#[$fdoc])* pub $field: $ty,)* })?
+            questions!(@end $($($field)*)?);
+
+            impl From<$name> for Query {
+                fn from(question: $name) -> Self { Self::$name(question) }
+            }
+
+            impl Question for $name {
+                type Answer = $answer;
+
+                fn open(answer: Answer) -> Option<$answer> {
+                    match answer { Answer::$name(inner) => Some(*inner), _ => None }
+                }
+            }
+        )*
+
+        /// Any question.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Query { $($(#[$doc])* $name($name),)* }
+
+        /// The answer to it. It travels without a tag: who asked knows what comes back.
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        #[serde(untagged)]
+        pub enum Answer { $($(#[$doc])* $name(Box<$answer>),)* }
+    };
+    (@end $($field:ident)*) => {};
+}
+
+questions! {
+    /// The whole node.
+    Status {} => StatusReport;
+    /// Its replicas.
+    SyncStatus {} => SyncReport;
+    /// What the pages show live.
+    Live {} => live::Live;
+    /// One task, or the last one.
+    Task {
+        /// Its id; `None` for the last one.
+        id: Option<String>,
+    } => Option<TaskReport>;
+    /// The other machine and the recipients.
+    Peer {} => PeerReport;
+    /// Who is told.
+    Recipients {} => RecipientsReport;
+    /// Declared datasets.
+    Datasets {} => DatasetsReport;
+    /// The licence.
+    Licence {} => LicenceReport;
+    /// Who may log in.
+    Users {} => UsersReport;
+    /// The audit log.
+    Audit {
+        /// Only entries after this number.
+        since: Option<i64>,
+        /// Only the newest so many of them.
+        last: Option<u32>,
+    } => AuditReport;
+    /// Recomputes the chain of the audit log.
+    AuditVerify {} => AuditVerdict;
+}
+
+/// `tvox-dr dataset list --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetsReport {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// By name.
+    pub datasets: Vec<DatasetEntry>,
+}
+
+/// A declared dataset with its size.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetEntry {
+    /// The declaration.
+    #[serde(flatten)]
+    pub dataset: Dataset,
+    /// Files to copy, counted on the Master; `null` on the Client, or while the source cannot be read.
+    pub files: Option<u64>,
+    /// Bytes to copy: what the Client's disk must hold.
+    pub bytes: Option<u64>,
+    /// Why it cannot be read, in the engine's words.
+    pub problem: Option<String>,
+}

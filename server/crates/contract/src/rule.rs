@@ -1,0 +1,422 @@
+//! The guards of the product: each has a name that scripts may rely on, a sentence and a remedy in both languages, and
+//! says whether an operator may override it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::field::FieldError;
+use crate::lang::Lang;
+
+macro_rules! rules {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal $(, $over:ident)?;)*) => {
+        /// A guard's name. The words are part of the contract with scripts.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Rule { $($(#[$doc])* #[serde(rename = $name)] $variant,)* }
+
+        impl Rule {
+            /// Every rule there is.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name in commands and JSON.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Whether `--override` may pass it.
+            #[must_use]
+            pub const fn overridable(self) -> bool {
+                match self { $(Self::$variant => rules!(@over $($over)?),)* }
+            }
+        }
+    };
+    (@over overridable) => { true };
+    (@over) => { false };
+}
+
+rules! {
+    /// The command belongs to the other side of the pair.
+    RoleWrong = "role.wrong";
+    /// The person's role does not suffice.
+    PermissionDenied = "permission.denied";
+    /// The state of the node does not allow it.
+    StateIllegal = "state.illegal";
+    /// Another long operation runs.
+    RunInProgress = "run.in_progress";
+    /// The typed machine name is not this machine's.
+    ConfirmName = "confirm_name";
+    /// There is no pair yet.
+    PairNotAssociated = "pair.not_associated";
+    /// There is a pair already.
+    PairAlreadyAssociated = "pair.already_associated";
+    /// Both machines have the same role.
+    PairSameRole = "pair.same_role";
+    /// Both machines have the same name.
+    PairSameName = "pair.same_name";
+    /// Product version or protocol differ.
+    PairIncompatible = "pair.incompatible";
+    /// The other machine's address is not set.
+    PeerUnset = "peer.unset";
+    /// The address is this machine's own.
+    PeerOwnAddress = "peer.own_address";
+    /// Behind the address stands another machine than expected.
+    PeerWrongAddress = "peer.wrong_address";
+    /// The join token is too old.
+    TokenExpired = "token.expired";
+    /// The join token was used already.
+    TokenUsed = "token.used";
+    /// Not a join token, or not one of that machine.
+    TokenInvalid = "token.invalid";
+    /// The licence with the needed module was never loaded.
+    LicenceModule = "licence.module";
+    /// The licence is forged, damaged, expired or another machine's.
+    LicenceInvalid = "licence.invalid";
+    /// A Master machine answers.
+    IsolationAlive = "isolation.alive", overridable;
+    /// Nobody vouches that a Master machine is off.
+    IsolationUnattested = "isolation.unattested";
+    /// There is no complete generation.
+    DataNone = "data.none", overridable;
+    /// Data would be lost without consent.
+    DataLossConsent = "data_loss.consent";
+    /// Data made on the DR would be discarded without consent.
+    DrDataDiscard = "dr_data.discard";
+    /// Too little free space.
+    DiskFull = "disk.full", overridable;
+    /// No service is declared.
+    ServiceNone = "service.none", overridable;
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A guard that said no, in no language yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The guard.
+    pub rule: Rule,
+    /// What it is about: a machine, an address, a dataset, a command.
+    pub subject: String,
+    /// The fact that decided, where the sentence needs one (a version, a role, a reason); may be empty.
+    pub detail: String,
+}
+
+impl Refused {
+    /// A refusal.
+    pub fn new(rule: Rule, subject: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { rule, subject: subject.into(), detail: detail.into() }
+    }
+
+    /// The refusal as people and scripts read it.
+    #[must_use]
+    pub fn finding(&self, lang: Lang) -> Finding {
+        let (message, remedy) = self.sentences(lang);
+        Finding {
+            rule: self.rule,
+            subject: self.subject.clone(),
+            message,
+            remedy,
+            overridable: self.rule.overridable(),
+        }
+    }
+
+    fn sentences(&self, lang: Lang) -> (String, String) {
+        let (subject, detail) = (&self.subject, &self.detail);
+        let (it, en) = sentences(self.rule);
+        let fill = |text: &str| text.replace("{s}", subject).replace("{d}", detail);
+        let (message, remedy) = match lang {
+            Lang::It => it,
+            Lang::En => en,
+        };
+        (fill(message), fill(remedy))
+    }
+}
+
+/// A refusal in one language, as printed with `--json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The guard.
+    pub rule: Rule,
+    /// What it is about.
+    pub subject: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
+    /// Whether `--override` may pass it.
+    pub overridable: bool,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}: {} Remedy: {}", self.rule, self.subject, self.message, self.remedy)
+    }
+}
+
+/// Something that was allowed and did not work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What was attempted, on what.
+    pub attempt: String,
+    /// Why it did not work.
+    pub cause: String,
+}
+
+/// Why the door did not do what it was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Denied {
+    /// A value cannot be taken.
+    Invalid(Vec<FieldError>),
+    /// Guards said no: all of them, at once.
+    Refused(Vec<Refused>),
+    /// It was tried and failed.
+    Failed(Failure),
+}
+
+impl Denied {
+    /// One guard's no.
+    pub fn rule(rule: Rule, subject: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Refused(vec![Refused::new(rule, subject, detail)])
+    }
+
+    /// One bad field.
+    pub fn field(field: impl Into<String>, problem: crate::Problem) -> Self {
+        Self::Invalid(vec![FieldError::new(field, problem)])
+    }
+
+    /// A failed attempt.
+    pub fn failed(attempt: impl Into<String>, cause: impl fmt::Display) -> Self {
+        Self::Failed(Failure { attempt: attempt.into(), cause: cause.to_string() })
+    }
+
+    /// The first rule that said no, for the audit row.
+    #[must_use]
+    pub fn first_rule(&self) -> Option<Rule> {
+        match self {
+            Self::Refused(list) => list.first().map(|refused| refused.rule),
+            _ => None,
+        }
+    }
+
+    /// All of it as sentences, one per line.
+    #[must_use]
+    pub fn text(&self, lang: Lang) -> String {
+        let lines: Vec<String> = match self {
+            Self::Invalid(errors) => errors.iter().map(|e| format!("{}: {}", e.field, e.problem.text(lang))).collect(),
+            Self::Refused(list) => {
+                list.iter().map(|r| r.finding(lang)).map(|f| format!("{} {}", f.message, f.remedy)).collect()
+            }
+            Self::Failed(failure) => vec![format!("{}: {}", failure.attempt, failure.cause)],
+        };
+        lines.join("\n")
+    }
+}
+
+type Pair = (&'static str, &'static str);
+
+/// Message and remedy, Italian then English. `{s}` is the subject, `{d}` the deciding fact.
+fn sentences(rule: Rule) -> (Pair, Pair) {
+    match rule {
+        Rule::RoleWrong => (
+            (
+                "Questa operazione non si fa su questa macchina, che è {d}.",
+                "Eseguirla sull'altra macchina della coppia.",
+            ),
+            ("This is not done on this machine, which is the {d}.", "Do it on the other machine of the pair."),
+        ),
+        Rule::PermissionDenied => (
+            ("Serve il ruolo {d}.", "Chiedere a un amministratore di eseguire l'operazione o di assegnare il ruolo."),
+            ("The role {d} is needed.", "Ask an administrator to do it or to give you that role."),
+        ),
+        Rule::StateIllegal => (
+            ("Non è possibile nello stato attuale: {d}.", "Attendere che lo stato cambi, poi riprovare."),
+            ("Not possible in the present state: {d}.", "Wait until the state has changed, then try again."),
+        ),
+        Rule::RunInProgress => (
+            ("È già in corso un'altra operazione: {d}.", "Attendere che finisca, poi riprovare."),
+            ("Another operation is in progress: {d}.", "Wait until it has ended, then try again."),
+        ),
+        Rule::ConfirmName => (
+            (
+                "Il nome scritto non è quello di questa macchina.",
+                "Scrivere {s}, dopo aver controllato di essere sulla macchina giusta.",
+            ),
+            ("The name typed is not this machine's.", "Type {s}, after checking that this is the right machine."),
+        ),
+        Rule::PairNotAssociated => (
+            (
+                "Le due macchine non sono ancora associate.",
+                "Impostare gli indirizzi IP, creare il codice di associazione sul Master e incollarlo sul DR Client.",
+            ),
+            (
+                "The two machines are not associated yet.",
+                "Set the IP addresses, make the join token on the Master and paste it on the DR Client.",
+            ),
+        ),
+        Rule::PairAlreadyAssociated => (
+            (
+                "Questo Master è già associato a {d}.",
+                "Per associare un'altra macchina, sciogliere prima l'associazione attuale.",
+            ),
+            (
+                "This machine is already associated with {d}.",
+                "To associate another machine, dissolve the present association first.",
+            ),
+        ),
+        Rule::PairSameRole => (
+            (
+                "Le due macchine hanno lo stesso ruolo: {d}.",
+                "Una deve essere Master e l'altra DR Client: rifare l'inizializzazione di una delle due.",
+            ),
+            (
+                "Both machines have the same role: {d}.",
+                "One must be the Master and the other the DR Client: initialise one of them again.",
+            ),
+        ),
+        Rule::PairSameName => (
+            (
+                "Le due macchine hanno lo stesso nome: {d}.",
+                "Il nome serve a non confonderle: inizializzarne una con un altro nome.",
+            ),
+            (
+                "Both machines have the same name: {d}.",
+                "The name is there to tell them apart: initialise one of them with another name.",
+            ),
+        ),
+        Rule::PairIncompatible => (
+            (
+                "Le versioni delle due macchine non sono compatibili: {d}.",
+                "Portare tvox-dr alla stessa versione su entrambe.",
+            ),
+            (
+                "The versions of the two machines do not fit together: {d}.",
+                "Bring tvox-dr to the same version on both.",
+            ),
+        ),
+        Rule::PeerUnset => (
+            ("L'indirizzo IP dell'altra macchina non è impostato.", "Impostarlo nella pagina Disaster Recovery."),
+            ("The other machine's IP address is not set.", "Set it on the Disaster Recovery page."),
+        ),
+        Rule::PeerOwnAddress => (
+            ("{s} è un indirizzo di questa macchina.", "Scrivere l'indirizzo dell'altra macchina della coppia."),
+            ("{s} is this machine's own address.", "Write the address of the other machine of the pair."),
+        ),
+        Rule::PeerWrongAddress => (
+            (
+                "A {s} risponde una macchina diversa da quella attesa. {d}",
+                "Controllare l'indirizzo IP impostato su entrambe le macchine.",
+            ),
+            ("The machine at {s} is not the expected one. {d}", "Check the IP address that is set on both machines."),
+        ),
+        Rule::TokenExpired => (
+            ("Il codice di associazione è scaduto.", "Crearne uno nuovo sul Master: vale 15 minuti."),
+            ("The join token has expired.", "Make a new one on the Master: it lasts 15 minutes."),
+        ),
+        Rule::TokenUsed => (
+            ("Il codice di associazione è già stato usato.", "Crearne uno nuovo sul Master: vale una volta sola."),
+            ("The join token was used already.", "Make a new one on the Master: it works once."),
+        ),
+        Rule::TokenInvalid => (
+            (
+                "Il codice di associazione non è valido.",
+                "Copiarlo per intero dalla pagina Disaster Recovery del Master, oppure crearne uno nuovo.",
+            ),
+            (
+                "The join token is not valid.",
+                "Copy all of it from the Master's Disaster Recovery page, or make a new one.",
+            ),
+        ),
+        Rule::LicenceModule => (
+            ("Manca una licenza con il modulo {d}.", "Caricarla nella pagina Licenza."),
+            (
+                "There is no licence with the module {d}.",
+                "Load it on the Licenza page, or with `tvox-dr licence load`.",
+            ),
+        ),
+        Rule::LicenceInvalid => (
+            (
+                "La licenza non è valida: {d}.",
+                "Caricare il file ricevuto dal fornitore senza modificarlo, oppure chiederne uno nuovo.",
+            ),
+            ("The licence is not valid: {d}.", "Load the supplier's file without changing it, or ask for a new one."),
+        ),
+        Rule::IsolationAlive => (
+            ("{s} risponde: {d}.", "Isolare e spegnere la macchina, poi riprovare."),
+            ("{s} answers: {d}.", "Isolate the machine and power it off, then try again."),
+        ),
+        Rule::IsolationUnattested => (
+            (
+                "Nessuno ha confermato che {s} è spenta. Non raggiungibile non significa isolata.",
+                "Verificare di persona e dichiarare chi l'ha vista spenta, e come.",
+            ),
+            (
+                "Nobody vouches that {s} is off. Unreachable is not isolated.",
+                "Make sure yourself and state who saw it off, and how.",
+            ),
+        ),
+        Rule::DataNone => (
+            ("Non esiste ancora una copia completa di {s}.", "Attendere la prima copia completa."),
+            ("There is no complete copy of {s} yet.", "Wait for the first complete copy."),
+        ),
+        Rule::DataLossConsent => (
+            ("Andrebbero persi dei dati: {d}.", "Leggere che cosa si perde e dare il consenso."),
+            ("Data would be lost: {d}.", "Read what will be lost and consent to it."),
+        ),
+        Rule::DrDataDiscard => (
+            ("Andrebbero persi i dati creati sul DR: {d}.", "Esportarli, poi confermare di volerli scartare."),
+            ("Data made on the DR would be lost: {d}.", "Export it, then confirm that it may be discarded."),
+        ),
+        Rule::DiskFull => (
+            ("Spazio insufficiente su {s}: {d}.", "Liberare spazio, poi riprovare."),
+            ("Not enough space on {s}: {d}.", "Free some space, then try again."),
+        ),
+        Rule::ServiceNone => (
+            (
+                "Nessun servizio è dichiarato su questa macchina.",
+                "Dichiarare i servizi da avviare nella pagina Servizi.",
+            ),
+            ("No service is declared on this machine.", "Declare the services to start on the Servizi page."),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_two_sentences_in_two_languages_and_a_name_of_its_own() {
+        let mut names = std::collections::HashSet::new();
+        for rule in Rule::ALL {
+            assert!(names.insert(rule.as_str()), "{rule} twice");
+            let refused = Refused::new(*rule, "SUBJECT", "DETAIL");
+            let (it, en) = (refused.finding(Lang::It), refused.finding(Lang::En));
+            for text in [&it.message, &it.remedy, &en.message, &en.remedy] {
+                assert!(text.ends_with('.') || text.ends_with("DETAIL"), "{rule}: {text}");
+                assert!(!text.contains('{'), "{rule}: {text}");
+            }
+            assert_ne!(it.message, en.message, "{rule}");
+        }
+    }
+
+    #[test]
+    fn only_the_starred_rules_of_the_contract_can_be_overridden() {
+        let starred: Vec<_> = Rule::ALL.iter().filter(|r| r.overridable()).map(|r| r.as_str()).collect();
+        assert_eq!(starred, ["isolation.alive", "data.none", "disk.full", "service.none"]);
+    }
+
+    #[test]
+    fn a_finding_prints_rule_subject_sentence_and_remedy_on_one_line() {
+        let finding = Refused::new(Rule::PeerOwnAddress, "127.0.0.1:7001", "").finding(Lang::En);
+        assert_eq!(
+            finding.to_string(),
+            "peer.own_address@127.0.0.1:7001: 127.0.0.1:7001 is this machine's own address. \
+             Remedy: Write the address of the other machine of the pair."
+        );
+    }
+}

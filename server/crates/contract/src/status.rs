@@ -1,0 +1,177 @@
+//! `tvox-dr status`: the whole node in one object.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::dataset::{DatasetClass, DatasetKind};
+use crate::licence::LicenceSummary;
+use crate::recipient::Recipient;
+use crate::role::NodeRole;
+use crate::rule::Refused;
+use crate::state::NodeState;
+use crate::sync::{DatasetState, Switch};
+
+/// `tvox-dr status --json`. What a later version of the product fills in is `null` until then.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// This machine.
+    pub node: NodeInfo,
+    /// What it is doing.
+    pub state: NodeState,
+    /// Who may serve; `null` before there is a pair.
+    pub mandate: Option<MandateInfo>,
+    /// The highest generation: committed (Client) or captured (Master); `null` before the first.
+    pub generation: Option<u64>,
+    /// The other machine.
+    pub pair: PairInfo,
+    /// The two switches of the Replicazione page.
+    pub sync: Switches,
+    /// Every dataset in short.
+    pub datasets: Vec<DatasetBrief>,
+    /// The licence.
+    pub licence: LicenceSummary,
+    /// Declared services.
+    pub services: Vec<serde_json::Value>,
+    /// The return gate; `null` while it is not asked.
+    pub gate: Option<serde_json::Value>,
+    /// The run in progress; `null` when none is.
+    pub run: Option<serde_json::Value>,
+    /// Open alarms.
+    pub alarms: AlarmCount,
+}
+
+/// This machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeInfo {
+    /// Its name.
+    pub name: String,
+    /// Its id: a random one, made by `init`.
+    pub id: String,
+    /// Which side it is.
+    pub role: NodeRole,
+    /// Product version.
+    pub version: String,
+    /// Version of the conversation between nodes.
+    pub protocol: u32,
+}
+
+/// Who may serve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MandateInfo {
+    /// The number people see.
+    pub epoch: u64,
+    /// Its random id.
+    pub id: String,
+    /// The site that may serve.
+    pub holder: NodeRole,
+    /// How it came to be: `initial`, …
+    pub kind: String,
+    /// `fork`, `set_back`, `cloned`.
+    pub findings: Vec<String>,
+}
+
+/// The pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairInfo {
+    /// Its id; `null` while not associated.
+    pub id: Option<String>,
+    /// Whether the two machines know each other's keys.
+    pub associated: bool,
+    /// The other machine; `null` while its address is not set.
+    pub peer: Option<PeerInfo>,
+}
+
+/// The other machine as seen from here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerInfo {
+    /// Its name; `null` before it said so.
+    pub name: Option<String>,
+    /// Its product version, likewise.
+    pub version: Option<String>,
+    /// Whether the two versions fit together, likewise.
+    pub compatible: Option<bool>,
+    /// Its addresses.
+    pub machines: Vec<MachineInfo>,
+    /// Why it does not talk to us although it answers; `null` when all is well or it is silent.
+    pub complaint: Option<Refused>,
+}
+
+/// One machine of the other site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineInfo {
+    /// Its IP.
+    pub ip: IpAddr,
+    /// The port of its peer link.
+    pub port: u16,
+    /// Whether the peer link to it is up.
+    pub reachable: bool,
+    /// Since when it is so; `null` before the first attempt.
+    pub since: Option<Timestamp>,
+    /// When it last answered.
+    pub last_seen: Option<Timestamp>,
+}
+
+/// The two switches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Switches {
+    /// *Database*.
+    pub database: Switch,
+    /// *File di sistema*.
+    pub files: Switch,
+}
+
+/// A dataset in short.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatasetBrief {
+    /// Its name.
+    pub name: String,
+    /// How it is captured.
+    pub kind: DatasetKind,
+    /// What it is to the service.
+    pub class: DatasetClass,
+    /// How the replica stands.
+    pub state: DatasetState,
+    /// How far the replica is behind, in seconds; `null` without a complete generation.
+    pub lag_seconds: Option<f64>,
+    /// The last complete generation.
+    pub generation: Option<u64>,
+}
+
+/// Open alarms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AlarmCount {
+    /// How many.
+    pub open: u32,
+    /// The highest priority among them.
+    pub highest_priority: Option<u8>,
+}
+
+/// `tvox-dr peer show --json`, and the page Disaster Recovery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerReport {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The address as set, `IP[:PORT]`.
+    pub address: Option<String>,
+    /// The pair.
+    pub pair: PairInfo,
+    /// SHA-256 of this machine's certificate.
+    pub fingerprint: String,
+    /// SHA-256 of the other machine's certificate, pinned at the association.
+    pub peer_fingerprint: Option<String>,
+    /// Who is told.
+    pub recipients: Vec<Recipient>,
+}
+
+/// `tvox-dr recipient list --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecipientsReport {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// E-mail first.
+    pub recipients: Vec<Recipient>,
+}

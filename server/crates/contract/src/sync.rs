@@ -1,0 +1,246 @@
+//! `tvox-dr sync status` and the page Replicazione: how each replica stands, in numbers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::dataset::{DatasetClass, DatasetKind, Group};
+use crate::lang::Lang;
+
+/// ON or OFF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    /// Replication of the group runs.
+    On,
+    /// It was stopped by somebody.
+    Off,
+}
+
+impl Switch {
+    /// `On` for true.
+    #[must_use]
+    pub const fn from_bool(on: bool) -> Self {
+        if on { Self::On } else { Self::Off }
+    }
+
+    /// True for `On`.
+    #[must_use]
+    pub const fn is_on(self) -> bool {
+        matches!(self, Self::On)
+    }
+}
+
+/// How the replica of one dataset stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DatasetState {
+    /// No complete generation yet.
+    Unseeded,
+    /// A transfer is under way.
+    Copying,
+    /// Nothing newer is known on the Master.
+    Current,
+    /// The Master has something newer, or has not been heard for longer than the limit.
+    Behind,
+    /// Its switch is off.
+    Stopped,
+    /// The last attempt failed; it is tried again.
+    Failed,
+}
+
+impl DatasetState {
+    /// The word in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unseeded => "unseeded",
+            Self::Copying => "copying",
+            Self::Current => "current",
+            Self::Behind => "behind",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The words a reader sees.
+    #[must_use]
+    pub const fn label(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Unseeded => lang.pick("Mai copiato", "Never copied"),
+            Self::Copying => lang.pick("Copia in corso", "Copying"),
+            Self::Current => lang.pick("Aggiornato", "Up to date"),
+            Self::Behind => lang.pick("In ritardo", "Behind"),
+            Self::Stopped => lang.pick("Fermo", "Stopped"),
+            Self::Failed => lang.pick("Errore", "Failed"),
+        }
+    }
+}
+
+/// `tvox-dr sync status --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SyncReport {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The highest generation: committed (Client) or captured (Master); `null` before the first.
+    pub generation: Option<u64>,
+    /// Every dataset.
+    pub datasets: Vec<DatasetReport>,
+    /// Complete sets that can be gone back to, newest first.
+    pub restore_points: Vec<RestorePointInfo>,
+    /// What stays out, and why.
+    pub not_replicated: Vec<NotReplicated>,
+}
+
+/// One dataset in full.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatasetReport {
+    /// Its name.
+    pub name: String,
+    /// How it is captured.
+    pub kind: DatasetKind,
+    /// What it is to the service.
+    pub class: DatasetClass,
+    /// The row of the page.
+    pub group: Group,
+    /// The switch of that row.
+    pub switch: Switch,
+    /// How the replica stands.
+    pub state: DatasetState,
+    /// The path on the Master.
+    pub source: String,
+    /// The path on the Client where the replica is read.
+    pub target: String,
+    /// The directory of the generation now read there; `null` before the first and on the Master.
+    pub path: Option<String>,
+    /// The last complete generation.
+    pub generation: Option<u64>,
+    /// Until when the replica is known to equal the Master, by the Master's clock.
+    pub captured_at: Option<Timestamp>,
+    /// How far the replica is behind, in seconds.
+    pub lag_seconds: Option<f64>,
+    /// Its limit.
+    pub lag_limit_seconds: f64,
+    /// Files in the last complete generation (Client), or to copy (Master).
+    pub files: Option<u64>,
+    /// Their bytes.
+    pub bytes: Option<u64>,
+    /// The transfer under way; `null` when none is.
+    pub progress: Option<Progress>,
+    /// The last error, kept until the next success.
+    pub last_error: Option<SyncError>,
+}
+
+/// How far a transfer is.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// Files done.
+    pub files_done: u64,
+    /// Files to do; `null` while they are still being counted.
+    pub files_total: Option<u64>,
+    /// Bytes done.
+    pub bytes_done: u64,
+    /// Bytes to do, likewise.
+    pub bytes_total: Option<u64>,
+    /// Mean rate since the transfer began.
+    pub bytes_per_second: Option<u64>,
+    /// What remains at that rate.
+    pub remaining_seconds: Option<u64>,
+}
+
+impl Progress {
+    /// Between 0 and 1, by bytes where there are any, else by files; `None` while nothing is counted.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a fraction for a bar needs no 53 bits")]
+    pub fn fraction(&self) -> Option<f64> {
+        let part = |done: u64, total: u64| (done as f64 / total as f64).clamp(0.0, 1.0);
+        match (self.bytes_total, self.files_total) {
+            (Some(bytes), _) if bytes > 0 => Some(part(self.bytes_done, bytes)),
+            (_, Some(files)) if files > 0 => Some(part(self.files_done, files)),
+            (Some(_), Some(_)) => Some(1.0),
+            _ => None,
+        }
+    }
+}
+
+/// Why a sync failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncError {
+    /// A stable word, as the engine names it: `source_missing`, `disk_full`, …
+    pub code: String,
+    /// The fact, in the machine's words.
+    pub message: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What to do about a sync error, in the reader's language. Unknown codes get a general sentence.
+#[must_use]
+pub fn error_sentence(code: &str, lang: Lang) -> &'static str {
+    let (it, en) = match code {
+        "source_missing" => (
+            "La sorgente non esiste sul Master, oppure il suo disco non è montato. La copia precedente resta intatta.",
+            "The source does not exist on the Master, or its disk is not mounted. The previous copy stays intact.",
+        ),
+        "source_unreadable" => (
+            "Il Master non riesce a leggere una parte della sorgente: controllare i permessi.",
+            "The Master cannot read a part of the source: check its permissions.",
+        ),
+        "not_a_database" => ("La sorgente non è un database SQLite.", "The source is not a SQLite database."),
+        "database_corrupt" => (
+            "Il database sul Master è danneggiato: la copia precedente resta quella buona. Riparare il database.",
+            "The database on the Master is damaged: the previous copy stays the good one. Repair the database.",
+        ),
+        "database_busy" => (
+            "Un programma sul Master tiene bloccato il database. Si riprova da soli.",
+            "A program on the Master keeps the database locked. It is tried again by itself.",
+        ),
+        "disk_full" => (
+            "Spazio insufficiente sul DR Client: liberare spazio. La copia riprende da dove era arrivata.",
+            "Not enough space on the DR Client: free some. The copy goes on from where it was.",
+        ),
+        "target_occupied" => (
+            "Al percorso di destinazione c'è già qualcosa che tvox-dr non ha creato: spostarlo, oppure scegliere un'altra destinazione.",
+            "At the target there is something that tvox-dr did not make: move it away, or choose another target.",
+        ),
+        "peer_protocol" | "hash_mismatch" => (
+            "L'altra macchina ha inviato dati non corretti, che sono stati rifiutati. Si riprova da soli.",
+            "The other machine sent wrong data, which was refused. It is tried again by itself.",
+        ),
+        "connection_lost" => (
+            "Il collegamento con il Master si è interrotto. La copia riprende da dove era arrivata.",
+            "The link to the Master was cut. The copy goes on from where it was.",
+        ),
+        "store_damaged" => (
+            "La replica su disco è danneggiata: avviare la sincronizzazione forzata, che la risana.",
+            "The replica on disk is damaged: start the forced sync, which heals it.",
+        ),
+        _ => {
+            ("La sincronizzazione non è riuscita. Si riprova da soli.", "The sync failed. It is tried again by itself.")
+        }
+    };
+    lang.pick(it, en)
+}
+
+/// One complete set of all datasets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestorePointInfo {
+    /// Its id.
+    pub id: String,
+    /// Its generation.
+    pub generation: u64,
+    /// When it was captured, by the Master's clock.
+    pub captured_at: Timestamp,
+    /// What it holds, in bytes.
+    pub bytes: u64,
+}
+
+/// Something that stays out of the replica.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotReplicated {
+    /// The dataset; `null` for the whole machine.
+    pub dataset: Option<String>,
+    /// The path or pattern.
+    pub path: String,
+    /// Why: `excluded`, `socket`, `device`, `own_data`.
+    pub reason: String,
+}
