@@ -4,7 +4,8 @@
 # clone's, wherever cargo's own output may be.
 #
 #   target/site/pkg/tvox-dr.js, tvox-dr_bg.wasm   the islands (names: leptos' HydrationScripts)
-#   target/site/*                                 style/ as it is
+#   target/site/style.css                         style/main.css
+#   target/site/*                                 the rest of style/, as it is
 #   each text or wasm file beside its .br and .gz
 #
 # Does nothing when nothing that goes in has changed.
@@ -48,6 +49,7 @@ end2end/node_modules/.bin/wasm-opt "${wasm_opt_flags[@]}" "$work/pkg/${name}_bg.
 mv "$work/pkg/opt.wasm" "$work/pkg/${name}_bg.wasm"
 
 [ -d style ] && cp -R style/. "$work/"
+[ -f "$work/main.css" ] && mv "$work/main.css" "$work/style.css"
 find "$work" -name '*.md' -delete
 node end2end/compress.mjs "$work"
 
