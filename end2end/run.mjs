@@ -37,6 +37,11 @@ if (wanted.length > 0 && stories.length === 0) {
   process.exit(2);
 }
 
+if (stories.length === 0) {
+  console.log(`no stories in ${path.relative(process.cwd(), folder)}`);
+  process.exit(0);
+}
+
 const running = new Set();
 const killGroup = (pid, signal) => { try { process.kill(-pid, signal); } catch { /* gone */ } };
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
