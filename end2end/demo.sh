@@ -34,7 +34,7 @@ nodes() {
   local proc args
   for proc in /proc/[0-9]*; do
     # The command's words, one a line; a process may end while we look.
-    args="$(tr '\0' '\n' <"$proc/cmdline" 2>/dev/null)" || continue
+    args="$({ tr '\0' '\n' <"$proc/cmdline"; } 2>/dev/null)" || continue
     if grep -qx serve <<<"$args" &&
       grep -qxF -e "$demo/master" -e "$demo/client" -e "--data=$demo/master" -e "--data=$demo/client" <<<"$args"; then
       say "${proc#/proc/}"
@@ -61,7 +61,6 @@ stop_all() {
       [ "$n" = 99 ] && { say "demo: killing what did not stop in 10 s"; kill -9 $pids 2>/dev/null || true; }
     done
   fi
-  wait 2>/dev/null || true
   exit "$status"
 }
 trap stop_all EXIT
@@ -126,6 +125,7 @@ await_node() { # ROLE PID
 }
 serve master; master_pid=$!
 serve client; client_pid=$!
+disown -a # their end is told below, not by the shell
 await_node master "$master_pid"
 await_node client "$client_pid"
 master licence load "$demo/licence/master.lic" >/dev/null
