@@ -60,6 +60,16 @@ rust() {
   fi
 }
 
+# All crates of Cargo.lock, those of other systems too: cargo-deny reads them without
+# a network. Where changes are judged (CI), the lock file must be right as it is.
+crates() {
+  local locked=()
+  [ -n "${CI:-}" ] && locked=(--locked)
+  (cd "$ROOT" && cargo fetch --quiet --offline "${locked[@]}") 2>/dev/null && return
+  say "setup: fetching the crates of Cargo.lock"
+  (cd "$ROOT" && cargo fetch --quiet "${locked[@]}")
+}
+
 wasm_toolchain() {
   if wasm_cargo >/dev/null && { [ "$(wasm_cargo)" = rustup ] && rustup_has_wasm || debian_has_wasm; }; then return; fi
   if [ "${TVOX_DR_WASM_CARGO:-rustup}" = rustup ] && command -v rustup >/dev/null; then
@@ -171,6 +181,7 @@ fetch_sample() { (cd "$1" && apt-get download -qq -o APT::Sandbox::User="$(id -u
 
 system_packages
 rust
+crates
 wasm_toolchain
 wasm_bindgen_cli
 cargo_deny
