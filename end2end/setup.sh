@@ -105,6 +105,7 @@ install_crate() {
   # From the root directory: the toolchain file and lints of this tree are not for others' code.
   (cd / && cargo install "$name" --version "$version" --root "$TVOX_DR_TOOLS" --force \
     --target-dir "$TVOX_DR_TOOLS-target" "$@")
+  rm -rf "$TVOX_DR_TOOLS-target"
 }
 
 node_major() { node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
