@@ -64,7 +64,7 @@ stop_all() {
   exit "$status"
 }
 trap stop_all EXIT
-trap 'exit 130' INT
+trap 'exit 0' INT # the usual way to end it
 trap 'exit 143' TERM HUP
 
 # ---- ports --------------------------------------------------------------------
