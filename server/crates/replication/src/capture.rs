@@ -1,0 +1,213 @@
+//! One captured state of a source, ready to be served. It refuses to serve a content id that was not recorded first,
+//! and a file that is half of one state and half of another.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use crate::beneath::{Beneath, FileKey};
+use crate::error::{Error, ErrorKind, Result};
+use crate::field::Fields;
+use crate::manifest::{ContentId, EntryKind, Manifest};
+use crate::path::TreePath;
+use crate::scan::{HashCache, Skipped, Warning};
+use crate::sender::Sender;
+use crate::transfer::{DataWriter, Packer, put_captured};
+use crate::watch::{Phase, Point, Tally, Watch, pass};
+use crate::wire::{CHUNK, Kind, Link, VERSION};
+
+/// A captured state. Holds the source's root (or the copy of the database) open; cheap to keep, made to be served soon.
+pub struct Capture {
+    /// The tree.
+    pub manifest: Manifest,
+    /// The `now` given to the capture.
+    pub captured_at: Timestamp,
+    /// Names that are not replicated, at most 1,000 of them.
+    pub skipped: Vec<Skipped>,
+    /// How many they are in all.
+    pub skipped_in_all: u64,
+    /// What deserves a word, at most 1,000 of them.
+    pub warnings: Vec<Warning>,
+    /// Bytes that had to be read; 0 when nothing changed.
+    pub hashed_bytes: u64,
+    pub(crate) source: PathBuf,
+    pub(crate) content: Content,
+}
+
+pub(crate) enum Content {
+    /// Files are read again when they are asked for.
+    Tree { root: Beneath, keys: HashMap<TreePath, FileKey>, cache: HashCache, identity: (u64, u64) },
+    /// An unlinked copy of a database.
+    Copy(File),
+}
+
+/// What one pull was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// What the replica now stands at: the capture's id unless files changed while they travelled.
+    pub content_id: ContentId,
+    /// As given.
+    pub generation: u64,
+    /// The replica had this content already.
+    pub unchanged: bool,
+    /// Bytes written to the stream.
+    pub sent_bytes: u64,
+    /// Files whose content travelled.
+    pub sent_files: u64,
+    /// Entries that differ from the capture because files changed or vanished meanwhile.
+    pub amended: u64,
+    /// Of these, files that changed each time they were read: sent as read, escaped for display, at most 1,000.
+    pub unsettled: Vec<String>,
+}
+
+impl Capture {
+    /// Answers one pull. After an error the stream is of no more use: close it.
+    ///
+    /// [`Watch::offering`] is called with every content id before the replica learns of it.
+    pub fn serve<S: Read + Write>(&self, stream: &mut S, generation: u64, watch: &dyn Watch) -> Result<Served> {
+        let mut link = Link::new(stream, watch);
+        let served = self.answer(&mut link, generation, watch);
+        if let Err(error) = &served {
+            link.fail(error);
+        }
+        served
+    }
+
+    /// Sends the bare manifest, for [`crate::read_manifest`] on the other side.
+    pub fn serve_manifest<S: Read + Write>(&self, stream: &mut S, watch: &dyn Watch) -> Result<()> {
+        let mut link = Link::new(stream, watch);
+        self.send_manifest(&mut link, 0)?;
+        link.flush()
+    }
+
+    fn answer<S: Read + Write>(&self, link: &mut Link<'_, S>, generation: u64, watch: &dyn Watch) -> Result<Served> {
+        let have = receive_request(link)?;
+        let id = self.manifest.content_id();
+        record(watch, id)?;
+        let mut served = Served {
+            content_id: id,
+            generation,
+            unchanged: have == Some(id),
+            sent_bytes: 0,
+            sent_files: 0,
+            amended: 0,
+            unsettled: Vec::new(),
+        };
+        if served.unchanged {
+            let mut payload = generation.to_le_bytes().to_vec();
+            put_captured(&mut payload, self.captured_at);
+            link.send(Kind::Unchanged, &payload, &id.0)?;
+            link.flush()?;
+        } else {
+            self.send_manifest(link, generation)?;
+            link.flush()?;
+            pass(watch, Point::Offered)?;
+            let needs = self.receive_needs(link)?;
+            let bytes = needs.iter().map(|need| need.bytes).sum();
+            served.sent_files = needs.len() as u64;
+            let tally = Tally::new(watch, Phase::Transferring, Some((served.sent_files, bytes)))?;
+            let mut sender = Sender::new(self, DataWriter::new(link)?, tally, watch)?;
+            for need in &needs {
+                sender.object(need.index, need.offset)?;
+                pass(watch, Point::ObjectSent)?;
+            }
+            let (sealed, unsettled) = sender.finish(|id| record(watch, id))?;
+            served.unsettled = unsettled;
+            served.amended = sealed.amended;
+            served.content_id = sealed.content_id;
+        }
+        let (_, payload) = link.receive(&[Kind::Ack])?;
+        if payload != served.content_id.0 {
+            return Err(Error::protocol("the replica acknowledged something else"));
+        }
+        served.sent_bytes = link.sent();
+        Ok(served)
+    }
+
+    fn send_manifest<S: Read + Write>(&self, link: &mut Link<'_, S>, generation: u64) -> Result<()> {
+        let encoded = self.manifest.encode();
+        let mut payload = generation.to_le_bytes().to_vec();
+        put_captured(&mut payload, self.captured_at);
+        payload.extend_from_slice(&self.manifest.content_id().0);
+        payload.extend_from_slice(&(self.manifest.entries().len() as u64).to_le_bytes());
+        payload.extend_from_slice(&(encoded.len() as u64).to_le_bytes());
+        link.send(Kind::Offer, &payload, &[])?;
+        let mut packer = Packer::new()?;
+        for chunk in encoded.chunks(CHUNK) {
+            let (head, body) = packer.pack(chunk);
+            link.send(Kind::Part, &head, body)?;
+        }
+        link.send(Kind::PartEnd, &[], &[])
+    }
+
+    fn receive_needs<S: Read + Write>(&self, link: &mut Link<'_, S>) -> Result<Vec<Need>> {
+        let entries = self.manifest.entries();
+        let mut needs: Vec<Need> = Vec::new();
+        loop {
+            let (kind, payload) = link.receive(&[Kind::Need, Kind::NeedEnd])?;
+            if kind == Kind::NeedEnd {
+                return Ok(needs);
+            }
+            let mut fields = Fields::new(payload);
+            while !fields.is_empty() {
+                let (index, offset) = (fields.u32()?, fields.u64()?);
+                let size = match entries.get(index as usize).map(|entry| &entry.kind) {
+                    Some(EntryKind::File { size, .. }) => *size,
+                    _ => return Err(Error::protocol("something that is not a file was asked for")),
+                };
+                if offset > size || needs.len() >= entries.len() {
+                    return Err(Error::protocol("more was asked for than there is"));
+                }
+                needs.push(Need { index, offset, bytes: size - offset });
+            }
+        }
+    }
+}
+
+struct Need {
+    index: u32,
+    offset: u64,
+    bytes: u64,
+}
+
+fn receive_request<S: Read + Write>(link: &mut Link<'_, S>) -> Result<Option<ContentId>> {
+    let (_, payload) = link.receive(&[Kind::Request])?;
+    let mut fields = Fields::new(payload);
+    let version = fields.u16()?;
+    if version != VERSION {
+        let text = format!("the other side speaks version {version} of the protocol, this one {VERSION}");
+        return Err(Error::new(ErrorKind::PeerVersion, text));
+    }
+    let have = if fields.u8()? == 0 { None } else { Some(ContentId(fields.array()?)) };
+    if fields.is_empty() { Ok(have) } else { Err(Error::protocol("a request with bytes left over")) }
+}
+
+fn record(watch: &dyn Watch, id: ContentId) -> Result<()> {
+    let refused =
+        |e: io::Error| Error::new(ErrorKind::NotRecorded, "cannot record what is about to be offered").with(e);
+    watch.offering(id).map_err(refused)
+}
+
+/// Reads a file at its own position, so that one open copy can be served more than once.
+pub(crate) struct FromStart<'a> {
+    pub(crate) file: &'a File,
+    pub(crate) at: u64,
+}
+
+impl Read for FromStart<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.file.read_at(buffer, self.at)?;
+        self.at += got as u64;
+        Ok(got)
+    }
+}
+
+impl std::fmt::Debug for Capture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Capture({:?} at {})", self.manifest, self.captured_at)
+    }
+}

@@ -1,0 +1,50 @@
+//! The engine: a directory or a live SQLite database here, the same there, over any byte stream.
+//!
+//! Scan → manifest → transfer → commit → restore points. The source side is [`Source`] → [`Capture`] →
+//! [`Capture::serve`]; the other side is [`Replica`], whose [`Replica::pull`] moves it from one complete generation to
+//! the next. Everything blocks; the caller brings threads, stream, clock and patience.
+//!
+//! What holds: nothing half-copied is ever visible; a crash, a full disk or a cut stream at any instant leaves the last
+//! complete generation, and the next pull goes on from what arrived; what a peer says is believed only after it has
+//! been checked. It knows nothing of HTTP, of the product's database, of pages or of alarms.
+
+mod beneath;
+mod capture;
+mod difference;
+mod encoding;
+mod error;
+mod excludes;
+mod field;
+mod manifest;
+mod offer;
+mod path;
+mod pull;
+mod reading;
+mod receiver;
+mod replica;
+mod reuse;
+mod scan;
+mod sender;
+mod source;
+mod sqlite;
+mod stage;
+mod store;
+mod target;
+mod transfer;
+mod tree;
+mod watch;
+mod wire;
+
+pub use capture::{Capture, Served};
+pub use difference::{Difference, DifferenceKind};
+pub use error::{Error, ErrorKind, Result, Space};
+pub use manifest::{ContentHash, ContentId, Entry, EntryKind, FileTime, Manifest, ManifestFault, NotAnId};
+pub use offer::{Limits, read_manifest};
+pub use path::{MAX_DEPTH, MAX_NAME, MAX_PATH, PathFault, TreePath, escape};
+pub use pull::{PullOptions, Pulled};
+pub use replica::{Replica, RestorePoint};
+pub use scan::{SkipReason, Skipped, Warning, WarningKind};
+pub use source::{DATABASE_NAME, Measure, Source, SourceKind, SourceSpec};
+pub use store::Commit;
+pub use target::TargetState;
+pub use watch::{Phase, Point, Progress, Unwatched, Watch};

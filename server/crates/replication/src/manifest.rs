@@ -1,0 +1,317 @@
+//! What a tree is: a list of entries in walk order, and the id that follows from it.
+//! It refuses to exist unless it could be built on a disk: no entry outside the tree, none below a file, none twice.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::path::{PathFault, TreePath};
+
+/// The BLAKE3 hash of a manifest's canonical encoding: two trees are the same exactly when their ids are.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContentId(pub(crate) [u8; 32]);
+
+/// The BLAKE3 hash of a file's content.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContentHash(pub(crate) [u8; 32]);
+
+/// A text that is not 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not 64 hexadecimal digits")]
+pub struct NotAnId;
+
+fn from_hex(text: &str) -> Result<[u8; 32], NotAnId> {
+    blake3::Hash::from_hex(text).map(|hash| *hash.as_bytes()).map_err(|_| NotAnId)
+}
+
+impl ContentId {
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// From 32 bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl FromStr for ContentId {
+    type Err = NotAnId;
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        from_hex(text).map(Self)
+    }
+}
+
+impl fmt::Display for ContentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&blake3::Hash::from(self.0).to_hex())
+    }
+}
+
+impl fmt::Debug for ContentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for ContentId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ContentId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Display for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&blake3::Hash::from(self.0).to_hex())
+    }
+}
+
+impl fmt::Debug for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A time as file systems keep it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct FileTime {
+    /// Seconds since 1970, negative before.
+    pub seconds: i64,
+    /// Nanoseconds, below 1,000,000,000.
+    pub nanoseconds: u32,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum EntryKind {
+    /// A directory.
+    Dir,
+    /// A regular file.
+    File {
+        /// Bytes.
+        size: u64,
+        /// Of the whole content.
+        hash: ContentHash,
+        /// Entries with the same number above 0 are one file with several names.
+        group: u32,
+    },
+    /// A symbolic link, and the text in it; never followed.
+    Symlink {
+        /// As stored; may dangle or be absolute.
+        target: Box<[u8]>,
+    },
+    /// A named pipe.
+    Fifo,
+}
+
+/// One name in a tree.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Entry {
+    /// Where.
+    pub path: TreePath,
+    /// What.
+    pub kind: EntryKind,
+    /// Permission bits with setuid, setgid and sticky (`0o7777`); always `0o777` for symlinks.
+    pub mode: u32,
+    /// Owner, by number.
+    pub uid: u32,
+    /// Group, by number.
+    pub gid: u32,
+    /// Modification time.
+    pub mtime: FileTime,
+}
+
+impl Entry {
+    /// Whether both may be the very same inode: same content and same metadata.
+    pub(crate) fn same_inode_as(&self, other: &Entry) -> bool {
+        let content = match (&self.kind, &other.kind) {
+            (EntryKind::File { size: a, hash: x, .. }, EntryKind::File { size: b, hash: y, .. }) => a == b && x == y,
+            _ => false,
+        };
+        content && (self.mode, self.uid, self.gid, self.mtime) == (other.mode, other.uid, other.gid, other.mtime)
+    }
+}
+
+/// Why entries are not a tree, or bytes not a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestFault {
+    /// Bytes end too early, or go on too long.
+    #[error("the manifest is truncated or has bytes left over")]
+    Length,
+    /// Not a manifest, or of a version we do not read.
+    #[error("not a manifest of a known version")]
+    Version,
+    /// An entry of a type that is never replicated (device, socket) or unknown.
+    #[error("entry {0} has a type that is not replicated")]
+    Type(u64),
+    /// A path that could leave the tree.
+    #[error("entry {index}: {fault}")]
+    Path {
+        /// Position in the manifest.
+        index: u64,
+        /// What is wrong with it.
+        fault: PathFault,
+    },
+    /// The first entry is not the root directory.
+    #[error("the first entry is not the root directory")]
+    Root,
+    /// Out of order, or the same path twice.
+    #[error("{0}: out of order or twice")]
+    Order(TreePath),
+    /// Below something that is not a directory.
+    #[error("{0}: below something that is not a directory")]
+    Parent(TreePath),
+    /// Mode, owner, time or link target that cannot be.
+    #[error("{0}: impossible metadata")]
+    Metadata(TreePath),
+    /// A hardlink group of one, out of sequence, or whose members differ.
+    #[error("{0}: inconsistent hardlink group")]
+    Group(TreePath),
+    /// More than the limits allow.
+    #[error("more entries or bytes than the limit allows")]
+    TooMany,
+}
+
+/// A whole tree, checked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Manifest {
+    entries: Vec<Entry>,
+    id: ContentId,
+    files: u64,
+    bytes: u64,
+}
+
+impl fmt::Debug for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Manifest({}, {} entries, {} bytes)", self.id, self.entries.len(), self.bytes)
+    }
+}
+
+impl Manifest {
+    /// Checks the entries (in walk order, root first, groups normalised) and computes the id.
+    pub fn new(entries: Vec<Entry>) -> Result<Self, ManifestFault> {
+        let (files, bytes) = check(&entries)?;
+        let id = ContentId(*blake3::hash(&crate::encoding::encode(&entries)).as_bytes());
+        Ok(Self { entries, id, files, bytes })
+    }
+
+    /// Sorts out hardlink groups (numbers in order of appearance, no group of one), then [`Manifest::new`].
+    pub(crate) fn normalised(mut entries: Vec<Entry>) -> Result<Self, ManifestFault> {
+        let mut sizes: HashMap<u32, u32> = HashMap::new();
+        for entry in &entries {
+            if let EntryKind::File { group, .. } = entry.kind {
+                *sizes.entry(group).or_default() += 1;
+            }
+        }
+        let mut numbers: HashMap<u32, u32> = HashMap::new();
+        for entry in &mut entries {
+            if let EntryKind::File { group, .. } = &mut entry.kind {
+                if *group == 0 || sizes.get(group) == Some(&1) {
+                    *group = 0;
+                } else {
+                    let next = numbers.len() as u32 + 1;
+                    *group = *numbers.entry(*group).or_insert(next);
+                }
+            }
+        }
+        Self::new(entries)
+    }
+
+    /// The id of the tree.
+    pub fn content_id(&self) -> ContentId {
+        self.id
+    }
+
+    /// The entries in walk order; the first is the root directory with the empty path.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Names of regular files.
+    pub fn files(&self) -> u64 {
+        self.files
+    }
+
+    /// Bytes of content; a file with several names counts once.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The entry at a path.
+    pub fn get(&self, path: &TreePath) -> Option<&Entry> {
+        self.entries.binary_search_by(|entry| entry.path.cmp(path)).ok().map(|at| &self.entries[at])
+    }
+}
+
+fn check(entries: &[Entry]) -> Result<(u64, u64), ManifestFault> {
+    let root = entries.first().ok_or(ManifestFault::Root)?;
+    if !root.path.is_root() || root.kind != EntryKind::Dir {
+        return Err(ManifestFault::Root);
+    }
+    let (mut files, mut bytes) = (0u64, 0u64);
+    // Directories open at this point of the walk, outermost first, by the length of their paths.
+    let mut open: Vec<&TreePath> = vec![&root.path];
+    let mut leaders: Vec<(&Entry, u32)> = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        if index > 0 {
+            if entries[index - 1].path >= entry.path {
+                return Err(ManifestFault::Order(entry.path.clone()));
+            }
+            let (parent, _) = entry.path.split().ok_or(ManifestFault::Root)?;
+            while open.last().is_some_and(|dir| dir.as_bytes() != parent) {
+                open.pop();
+            }
+            if open.is_empty() {
+                return Err(ManifestFault::Parent(entry.path.clone()));
+            }
+            if entry.kind == EntryKind::Dir {
+                open.push(&entry.path);
+            }
+        }
+        // The all-ones owner means "leave as it is" to the kernel: nobody can own a file as that.
+        let owners = entry.uid != u32::MAX && entry.gid != u32::MAX;
+        let link = match &entry.kind {
+            EntryKind::Symlink { target } => {
+                entry.mode == 0o777 && !target.is_empty() && target.len() < 4096 && !target.contains(&0)
+            }
+            _ => true,
+        };
+        if entry.mode > 0o7777 || entry.mtime.nanoseconds >= 1_000_000_000 || !owners || !link {
+            return Err(ManifestFault::Metadata(entry.path.clone()));
+        }
+        if let EntryKind::File { size, group, .. } = entry.kind {
+            files += 1;
+            let fault = || ManifestFault::Group(entry.path.clone());
+            let mut counted = size;
+            if group > 0 {
+                let at = group as usize - 1;
+                if at == leaders.len() {
+                    leaders.push((entry, 1));
+                } else {
+                    let (leader, members) = leaders.get_mut(at).ok_or_else(fault)?;
+                    if !leader.same_inode_as(entry) {
+                        return Err(fault());
+                    }
+                    *members += 1;
+                    counted = 0;
+                }
+            }
+            bytes = bytes.checked_add(counted).ok_or(ManifestFault::TooMany)?;
+        }
+    }
+    match leaders.iter().find(|(_, members)| *members < 2) {
+        Some((leader, _)) => Err(ManifestFault::Group(leader.path.clone())),
+        None => Ok((files, bytes)),
+    }
+}

@@ -1,0 +1,101 @@
+//! What a source says it has. Refuses announcements above the limits before reading them, and a manifest that is not
+//! what was announced.
+
+use std::io::{Read, Write};
+
+use jiff::Timestamp;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::field::Fields;
+use crate::manifest::{ContentId, Manifest};
+use crate::transfer::{Unpacker, captured};
+use crate::watch::Watch;
+use crate::wire::{Kind, Link, VERSION};
+
+/// What a peer may announce before it is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Entries of a manifest.
+    pub entries: u64,
+    /// Bytes of an encoded manifest; about that much memory is used twice.
+    pub manifest_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { entries: 5_000_000, manifest_bytes: 1 << 30 }
+    }
+}
+
+/// What the source said it has.
+pub(crate) struct Offer {
+    pub(crate) generation: u64,
+    pub(crate) captured_at: Timestamp,
+    pub(crate) manifest: Manifest,
+}
+
+/// Reads a manifest sent by [`crate::Capture::serve_manifest`].
+pub fn read_manifest<S: Read + Write>(stream: &mut S, limits: Limits, watch: &dyn Watch) -> Result<Manifest> {
+    let mut link = Link::new(stream, watch);
+    let (_, payload) = link.receive(&[Kind::Offer])?;
+    let payload = payload.to_vec();
+    Ok(receive_offer(&mut link, &payload, limits)?.manifest)
+}
+
+fn receive_offer<S: Read + Write>(link: &mut Link<'_, S>, payload: &[u8], limits: Limits) -> Result<Offer> {
+    let mut fields = Fields::new(payload);
+    let generation = fields.u64()?;
+    let captured_at = captured(&mut fields)?;
+    let (id, entries, bytes) = (ContentId(fields.array()?), fields.u64()?, fields.u64()?);
+    if entries > limits.entries || bytes > limits.manifest_bytes {
+        let text = format!("{entries} entries in {bytes} bytes are announced, above the limit of {}", limits.entries);
+        return Err(Error::protocol(text));
+    }
+    let mut unpacker = Unpacker::new()?;
+    let (mut encoded, mut block) = (Vec::new(), Vec::new());
+    loop {
+        let (kind, payload) = link.receive(&[Kind::Part, Kind::PartEnd])?;
+        if kind == Kind::PartEnd {
+            break;
+        }
+        unpacker.unpack(payload, &mut block)?;
+        encoded.extend_from_slice(&block);
+        if encoded.len() as u64 > bytes {
+            return Err(Error::protocol("the manifest is longer than announced"));
+        }
+    }
+    let malformed = |e| Error::protocol("a malformed manifest").with(e);
+    let manifest = Manifest::decode(&encoded, entries).map_err(malformed)?;
+    if manifest.content_id() != id {
+        return Err(Error::new(ErrorKind::HashMismatch, "the manifest does not have the announced id"));
+    }
+    Ok(Offer { generation, captured_at, manifest })
+}
+
+/// What the source answered.
+pub(crate) enum Answer {
+    Unchanged { generation: u64, captured_at: Timestamp },
+    Offer(Offer),
+}
+
+/// Asks the source what it has that `have` is not.
+pub(crate) fn ask<S: Read + Write>(link: &mut Link<'_, S>, have: Option<ContentId>, limits: Limits) -> Result<Answer> {
+    let mut request = VERSION.to_le_bytes().to_vec();
+    request.push(u8::from(have.is_some()));
+    request.extend_from_slice(have.as_ref().map_or(&[], |id| id.0.as_slice()));
+    link.send(Kind::Request, &request, &[])?;
+    link.flush()?;
+    let (kind, payload) = link.receive(&[Kind::Unchanged, Kind::Offer])?;
+    if kind == Kind::Offer {
+        let payload = payload.to_vec();
+        return Ok(Answer::Offer(receive_offer(link, &payload, limits)?));
+    }
+    let mut fields = Fields::new(payload);
+    let (generation, captured_at) = (fields.u64()?, captured(&mut fields)?);
+    let id = ContentId(fields.array()?);
+    if Some(id) == have {
+        Ok(Answer::Unchanged { generation, captured_at })
+    } else {
+        Err(Error::protocol("the source calls something unchanged that is not here"))
+    }
+}

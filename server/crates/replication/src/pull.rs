@@ -1,0 +1,344 @@
+//! One pull: learn what the source has, fetch what is missing, build the next generation, commit, flip. It refuses to
+//! show anything that is not complete and durable, and cleans nothing up on the way out of an error: what arrived
+//! serves the next pull.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use jiff::Timestamp;
+use rustix::fs::{CWD, RenameFlags};
+
+use crate::difference::{Difference, Found};
+use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::{ContentHash, EntryKind, Manifest};
+use crate::offer::{Answer, Limits, Offer, ask};
+use crate::path::TreePath;
+use crate::receiver::Receiver;
+use crate::reuse::{Reuse, leaders};
+use crate::sender::seal;
+use crate::source::{DATABASE_NAME, SourceKind};
+use crate::sqlite;
+use crate::stage::Stage;
+use crate::store::{BUILDING, Commit, REPLACED, Store, sync_dir, write_durably};
+use crate::transfer::DataReader;
+use crate::tree::Builder;
+use crate::watch::{Phase, Point, Tally, Watch, pass};
+use crate::wire::{Kind, Link};
+
+/// How to pull.
+pub struct PullOptions<'a> {
+    /// Re-read and re-hash what we have before relying on it, and repair what is damaged.
+    pub heal: bool,
+    /// Free bytes to leave on the disk.
+    pub reserve_bytes: u64,
+    /// Our clock, asked once at the commit.
+    pub now: &'a dyn Fn() -> Timestamp,
+    /// What the peer may announce.
+    pub limits: Limits,
+}
+
+/// What a pull did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pulled {
+    /// What we stand at now.
+    pub commit: Commit,
+    /// Whether that is another content than before.
+    pub changed: bool,
+    /// When the source captured the content it offered: `commit` was true to the source at that time.
+    pub captured_at: Timestamp,
+    /// The generation the source offered; with `changed` it is `commit.generation`.
+    pub offered_generation: u64,
+    /// Bytes read from the stream.
+    pub received_bytes: u64,
+    /// Files whose content travelled.
+    pub received_files: u64,
+    /// With [`PullOptions::heal`]: what was damaged here and has been repaired.
+    pub healed: Vec<Difference>,
+    /// Whether the source learned of the commit; if not, it will at the next pull.
+    pub acknowledged: bool,
+}
+
+pub(crate) struct Pull<'p> {
+    pub(crate) store: &'p Store,
+    pub(crate) kind: SourceKind,
+    pub(crate) last: Option<&'p Commit>,
+    /// What is wrong with the committed tree, found by re-reading it.
+    pub(crate) damage: Vec<Found>,
+    pub(crate) options: &'p PullOptions<'p>,
+    pub(crate) watch: &'p dyn Watch,
+}
+
+impl Pull<'_> {
+    pub(crate) fn run<S: Read + Write>(&self, stream: &mut S) -> Result<Pulled> {
+        let mut link = Link::new(stream, self.watch);
+        let pulled = self.converse(&mut link);
+        if let Err(error) = &pulled {
+            link.fail(error);
+        }
+        pulled
+    }
+
+    fn converse<S: Read + Write>(&self, link: &mut Link<'_, S>) -> Result<Pulled> {
+        let have = self.last.filter(|_| self.damage.is_empty()).map(|last| last.content_id);
+        let offer = match (ask(link, have, self.options.limits)?, self.last) {
+            (Answer::Offer(offer), _) => offer,
+            (Answer::Unchanged { generation, captured_at }, Some(last)) => {
+                return Ok(self.done(link, last.clone(), false, captured_at, generation, 0));
+            }
+            (Answer::Unchanged { .. }, None) => return Err(Error::protocol("nothing is here to be unchanged")),
+        };
+        pass(self.watch, Point::ManifestReceived)?;
+        self.check_shape(&offer.manifest)?;
+        let mut stage = Stage::open(self.store.staged())?;
+        let mut reuse = self.reuse()?;
+        let links = reuse.as_mut().map(|reuse| reuse.links(&offer.manifest)).unwrap_or_default();
+        let asked = self.plan(link, &offer.manifest, &links, reuse.as_mut(), &mut stage)?;
+        pass(self.watch, Point::Planned)?;
+        let (manifest, files) = self.transfer(link, &offer.manifest, asked, &mut stage)?;
+        pass(self.watch, Point::Transferred)?;
+
+        let id = manifest.content_id();
+        if let Some(last) = self.last.filter(|last| last.content_id == id && self.damage.is_empty()) {
+            stage.clear()?;
+            return Ok(self.done(link, last.clone(), false, offer.captured_at, offer.generation, files));
+        }
+        let repair = self.last.filter(|last| last.content_id == id);
+        if repair.is_none() && self.last.is_some_and(|last| last.generation >= offer.generation) {
+            let text = format!("generation {} is offered with other content, but is not newer", offer.generation);
+            return Err(Error::new(ErrorKind::GenerationNotNewer, text));
+        }
+        let generation = repair.map_or(offer.generation, |last| last.generation);
+        if self.kind == SourceKind::Sqlite
+            && let Some(EntryKind::File { hash, .. }) = manifest.entries().get(1).map(|entry| &entry.kind)
+            && stage.has(hash)
+        {
+            sqlite::quick_check(&stage.path(hash))?;
+        }
+        let links = if manifest.content_id() == offer.manifest.content_id() {
+            links
+        } else {
+            reuse.as_mut().map(|reuse| reuse.links(&manifest)).unwrap_or_default()
+        };
+        let hidden = self.store.aside(generation, BUILDING);
+        self.build(&hidden, &manifest, reuse.as_mut(), &links, &stage)?;
+        let commit = match repair {
+            Some(last) => self.put_right(&hidden, last)?,
+            None => self.commit(&hidden, &manifest, &offer)?,
+        };
+        stage.clear()?;
+        pass(self.watch, Point::Cleaned)?;
+        Ok(self.done(link, commit, repair.is_none(), offer.captured_at, offer.generation, files))
+    }
+
+    /// Acknowledges; a lost acknowledgement takes nothing back.
+    fn done<S: Read + Write>(
+        &self,
+        link: &mut Link<'_, S>,
+        commit: Commit,
+        changed: bool,
+        captured_at: Timestamp,
+        offered_generation: u64,
+        received_files: u64,
+    ) -> Pulled {
+        let told = link.send(Kind::Ack, &commit.content_id.0, &[]).and_then(|()| link.flush());
+        Pulled {
+            commit,
+            changed,
+            captured_at,
+            offered_generation,
+            received_bytes: link.received(),
+            received_files,
+            healed: self.damage.iter().map(|(_, difference)| difference.clone()).collect(),
+            acknowledged: told.is_ok(),
+        }
+    }
+
+    fn check_shape(&self, manifest: &Manifest) -> Result<()> {
+        if self.kind == SourceKind::Sqlite {
+            let fits = match manifest.entries() {
+                [_, file] => {
+                    file.path.as_bytes() == DATABASE_NAME.as_bytes() && matches!(file.kind, EntryKind::File { .. })
+                }
+                _ => false,
+            };
+            if !fits {
+                return Err(Error::protocol("one database was expected, something else is offered"));
+            }
+        }
+        let empty = ContentHash(*blake3::hash(&[]).as_bytes());
+        let lie = manifest.entries().iter().find(
+            |entry| matches!(&entry.kind, EntryKind::File { size, hash, .. } if (*size == 0) != (*hash == empty)),
+        );
+        match lie {
+            Some(entry) => Err(Error::protocol(format!("{}: size and hash contradict each other", entry.path))),
+            None => Ok(()),
+        }
+    }
+
+    /// The committed generation, if it can serve. A manifest that is damaged costs a full copy, not the replica.
+    fn reuse(&self) -> Result<Option<Reuse>> {
+        let Some(last) = self.last else { return Ok(None) };
+        let manifest = match self.store.manifest(last) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                tracing::warn!(error = error.chain(), "nothing of the last generation can be reused");
+                return Ok(None);
+            }
+        };
+        let distrusted: HashSet<TreePath> = self.damage.iter().map(|(path, _)| path.clone()).collect();
+        Reuse::new(manifest, &self.store.tree(last.generation), distrusted).map(Some)
+    }
+
+    /// Finds out what must travel: not linked, not staged, not copied from another file here. Checks the free space.
+    fn plan<S: Read + Write>(
+        &self,
+        link: &mut Link<'_, S>,
+        manifest: &Manifest,
+        links: &HashMap<usize, usize>,
+        mut reuse: Option<&mut Reuse>,
+        stage: &mut Stage,
+    ) -> Result<HashMap<u32, u64>> {
+        let mut tally = Tally::new(self.watch, Phase::Planning, Some((manifest.files(), manifest.bytes())))?;
+        let mut wanted: Vec<(u32, ContentHash, u64)> = Vec::new();
+        let mut seen = HashSet::new();
+        let mut needed = self.options.reserve_bytes;
+        for index in leaders(manifest) {
+            let EntryKind::File { size, hash, .. } = manifest.entries()[index].kind else { continue };
+            tally.file()?;
+            if links.contains_key(&index) || size == 0 {
+                continue;
+            }
+            // Every further file with the same content is a copy of its own.
+            let again = !seen.insert(hash);
+            if again || !stage.check(&hash, size)? {
+                needed = needed.saturating_add(size.next_multiple_of(4096));
+            }
+            if !again && !stage.has(&hash) {
+                needed = needed.saturating_sub(stage.part_len(&hash, size));
+                wanted.push((index as u32, hash, size));
+            }
+            if seen.len().is_multiple_of(1000) {
+                link.send(Kind::Working, &[], &[])?;
+                link.flush()?;
+            }
+        }
+        let free = self.store.free_bytes();
+        if needed > free {
+            let error = Error::disk_full("not enough free space for the next generation", needed, free);
+            return Err(error.at(&self.store.root));
+        }
+        let mut asked = HashMap::new();
+        for (index, hash, size) in wanted {
+            let copied = match reuse.as_mut().filter(|reuse| reuse.may_have(&hash)) {
+                Some(reuse) => match reuse.content(&hash) {
+                    Some(mut file) => stage.copy(&mut file, hash, size, |bytes| tally.bytes(bytes))?,
+                    None => false,
+                },
+                None => false,
+            };
+            if !copied {
+                asked.insert(index, stage.part_len(&hash, size));
+            }
+        }
+        tally.finish()?;
+        Ok(asked)
+    }
+
+    /// Asks for what is missing and takes it; ends with the manifest both sides agree on.
+    fn transfer<S: Read + Write>(
+        &self,
+        link: &mut Link<'_, S>,
+        offered: &Manifest,
+        asked: HashMap<u32, u64>,
+        stage: &mut Stage,
+    ) -> Result<(Manifest, u64)> {
+        let mut order: Vec<(u32, u64)> = asked.iter().map(|(index, offset)| (*index, *offset)).collect();
+        order.sort_unstable();
+        let mut bytes = 0u64;
+        for group in order.chunks(60_000) {
+            let mut payload = Vec::with_capacity(group.len() * 12);
+            for (index, offset) in group {
+                if let EntryKind::File { size, .. } = offered.entries()[*index as usize].kind {
+                    bytes += size - offset;
+                }
+                payload.extend_from_slice(&index.to_le_bytes());
+                payload.extend_from_slice(&offset.to_le_bytes());
+            }
+            link.send(Kind::Need, &payload, &[])?;
+        }
+        link.send(Kind::NeedEnd, &[], &[])?;
+        link.flush()?;
+        let files = order.len() as u64;
+        let tally = Tally::new(self.watch, Phase::Transferring, Some((files, bytes)))?;
+        let reserve = self.options.reserve_bytes;
+        let receiver = Receiver { manifest: offered, asked, stage, reserve, tally, watch: self.watch };
+        let (amended, id) = receiver.run(DataReader::new(link)?)?;
+        let malformed = |e| Error::protocol("the amendments do not make a tree").with(e);
+        let manifest = if amended.is_empty() { offered.clone() } else { seal(offered, amended).map_err(malformed)? };
+        if manifest.content_id() != id {
+            return Err(Error::new(ErrorKind::HashMismatch, "the two sides do not end at the same content"));
+        }
+        self.check_shape(&manifest)?;
+        Ok((manifest, files))
+    }
+
+    /// Puts the tree together in a hidden place and makes all of it durable.
+    fn build(
+        &self,
+        hidden: &Path,
+        manifest: &Manifest,
+        reuse: Option<&mut Reuse>,
+        links: &HashMap<usize, usize>,
+        stage: &Stage,
+    ) -> Result<()> {
+        let trouble = |e: io::Error| Error::io("cannot build the next generation", hidden, e);
+        fs::create_dir(hidden).map_err(trouble)?;
+        let builder = Builder { root: &hidden.join("tree"), manifest, reuse, links, stage, watch: self.watch };
+        builder.build()?;
+        write_durably(&hidden.join("manifest"), &manifest.encode())?;
+        pass(self.watch, Point::TreeBuilt)?;
+        let mut tally = Tally::new(self.watch, Phase::Committing, Some((manifest.files(), manifest.bytes())))?;
+        // One call for the whole file system: cheaper than one for each file, and directories are included.
+        let root = fs::File::open(hidden).map_err(trouble)?;
+        rustix::fs::syncfs(&root).map_err(|e| trouble(e.into()))?;
+        tally.finish()?;
+        pass(self.watch, Point::Synced)
+    }
+
+    fn commit(&self, hidden: &Path, manifest: &Manifest, offer: &Offer) -> Result<Commit> {
+        let commit = Commit {
+            generation: offer.generation,
+            content_id: manifest.content_id(),
+            captured_at: offer.captured_at,
+            files: manifest.files(),
+            bytes: manifest.bytes(),
+            committed_at: (self.options.now)(),
+        };
+        self.store.write_record(hidden, &commit)?;
+        pass(self.watch, Point::RecordWritten)?;
+        let place = self.store.generation(commit.generation);
+        fs::rename(hidden, &place).map_err(|e| Error::io("cannot commit a generation", &place, e))?;
+        sync_dir(&self.store.generations())?;
+        pass(self.watch, Point::Committed)?;
+        self.store.flip(commit.generation)?;
+        pass(self.watch, Point::Flipped)?;
+        Ok(commit)
+    }
+
+    /// Exchanges a damaged tree for its repaired twin, in one step; readers see the same content before and after.
+    fn put_right(&self, hidden: &Path, last: &Commit) -> Result<Commit> {
+        let place = self.store.generation(last.generation);
+        let trouble = |e: io::Error| Error::io("cannot put a repaired tree in its place", &place, e);
+        self.store.write_record(hidden, last)?;
+        rustix::fs::renameat_with(CWD, hidden, CWD, &place, RenameFlags::EXCHANGE).map_err(|e| trouble(e.into()))?;
+        sync_dir(&self.store.generations())?;
+        pass(self.watch, Point::Repaired)?;
+        // Kept until the next prune: somebody may still be reading in it.
+        let old = self.store.aside(last.generation, REPLACED);
+        crate::store::remove_tree(&old)?;
+        fs::rename(hidden, old).map_err(trouble)?;
+        Ok(last.clone())
+    }
+}

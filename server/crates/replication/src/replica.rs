@@ -1,0 +1,260 @@
+//! The side that keeps the copy: a store of generations, one of them visible, and the link readers use. It refuses to
+//! be opened twice, and to touch anything outside of its store except that one link.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::difference::{Difference, Found, compare, inspect};
+use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::Manifest;
+use crate::pull::{Pull, PullOptions, Pulled};
+use crate::source::SourceKind;
+use crate::store::{Commit, PRUNED, Store, remove_tree, sync_dir};
+use crate::target::{self, TargetState};
+use crate::watch::{Point, Unwatched, Watch, pass};
+
+/// What SQLite puts beside a database that is being read.
+const BESIDE_A_DATABASE: &[&str] = &["database-wal", "database-shm", "database-journal"];
+
+/// A generation that can be chosen at activation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestorePoint {
+    /// Given by the source.
+    pub generation: u64,
+    /// Of the whole tree.
+    pub content_id: crate::manifest::ContentId,
+    /// When the source captured it, by the source's clock.
+    pub captured_at: Timestamp,
+    /// When it was committed here, by our clock.
+    pub committed_at: Timestamp,
+    /// Names of regular files.
+    pub files: u64,
+    /// Bytes of content (shared with other generations where nothing changed).
+    pub bytes: u64,
+    /// The complete tree on disk. Do not write into it: files are shared with other generations.
+    pub tree: PathBuf,
+}
+
+/// The copy of one source.
+pub struct Replica {
+    store: Store,
+    kind: SourceKind,
+    commits: Vec<Commit>,
+}
+
+impl Replica {
+    /// Opens (or makes) a store and recovers it: drops what was not committed but keeps the content that had arrived,
+    /// makes the newest committed generation the visible one, repairs the target link. Holds a lock until dropped.
+    pub fn open(store: PathBuf, kind: SourceKind) -> Result<Self> {
+        let store = Store::open(&store)?;
+        let commits = store.recover(true)?;
+        if let Some(target) = target::recorded(&store)
+            && let Err(error) = target::claim(&store, kind, &target)
+        {
+            // What is there now was put there by somebody; the replica works without its link.
+            tracing::warn!(error = error.chain(), "the target link is not there and cannot be made");
+        }
+        Ok(Self { store, kind, commits })
+    }
+
+    /// Kind, as opened.
+    pub fn kind(&self) -> SourceKind {
+        self.kind
+    }
+
+    /// Where the store is.
+    pub fn store_path(&self) -> &Path {
+        &self.store.root
+    }
+
+    /// The path that always leads to the newest generation: a directory, or for SQLite the database.
+    pub fn visible_path(&self) -> PathBuf {
+        target::text(&self.store, self.kind)
+    }
+
+    /// Sets where readers find the replica: a symlink of ours. Whatever is there and is not our link or an empty
+    /// directory is refused with [`ErrorKind::TargetOccupied`] and nothing changes. An earlier link is removed.
+    pub fn set_target(&mut self, target: Option<&Path>) -> Result<()> {
+        let new = match target {
+            Some(path) => Some(std::path::absolute(path).map_err(|e| Error::io("cannot use this target", path, e))?),
+            None => None,
+        };
+        let old = target::recorded(&self.store);
+        if let Some(path) = &new {
+            target::claim(&self.store, self.kind, path)?;
+        }
+        target::record(&self.store, new.as_deref())?;
+        match old {
+            Some(old) if Some(&old) != new.as_ref() => target::release(&self.store, self.kind, &old),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where readers find the replica.
+    pub fn target(&self) -> Option<PathBuf> {
+        target::recorded(&self.store)
+    }
+
+    /// What is at the target now.
+    pub fn target_state(&self) -> TargetState {
+        target::state(&self.store, self.kind)
+    }
+
+    /// The newest committed generation.
+    pub fn committed(&self) -> Option<&Commit> {
+        self.commits.last()
+    }
+
+    /// The manifest of the newest committed generation.
+    pub fn manifest(&self) -> Result<Manifest> {
+        self.store.manifest(self.newest()?)
+    }
+
+    /// Bytes free for us on the store's file system.
+    pub fn free_bytes(&self) -> u64 {
+        self.store.free_bytes()
+    }
+
+    /// Brings the replica to what the source offers on the stream. After an error the stream is of no more use: close
+    /// it. What had arrived is kept and is not sent again.
+    pub fn pull<S: Read + Write>(
+        &mut self,
+        stream: &mut S,
+        options: &PullOptions<'_>,
+        watch: &dyn Watch,
+    ) -> Result<Pulled> {
+        // An earlier pull may have ended anywhere, even between commit and flip.
+        self.commits = self.store.recover(false)?;
+        let damage = if options.heal && self.committed().is_some() { self.damage(watch)? } else { Vec::new() };
+        let last = self.commits.last().cloned();
+        let pull = Pull { store: &self.store, kind: self.kind, last: last.as_ref(), damage, options, watch };
+        let pulled = pull.run(stream)?;
+        if pulled.changed {
+            self.commits.push(pulled.commit.clone());
+        }
+        Ok(pulled)
+    }
+
+    /// How the newest generation differs from a manifest fresh from the source.
+    pub fn compare(&self, source: &Manifest, watch: &dyn Watch) -> Result<Vec<Difference>> {
+        let found = compare(source, &self.manifest()?, watch)?;
+        Ok(found.into_iter().map(|(_, difference)| difference).collect())
+    }
+
+    /// Re-reads and re-hashes the newest generation on disk against its manifest.
+    pub fn verify(&self, watch: &dyn Watch) -> Result<Vec<Difference>> {
+        let commit = self.newest()?;
+        self.verify_generation(commit.generation, watch)
+    }
+
+    /// Re-reads and re-hashes one restore point on disk against its manifest.
+    pub fn verify_generation(&self, generation: u64, watch: &dyn Watch) -> Result<Vec<Difference>> {
+        let found = self.inspect(generation, watch)?;
+        Ok(found.into_iter().map(|(_, difference)| difference).collect())
+    }
+
+    fn inspect(&self, generation: u64, watch: &dyn Watch) -> Result<Vec<Found>> {
+        let commit = self.commits.iter().find(|commit| commit.generation == generation);
+        let commit = commit.ok_or_else(|| Error::new(ErrorKind::NothingCommitted, "there is no such restore point"))?;
+        let ignored = if self.kind == SourceKind::Sqlite { BESIDE_A_DATABASE } else { &[] };
+        inspect(&self.store.manifest(commit)?, &self.store.tree(generation), ignored, watch)
+    }
+
+    /// What a healing pull has to put right. Without a readable manifest that is everything.
+    fn damage(&self, watch: &dyn Watch) -> Result<Vec<Found>> {
+        let generation = self.newest()?.generation;
+        match self.inspect(generation, watch) {
+            Err(error) if error.kind() == ErrorKind::StoreDamaged => {
+                let difference = Difference {
+                    path: String::new(),
+                    what: crate::difference::DifferenceKind::Missing,
+                    detail: error.chain(),
+                };
+                Ok(vec![(crate::path::TreePath::root(), difference)])
+            }
+            found => found,
+        }
+    }
+
+    fn newest(&self) -> Result<&Commit> {
+        self.committed().ok_or_else(|| Error::new(ErrorKind::NothingCommitted, "nothing has been replicated yet"))
+    }
+
+    /// Every generation kept, oldest first.
+    pub fn restore_points(&self) -> Result<Vec<RestorePoint>> {
+        let point = |commit: &Commit| RestorePoint {
+            generation: commit.generation,
+            content_id: commit.content_id,
+            captured_at: commit.captured_at,
+            committed_at: commit.committed_at,
+            files: commit.files,
+            bytes: commit.bytes,
+            tree: self.store.tree(commit.generation),
+        };
+        Ok(self.commits.iter().map(point).collect())
+    }
+
+    /// Keeps the newest `keep` generations (at least one). A generation goes only when it has not been the visible one
+    /// for `grace`: a reader that resolved the link before may still be in it.
+    pub fn prune(&mut self, keep: usize, now: Timestamp, grace: Duration) -> Result<()> {
+        self.prune_except(keep, &HashSet::new(), now, grace, &Unwatched)
+    }
+
+    /// As [`Replica::prune`], but generations in `pinned` stay and do not count.
+    pub fn prune_except(
+        &mut self,
+        keep: usize,
+        pinned: &HashSet<u64>,
+        now: Timestamp,
+        grace: Duration,
+        watch: &dyn Watch,
+    ) -> Result<()> {
+        let mut kept = 0;
+        let mut superseded_at: Option<Timestamp> = None;
+        let mut going = Vec::new();
+        for commit in self.commits.iter().rev() {
+            let settled = superseded_at.is_some_and(|at| now.duration_since(at).unsigned_abs() >= grace && now >= at);
+            superseded_at = Some(commit.committed_at);
+            if pinned.contains(&commit.generation) {
+                continue;
+            }
+            kept += 1;
+            if kept > keep.max(1) && settled {
+                going.push(commit.generation);
+            }
+        }
+        for generation in going {
+            let (place, aside) = (self.store.generation(generation), self.store.aside(generation, PRUNED));
+            remove_tree(&aside)?;
+            fs::rename(&place, &aside).map_err(|e| Error::io("cannot prune a generation", &place, e))?;
+            sync_dir(&self.store.generations())?;
+            self.commits.retain(|commit| commit.generation != generation);
+            pass(watch, Point::PruneRenamed)?;
+            remove_tree(&aside)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the target link and keeps the data.
+    pub fn detach(mut self) -> Result<()> {
+        self.set_target(None)
+    }
+
+    /// Removes the target link and the whole store.
+    pub fn destroy(mut self) -> Result<()> {
+        self.set_target(None)?;
+        let root = self.store.root.clone();
+        remove_tree(&root)
+    }
+}
+
+impl std::fmt::Debug for Replica {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Replica({:?}, {:?})", self.kind, self.commits.last())
+    }
+}

@@ -1,0 +1,402 @@
+//! Walking a source tree into a manifest. It refuses to follow symlinks, to drop what it cannot read, and to believe
+//! that a volume which is not mounted has been emptied.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, StatxAttributes, StatxFlags, openat, statat, statx};
+
+use crate::beneath::{FileKey, kind_of, mtime_of, open_regular};
+use crate::error::{Error, ErrorKind, Result};
+use crate::excludes::Excludes;
+use crate::manifest::{ContentHash, Entry, EntryKind, FileTime};
+use crate::path::TreePath;
+use crate::reading::digest;
+use crate::watch::Tally;
+
+/// A file whose key is this fresh may change again without a new key: it is hashed again at the next capture.
+const RACY_SECONDS: i64 = 2;
+/// How often a file that moves while it is read is read again.
+pub(crate) const ATTEMPTS: u32 = 3;
+/// At most so many skipped names and warnings are listed; the rest is counted.
+const LISTED: usize = 1000;
+
+/// A name that is not replicated, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Relative to the root, escaped for display.
+    pub path: String,
+    /// Why.
+    pub why: SkipReason,
+}
+
+/// Why a name is not replicated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// A socket: its server makes it anew.
+    Socket,
+    /// A device node.
+    Device,
+    /// Belongs to the product itself.
+    Forbidden,
+}
+
+/// Something replicated that deserves a word to the administrator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// Relative to the root, escaped for display.
+    pub path: String,
+    /// What about it.
+    pub what: WarningKind,
+}
+
+/// What about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WarningKind {
+    /// A SQLite database copied as a plain file: it should be declared as a dataset of its own.
+    UndeclaredDatabase,
+    /// The file changed each time it was read.
+    Unsettled,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Known {
+    hash: ContentHash,
+    database: bool,
+}
+
+/// Hashes by file key, shared with captures in flight so that they can take back what proved wrong.
+pub(crate) type HashCache = Arc<Mutex<HashMap<FileKey, Known>>>;
+
+/// What a walk found.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) entries: Vec<Entry>,
+    /// For each entry, the key under which its content was read (files only).
+    pub(crate) keys: Vec<Option<FileKey>>,
+    pub(crate) skipped: Vec<Skipped>,
+    pub(crate) skipped_in_all: u64,
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) hashed_bytes: u64,
+    /// Paths at which a volume is mounted, the root included.
+    pub(crate) mounts: BTreeSet<Vec<u8>>,
+}
+
+pub(crate) struct Walk<'a> {
+    pub(crate) root: &'a Path,
+    pub(crate) excludes: &'a Excludes,
+    pub(crate) forbidden: HashSet<(u64, u64)>,
+    pub(crate) cache: &'a HashCache,
+    pub(crate) rehash: bool,
+    /// `None`: only measure, read no content.
+    pub(crate) hash: bool,
+    /// The clock that stamps files, at the start of the scan.
+    pub(crate) stamped_until: FileTime,
+    pub(crate) tally: Tally<'a>,
+    pub(crate) found: Found,
+    inodes: HashMap<(u64, u64), usize>,
+    kept: HashMap<FileKey, Known>,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(
+        root: &'a Path,
+        excludes: &'a Excludes,
+        cache: &'a HashCache,
+        stamped_until: FileTime,
+        tally: Tally<'a>,
+    ) -> Self {
+        Self {
+            root,
+            excludes,
+            forbidden: HashSet::new(),
+            cache,
+            rehash: false,
+            hash: true,
+            stamped_until,
+            tally,
+            found: Found::default(),
+            inodes: HashMap::new(),
+            kept: HashMap::new(),
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Walks everything below `root` and forgets cached hashes of what is gone.
+    pub(crate) fn run(mut self, root: BorrowedFd<'_>) -> Result<Found> {
+        let stat = rustix::fs::fstat(root).map_err(|e| Error::unreadable(self.root, e))?;
+        if self.forbidden.contains(&identity(&stat)) {
+            return Err(Error::new(ErrorKind::SourceForbidden, "this directory is never replicated").at(self.root));
+        }
+        let fd = openat(root, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|e| Error::unreadable(self.root, e))?;
+        if let Err(e) = self.directory(fd, TreePath::root(), &stat).and_then(|()| self.tally.finish()) {
+            // What was hashed so far need not be hashed again by the next attempt.
+            self.cache.lock().unwrap_or_else(PoisonError::into_inner).extend(self.kept);
+            return Err(e);
+        }
+        if self.hash {
+            *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = self.kept;
+        }
+        Ok(self.found)
+    }
+
+    fn directory(&mut self, fd: OwnedFd, path: TreePath, stat: &Stat) -> Result<()> {
+        if is_mount(fd.as_fd()) {
+            self.found.mounts.insert(path.as_bytes().to_vec());
+        }
+        self.push(entry(path.clone(), EntryKind::Dir, stat), None);
+        let mut names: Vec<Box<[u8]>> = Vec::new();
+        let listing = Dir::read_from(&fd).and_then(|dir| {
+            for item in dir {
+                let item = item?;
+                let name = item.file_name().to_bytes();
+                if name != b"." && name != b".." {
+                    names.push(name.into());
+                }
+            }
+            Ok(())
+        });
+        listing.map_err(|e| Error::unreadable(self.full(&path), e))?;
+        names.sort_unstable();
+        for name in names {
+            let child = path.join(&name).map_err(|fault| {
+                Error::new(ErrorKind::SourceUnreadable, "cannot replicate this name").at(self.full(&path)).with(fault)
+            })?;
+            self.name(fd.as_fd(), child, &name)?;
+        }
+        Ok(())
+    }
+
+    fn name(&mut self, dir: BorrowedFd<'_>, path: TreePath, name: &[u8]) -> Result<()> {
+        let stat = match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            // Gone since the listing: that is a deletion like any other.
+            Err(rustix::io::Errno::NOENT) => return Ok(()),
+            Err(e) => return Err(Error::unreadable(self.full(&path), e)),
+        };
+        let kind = kind_of(&stat);
+        if self.forbidden.contains(&identity(&stat)) {
+            self.skip(&path, SkipReason::Forbidden);
+            return Ok(());
+        }
+        if self.excludes.matches(&path, name, kind == FileType::Directory) {
+            return Ok(());
+        }
+        match kind {
+            FileType::RegularFile => return self.file(dir, path, name),
+            FileType::Directory => {
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                match openat(dir, name, flags, Mode::empty()) {
+                    Ok(fd) => {
+                        let stat = rustix::fs::fstat(&fd).map_err(|e| Error::unreadable(self.full(&path), e))?;
+                        return self.directory(fd, path, &stat);
+                    }
+                    Err(rustix::io::Errno::NOENT) => {}
+                    Err(e) => return Err(Error::unreadable(self.full(&path), e)),
+                }
+            }
+            FileType::Symlink => match rustix::fs::readlinkat(dir, name, Vec::new()) {
+                Ok(target) if !target.as_bytes().is_empty() => {
+                    let kind = EntryKind::Symlink { target: target.as_bytes().into() };
+                    self.push(Entry { mode: 0o777, ..entry(path, kind, &stat) }, None);
+                }
+                Ok(_) | Err(rustix::io::Errno::NOENT) => {}
+                Err(e) => return Err(Error::unreadable(self.full(&path), e)),
+            },
+            FileType::Fifo => self.push(entry(path, EntryKind::Fifo, &stat), None),
+            FileType::Socket => self.skip(&path, SkipReason::Socket),
+            _ => self.skip(&path, SkipReason::Device),
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, dir: BorrowedFd<'_>, path: TreePath, name: &[u8]) -> Result<()> {
+        if !self.hash {
+            let Ok(stat) = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) else { return Ok(()) };
+            let kind = EntryKind::File { size: FileKey::of(&stat).size, hash: ContentHash([0; 32]), group: 0 };
+            self.group(entry(path, kind, &stat), &stat);
+            return self.tally.file();
+        }
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let stat = match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => stat,
+                Err(rustix::io::Errno::NOENT) => return Ok(()),
+                Err(e) => return Err(Error::unreadable(self.full(&path), e)),
+            };
+            let key = FileKey::of(&stat);
+            let known = if self.rehash { None } else { self.recall(&key) };
+            let (known, size, key) = match known {
+                Some(known) => (known, key.size, key),
+                None => match self.read(dir, name, &path)? {
+                    None => return Ok(()),
+                    Some((_, _, _, false)) if attempt < ATTEMPTS => continue,
+                    Some((known, size, key, settled)) => {
+                        if !settled {
+                            self.warn(&path, WarningKind::Unsettled);
+                        }
+                        (known, size, key)
+                    }
+                },
+            };
+            if known.database {
+                self.warn(&path, WarningKind::UndeclaredDatabase);
+            }
+            if !self.racy(&key) {
+                self.kept.insert(key, known);
+            }
+            let kind = EntryKind::File { size, hash: known.hash, group: 0 };
+            self.group(Entry { mtime: key.mtime, ..entry(path, kind, &stat) }, &stat);
+            if let Some(slot) = self.found.keys.last_mut() {
+                *slot = Some(key);
+            }
+            return self.tally.file();
+        }
+    }
+
+    /// Hashes a file as it is now: what, size, key, and whether it stood still. `None`: gone, or no file any more.
+    fn read(
+        &mut self,
+        dir: BorrowedFd<'_>,
+        name: &[u8],
+        path: &TreePath,
+    ) -> Result<Option<(Known, u64, FileKey, bool)>> {
+        let (mut file, before) = match open_regular(dir, name) {
+            Ok(opened) => opened,
+            Err(e) if is_gone(&e) => return Ok(None),
+            Err(e) => return Err(Error::unreadable(self.full(path), e)),
+        };
+        let key = FileKey::of(&before);
+        let full = self.full(path);
+        let tally = &mut self.tally;
+        let read = digest::<Stop>(&mut file, key.size, &mut self.buffer, |block| Ok(tally.bytes(block.len() as u64)?));
+        let read = read.map_err(|stop| stop.or_unreadable(&full))?;
+        self.found.hashed_bytes += read.bytes;
+        let after = stat_of(&file).map_err(|e| Error::unreadable(&full, e))?;
+        let settled = FileKey::of(&after) == key && read.bytes == key.size;
+        Ok(Some((Known { hash: read.hash, database: read.database }, read.bytes, key, settled)))
+    }
+
+    /// Adds a file, joined with earlier names of the same inode if they agree.
+    fn group(&mut self, mut entry: Entry, stat: &Stat) {
+        if stat.st_nlink > 1 {
+            let here = self.found.entries.len();
+            let first = *self.inodes.entry(identity(stat)).or_insert(here);
+            let number = first as u32 + 1;
+            if first == here {
+                set_group(&mut entry, number);
+            } else if let Some(leader) = self.found.entries.get(first)
+                && leader.same_inode_as(&entry)
+            {
+                set_group(&mut entry, number);
+            } else {
+                // It changed between two of its names: from here on it counts as another file.
+                self.inodes.insert(identity(stat), here);
+                set_group(&mut entry, here as u32 + 1);
+            }
+        }
+        self.push(entry, None);
+    }
+
+    fn recall(&self, key: &FileKey) -> Option<Known> {
+        let from = self.kept.get(key).copied();
+        from.or_else(|| self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied())
+    }
+
+    fn racy(&self, key: &FileKey) -> bool {
+        key.mtime.max(key.ctime).seconds + RACY_SECONDS >= self.stamped_until.seconds
+    }
+
+    fn push(&mut self, entry: Entry, key: Option<FileKey>) {
+        self.found.entries.push(entry);
+        self.found.keys.push(key);
+    }
+
+    fn skip(&mut self, path: &TreePath, why: SkipReason) {
+        self.found.skipped_in_all += 1;
+        if self.found.skipped.len() < LISTED {
+            self.found.skipped.push(Skipped { path: path.to_string(), why });
+        }
+    }
+
+    fn warn(&mut self, path: &TreePath, what: WarningKind) {
+        if self.found.warnings.len() < LISTED {
+            self.found.warnings.push(Warning { path: path.to_string(), what });
+        }
+    }
+
+    fn full(&self, path: &TreePath) -> PathBuf {
+        self.root.join(path.as_path())
+    }
+}
+
+fn set_group(entry: &mut Entry, number: u32) {
+    if let EntryKind::File { group, .. } = &mut entry.kind {
+        *group = number;
+    }
+}
+
+/// An entry with this metadata.
+pub(crate) fn entry(path: TreePath, kind: EntryKind, stat: &Stat) -> Entry {
+    Entry { path, kind, mode: stat.st_mode & 0o7777, uid: stat.st_uid, gid: stat.st_gid, mtime: mtime_of(stat) }
+}
+
+#[expect(clippy::unnecessary_cast, reason = "the fields' types differ between architectures")]
+pub(crate) fn identity(stat: &Stat) -> (u64, u64) {
+    (stat.st_dev as u64, stat.st_ino as u64)
+}
+
+/// Whether a failed open means that the file is not there any more (or is something else by now).
+pub(crate) fn is_gone(e: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, IsADirectory, NotADirectory, NotFound};
+    // ENXIO: a socket took its place.
+    matches!(e.kind(), NotFound | NotADirectory | InvalidInput | IsADirectory)
+        || e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+        || e.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error())
+}
+
+/// Whether a volume is mounted right here; unknown counts as no.
+fn is_mount(dir: BorrowedFd<'_>) -> bool {
+    statx(dir, "", AtFlags::EMPTY_PATH, StatxFlags::empty())
+        .is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+pub(crate) fn stat_of(file: &File) -> io::Result<Stat> {
+    Ok(rustix::fs::fstat(file)?)
+}
+
+/// Why a pass over a file ended early: the file, or what was done with its content.
+pub(crate) enum Stop {
+    Read(io::Error),
+    Work(Error),
+}
+
+impl From<io::Error> for Stop {
+    fn from(e: io::Error) -> Self {
+        Self::Read(e)
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(e: Error) -> Self {
+        Self::Work(e)
+    }
+}
+
+impl Stop {
+    pub(crate) fn or_unreadable(self, path: &Path) -> Error {
+        match self {
+            Self::Read(e) => Error::unreadable(path, e),
+            Self::Work(e) => e,
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Sending the content that was asked for, each file whole: as captured if it still is, else as it is now, with an
+//! amendment. It refuses to wait for a file to stand still: after three tries what was read is sent and said so.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::sync::PoisonError;
+
+use crate::beneath::{Beneath, FileKey};
+use crate::capture::{Capture, Content, FromStart};
+use crate::encoding::encode_entry;
+use crate::error::{Error, ErrorKind, Result};
+use crate::field::put_string;
+use crate::manifest::{ContentHash, ContentId, Entry, EntryKind, Manifest};
+use crate::reading::{Digest, digest};
+use crate::scan::{ATTEMPTS, Stop, entry, is_gone, stat_of};
+use crate::source::still_there;
+use crate::transfer::{AMEND, CHANGED, DONE, DROPPED, DataWriter, KEPT, OBJECT};
+use crate::watch::{Tally, Watch};
+
+/// What both sides agreed on in the end.
+pub(crate) struct Sealed {
+    pub(crate) content_id: ContentId,
+    pub(crate) amended: u64,
+}
+
+/// An inode that was sent as it is now.
+#[derive(Clone)]
+struct Sent {
+    key: FileKey,
+    size: u64,
+    hash: ContentHash,
+    group: u32,
+}
+
+pub(crate) struct Sender<'c, 'l, 'a, S> {
+    capture: &'c Capture,
+    tree: Option<Beneath>,
+    out: DataWriter<'l, 'a, S>,
+    tally: Tally<'c>,
+    /// Names of each hardlink group, by entry.
+    groups: HashMap<u32, Vec<u32>>,
+    amended: BTreeMap<u32, Option<Entry>>,
+    sent: HashMap<(u64, u64), Sent>,
+    unsettled: Vec<String>,
+    buffer: Vec<u8>,
+}
+
+impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
+    pub(crate) fn new(
+        capture: &'c Capture,
+        out: DataWriter<'l, 'a, S>,
+        tally: Tally<'c>,
+        _watch: &'c dyn Watch,
+    ) -> Result<Self> {
+        let tree = match &capture.content {
+            Content::Tree { root, .. } => Some(root.again().map_err(|e| Error::unreadable(&capture.source, e))?),
+            Content::Copy(_) => None,
+        };
+        let mut groups: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (index, entry) in capture.manifest.entries().iter().enumerate() {
+            if let EntryKind::File { group: group @ 1.., .. } = entry.kind {
+                groups.entry(group).or_default().push(index as u32);
+            }
+        }
+        Ok(Self {
+            capture,
+            tree,
+            out,
+            tally,
+            groups,
+            amended: BTreeMap::new(),
+            sent: HashMap::new(),
+            unsettled: Vec::new(),
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Sends the content of one entry from `offset` on, or amends the entry (and its hardlinks).
+    pub(crate) fn object(&mut self, index: u32, offset: u64) -> Result<()> {
+        let EntryKind::File { size, hash, group } = self.entry(index)?.kind else {
+            return Err(Error::protocol("something that is not a file was asked for"));
+        };
+        let capture = self.capture;
+        let Content::Tree { keys, cache, .. } = &capture.content else { return self.copy(index, size, hash, offset) };
+        let names = self.groups.get(&group).cloned().unwrap_or_else(|| vec![index]);
+        for name in &names {
+            let path = &self.entry(*name)?.path;
+            let Some(key) = keys.get(path) else { continue };
+            let Some((mut file, now)) = self.open(*name)? else { continue };
+            if now != *key {
+                continue;
+            }
+            let read = self.stream(index, &mut file, size, offset, *name)?;
+            let still = FileKey::of(&stat_of(&file).map_err(|e| Error::unreadable(self.full(*name), e))?) == *key;
+            if still && read.bytes == size && read.hash == hash {
+                self.verdict(KEPT, hash)?;
+                return self.tally.file();
+            }
+            if still {
+                // The key says "the same", the content does not: never trust this key again.
+                cache.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+            }
+            self.verdict(DROPPED, hash)?;
+            break;
+        }
+        for name in names {
+            self.amend(name)?;
+        }
+        self.tally.file()
+    }
+
+    fn copy(&mut self, index: u32, size: u64, hash: ContentHash, offset: u64) -> Result<()> {
+        let capture = self.capture;
+        let Content::Copy(file) = &capture.content else { return Ok(()) };
+        let read = self.stream(index, &mut FromStart { file, at: 0 }, size, offset, index)?;
+        if read.hash != hash {
+            let error = Error::new(ErrorKind::HashMismatch, "the scratch copy of the database is damaged");
+            return Err(error.at(&capture.source));
+        }
+        self.verdict(KEPT, hash)?;
+        self.tally.file()
+    }
+
+    /// Sends a file as it is now.
+    fn amend(&mut self, index: u32) -> Result<()> {
+        for attempt in 1..=ATTEMPTS {
+            let Some((mut file, key)) = self.open(index)? else { break };
+            let stat = stat_of(&file).map_err(|e| Error::unreadable(self.full(index), e))?;
+            let inode = (key.dev, key.ino);
+            let same = self.sent.get(&inode).filter(|sent| sent.key == key && FileKey::of(&stat) == key).cloned();
+            let sent = match same {
+                Some(sent) => sent,
+                None => {
+                    let read = self.stream(index, &mut file, key.size, 0, index)?;
+                    let after = FileKey::of(&stat_of(&file).map_err(|e| Error::unreadable(self.full(index), e))?);
+                    let settled = after == key && read.bytes == key.size && FileKey::of(&stat) == key;
+                    if !settled && attempt < ATTEMPTS {
+                        self.verdict(DROPPED, read.hash)?;
+                        continue;
+                    }
+                    self.verdict(CHANGED, read.hash)?;
+                    if !settled && self.unsettled.len() < 1000 {
+                        self.unsettled.push(self.entry(index)?.path.to_string());
+                    }
+                    // Above all numbers of the capture; groups of one dissolve when the manifest is sealed.
+                    let sent = Sent { key, size: read.bytes, hash: read.hash, group: 1 << 31 | index };
+                    self.sent.insert(inode, sent.clone());
+                    sent
+                }
+            };
+            let kind = EntryKind::File { size: sent.size, hash: sent.hash, group: sent.group };
+            let now = Entry { mtime: key.mtime, ..entry(self.entry(index)?.path.clone(), kind, &stat) };
+            return self.put_amendment(index, Some(now));
+        }
+        self.put_amendment(index, None)
+    }
+
+    fn put_amendment(&mut self, index: u32, now: Option<Entry>) -> Result<()> {
+        let mut op = vec![AMEND];
+        op.extend_from_slice(&index.to_le_bytes());
+        op.push(u8::from(now.is_some()));
+        if let Some(entry) = &now {
+            let mut encoded = Vec::new();
+            encode_entry(&mut encoded, entry);
+            put_string(&mut op, &encoded);
+        }
+        self.out.put(&op)?;
+        self.amended.insert(index, now);
+        Ok(())
+    }
+
+    /// Sends one object up to its verdict; hashes all of it, also what the other side has already.
+    fn stream(&mut self, index: u32, file: &mut impl Read, size: u64, offset: u64, name: u32) -> Result<Digest> {
+        let mut op = vec![OBJECT];
+        op.extend_from_slice(&index.to_le_bytes());
+        op.extend_from_slice(&offset.to_le_bytes());
+        self.out.put(&op)?;
+        let full = self.full(name);
+        let (out, tally) = (&mut self.out, &mut self.tally);
+        let mut at = 0u64;
+        let read = digest::<Stop>(file, size, &mut self.buffer, |block| {
+            let known = offset.saturating_sub(at).min(block.len() as u64) as usize;
+            at += block.len() as u64;
+            let block = &block[known..];
+            if !block.is_empty() {
+                out.put(&(block.len() as u32).to_le_bytes())?;
+                out.put(block)?;
+            }
+            Ok(tally.bytes(block.len() as u64)?)
+        });
+        let read = read.map_err(|stop| stop.or_unreadable(&full))?;
+        self.out.put(&0u32.to_le_bytes())?;
+        Ok(read)
+    }
+
+    fn verdict(&mut self, verdict: u8, hash: ContentHash) -> Result<()> {
+        self.out.put(&[verdict])?;
+        self.out.put(&hash.0)
+    }
+
+    /// Opens an entry's file as it is now; `None`: gone, or no regular file any more.
+    fn open(&mut self, index: u32) -> Result<Option<(File, FileKey)>> {
+        let capture = self.capture;
+        let path = &self.entry(index)?.path;
+        let Some(tree) = &mut self.tree else { return Ok(None) };
+        match tree.open_file(path) {
+            Ok((file, stat)) => Ok(Some((file, FileKey::of(&stat)))),
+            Err(e) if is_gone(&e) => {
+                // The directories on the way may have been replaced: do not look into the old ones again.
+                tree.forget();
+                Ok(None)
+            }
+            Err(e) => Err(Error::unreadable(capture.source.join(path.as_path()), e)),
+        }
+    }
+
+    fn entry(&self, index: u32) -> Result<&'c Entry> {
+        let entry = self.capture.manifest.entries().get(index as usize);
+        entry.ok_or_else(|| Error::protocol("an entry that does not exist was asked for"))
+    }
+
+    fn full(&self, index: u32) -> PathBuf {
+        let entry = self.capture.manifest.entries().get(index as usize);
+        entry.map_or_else(|| self.capture.source.clone(), |entry| self.capture.source.join(entry.path.as_path()))
+    }
+
+    /// Seals the amended manifest: recorded first, then told.
+    pub(crate) fn finish(mut self, record: impl FnOnce(ContentId) -> Result<()>) -> Result<(Sealed, Vec<String>)> {
+        let gone = self.amended.values().any(Option::is_none);
+        if let (true, Content::Tree { identity, .. }) = (gone, &self.capture.content) {
+            still_there(&self.capture.source, *identity)?;
+        }
+        let amended = self.amended.len() as u64;
+        let mut content_id = self.capture.manifest.content_id();
+        if amended > 0 {
+            let sealed = seal(&self.capture.manifest, self.amended).map_err(|fault| {
+                let error = Error::new(ErrorKind::SourceUnreadable, "the source changed while it was sent");
+                error.at(&self.capture.source).with(fault)
+            })?;
+            content_id = sealed.content_id();
+            record(content_id)?;
+        }
+        self.tally.finish()?;
+        self.out.put(&[DONE])?;
+        self.out.put(&content_id.0)?;
+        self.out.end()?;
+        Ok((Sealed { content_id, amended }, self.unsettled))
+    }
+}
+
+/// The manifest with amendments applied; both sides compute it and must agree.
+pub(crate) fn seal(
+    manifest: &Manifest,
+    mut amended: BTreeMap<u32, Option<Entry>>,
+) -> Result<Manifest, crate::manifest::ManifestFault> {
+    let mut entries = Vec::with_capacity(manifest.entries().len());
+    for (index, entry) in manifest.entries().iter().enumerate() {
+        match amended.remove(&(index as u32)) {
+            None => entries.push(entry.clone()),
+            Some(Some(now)) => entries.push(now),
+            Some(None) => {}
+        }
+    }
+    Manifest::normalised(entries)
+}

@@ -1,0 +1,319 @@
+//! The side that has the data: capture it now, as a manifest whose content can be served.
+//! It refuses to write anything into the source, and to take a missing root for an empty one.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::beneath::{Beneath, FileKey, mtime_of};
+use crate::capture::{Capture, Content};
+use crate::error::{Error, ErrorKind, Result};
+use crate::excludes::Excludes;
+use crate::manifest::{Entry, EntryKind, FileTime, Manifest};
+use crate::path::{TreePath, escape};
+use crate::reading::digest;
+use crate::scan::{HashCache, Stop, Walk, entry, identity, stat_of};
+use crate::sqlite;
+use crate::watch::{Phase, Point, Tally, Watch, pass};
+
+/// The one name in the tree of a SQLite source, whatever the database is called: the target link needs it beforehand.
+pub const DATABASE_NAME: &str = "database";
+
+/// What a source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// A directory and all below it.
+    Files,
+    /// One live SQLite database.
+    Sqlite,
+}
+
+/// What to capture.
+#[derive(Debug, Clone)]
+pub struct SourceSpec {
+    /// Kind.
+    pub kind: SourceKind,
+    /// Root directory, or the database file.
+    pub path: PathBuf,
+    /// Globs relative to the root. Without a slash: a name at any depth; with one: a path from the root;
+    /// with a slash at the end: directories only. Ignored for SQLite.
+    pub excludes: Vec<String>,
+    /// Never captured, whatever the excludes say (the product's own data).
+    pub forbidden: Vec<PathBuf>,
+}
+
+/// How large a source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Measure {
+    /// Regular files.
+    pub files: u64,
+    /// Bytes of content.
+    pub bytes: u64,
+}
+
+/// One declared source. Keeps hashes in memory between captures; losing it costs time only.
+pub struct Source {
+    spec: SourceSpec,
+    excludes: Excludes,
+    scratch: PathBuf,
+    cache: HashCache,
+}
+
+/// Mount points seen at the last capture, so that a volume that is not mounted is not taken for an empty one.
+const MOUNTS: &str = "mounts.json";
+/// Modification time given to the last copy of the database, with its hash.
+const STAMP: &str = "stamp.json";
+
+#[derive(Serialize, Deserialize)]
+struct Stamp {
+    hash: String,
+    seconds: i64,
+    nanoseconds: u32,
+}
+
+impl Source {
+    /// A source with a scratch directory of its own (created, cleaned of old copies; a few small notes stay in it).
+    pub fn new(spec: SourceSpec, scratch: PathBuf) -> Result<Self> {
+        let excludes = Excludes::new(&spec.excludes)?;
+        let trouble = |e: io::Error| Error::io("cannot prepare the scratch directory", &scratch, e);
+        fs::create_dir_all(&scratch).map_err(trouble)?;
+        for item in fs::read_dir(&scratch).map_err(trouble)? {
+            let item = item.map_err(trouble)?;
+            if item.file_name() != MOUNTS && item.file_name() != STAMP {
+                fs::remove_file(item.path()).map_err(trouble)?;
+            }
+        }
+        Ok(Self { spec, excludes, scratch, cache: Arc::new(Mutex::new(HashMap::new())) })
+    }
+
+    /// The declaration.
+    pub fn spec(&self) -> &SourceSpec {
+        &self.spec
+    }
+
+    /// Captures the source as it is. `now` is recorded as the time of the capture; `rehash` reads everything again
+    /// instead of trusting size, times and inode.
+    pub fn capture(&mut self, now: Timestamp, rehash: bool, watch: &dyn Watch) -> Result<Capture> {
+        let capture = match self.spec.kind {
+            SourceKind::Files => self.capture_files(now, rehash, watch)?,
+            SourceKind::Sqlite => self.capture_database(now, watch)?,
+        };
+        pass(watch, Point::Captured)?;
+        Ok(capture)
+    }
+
+    /// Counts files and bytes without reading content.
+    pub fn measure(&self, watch: &dyn Watch) -> Result<Measure> {
+        if self.spec.kind == SourceKind::Sqlite {
+            let stat = fs::metadata(&self.spec.path).map_err(|e| sqlite::missing_or_unreadable(&self.spec.path, e))?;
+            return Ok(Measure { files: 1, bytes: stat.len() });
+        }
+        let root = self.open_root()?;
+        let mut walk = self.walk(FileTime::default(), watch)?;
+        walk.hash = false;
+        let found = walk.run(root.root())?;
+        let manifest = Manifest::normalised(found.entries).map_err(|e| self.inconsistent(e))?;
+        Ok(Measure { files: manifest.files(), bytes: manifest.bytes() })
+    }
+
+    /// Accepts that volumes which were mounted at the last capture are gone for good.
+    pub fn forget_mounts(&mut self) -> Result<()> {
+        let path = self.scratch.join(MOUNTS);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("cannot forget mount points", path, e)),
+            _ => Ok(()),
+        }
+    }
+
+    fn open_root(&self) -> Result<Beneath> {
+        Beneath::open(&self.spec.path).map_err(|e| sqlite::missing_or_unreadable(&self.spec.path, e))
+    }
+
+    fn walk<'a>(&'a self, stamped_until: FileTime, watch: &'a dyn Watch) -> Result<Walk<'a>> {
+        let tally = Tally::new(watch, Phase::Scanning, None)?;
+        let mut walk = Walk::new(&self.spec.path, &self.excludes, &self.cache, stamped_until, tally);
+        walk.forbidden = self.forbidden()?;
+        Ok(walk)
+    }
+
+    /// Identities of what must never be captured; a root inside of it is refused here.
+    fn forbidden(&self) -> Result<HashSet<(u64, u64)>> {
+        let root = fs::canonicalize(&self.spec.path).map_err(|e| sqlite::missing_or_unreadable(&self.spec.path, e))?;
+        let mut identities = HashSet::new();
+        for path in &self.spec.forbidden {
+            // What does not exist cannot be captured.
+            let Ok(path) = fs::canonicalize(path) else { continue };
+            if root.starts_with(&path) {
+                let error = Error::new(ErrorKind::SourceForbidden, "this directory is never replicated");
+                return Err(error.at(&self.spec.path));
+            }
+            let stat = rustix::fs::stat(&path).map_err(|e| Error::unreadable(&path, e))?;
+            identities.insert(identity(&stat));
+        }
+        Ok(identities)
+    }
+
+    fn capture_files(&self, now: Timestamp, rehash: bool, watch: &dyn Watch) -> Result<Capture> {
+        let root = self.open_root()?;
+        let before = rustix::fs::fstat(root.root()).map_err(|e| Error::unreadable(&self.spec.path, e))?;
+        let mut walk = self.walk(self.stamp_clock(now)?, watch)?;
+        walk.rehash = rehash;
+        let found = walk.run(root.root())?;
+        self.check_mounts(&found.mounts)?;
+        // The very directory we walked must still be what the path means: else it was moved or unmounted meanwhile.
+        still_there(&self.spec.path, identity(&before))?;
+        let keys: HashMap<TreePath, FileKey> = found
+            .entries
+            .iter()
+            .zip(&found.keys)
+            .filter_map(|(entry, key)| key.map(|key| (entry.path.clone(), key)))
+            .collect();
+        let manifest = Manifest::normalised(found.entries).map_err(|e| self.inconsistent(e))?;
+        let content = Content::Tree { root, keys, cache: Arc::clone(&self.cache), identity: identity(&before) };
+        Ok(Capture {
+            manifest,
+            captured_at: now,
+            skipped: found.skipped,
+            skipped_in_all: found.skipped_in_all,
+            warnings: found.warnings,
+            hashed_bytes: found.hashed_bytes,
+            source: self.spec.path.clone(),
+            content,
+        })
+    }
+
+    /// The time up to which the file system has stamped, never later than it and never later than `now`: a wrong clock
+    /// of the caller only costs hashing.
+    fn stamp_clock(&self, now: Timestamp) -> Result<FileTime> {
+        let path = self.scratch.join("clock");
+        let trouble = |e: io::Error| Error::io("cannot write to the scratch directory", &path, e);
+        let _ = fs::remove_file(&path);
+        let file = File::create(&path).map_err(trouble)?;
+        let stamped = mtime_of(&stat_of(&file).map_err(trouble)?);
+        let _ = fs::remove_file(&path);
+        Ok(stamped.min(FileTime { seconds: now.as_second(), nanoseconds: 0 }))
+    }
+
+    fn check_mounts(&self, found: &BTreeSet<Vec<u8>>) -> Result<()> {
+        let note = self.scratch.join(MOUNTS);
+        let known: BTreeSet<Vec<u8>> =
+            fs::read(&note).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        if let Some(gone) = known.difference(found).find(|path| self.mount_matters(path)) {
+            let path = self.spec.path.join(std::ffi::OsStr::from_bytes(gone));
+            return Err(
+                Error::new(ErrorKind::SourceMissing, "the volume that was mounted here is not mounted").at(path)
+            );
+        }
+        if known != *found {
+            write_note(&note, found)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the directory a volume was mounted on is still there, now bare. A directory that was removed together
+    /// with its volume is an ordinary deletion.
+    fn mount_matters(&self, path: &[u8]) -> bool {
+        path.is_empty()
+            || TreePath::parse(path)
+                .is_ok_and(|path| Beneath::open(&self.spec.path).and_then(|mut tree| tree.stat(&path)).is_ok())
+    }
+
+    fn inconsistent(&self, fault: crate::manifest::ManifestFault) -> Error {
+        Error::new(ErrorKind::SourceUnreadable, "the source changed while it was read").at(&self.spec.path).with(fault)
+    }
+
+    fn capture_database(&self, now: Timestamp, watch: &dyn Watch) -> Result<Capture> {
+        let path = &self.spec.path;
+        self.forbidden()?;
+        let mut tally = Tally::new(watch, Phase::Scanning, None)?;
+        let copy = self.scratch.join("copy");
+        let trouble = |e: io::Error| Error::io("cannot use the scratch copy of the database", &copy, e);
+        for suffix in ["", "-journal", "-wal", "-shm"] {
+            let _ = fs::remove_file(self.scratch.join(format!("copy{suffix}")));
+        }
+        let stat = rustix::fs::stat(path).map_err(|e| sqlite::missing_or_unreadable(path, e.into()))?;
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = rustix::fs::stat(parent).map_err(|e| Error::unreadable(parent, e))?;
+        sqlite::backup(path, &copy)?;
+        let mut file = File::open(&copy).map_err(trouble)?;
+        // From here on the copy lives as long as the capture does, whatever happens to this process.
+        fs::remove_file(&copy).map_err(trouble)?;
+        let size = file.metadata().map_err(trouble)?.len();
+        let read = digest::<Stop>(&mut file, size, &mut Vec::new(), |block| Ok(tally.bytes(block.len() as u64)?))
+            .map_err(|stop| stop.or_unreadable(path))?;
+        tally.file()?;
+        tally.finish()?;
+        let mtime = self.stamp(&read.hash.to_string(), mtime_of(&stat))?;
+        let name = TreePath::parse(DATABASE_NAME.as_bytes()).map_err(|e| self.inconsistent_name(e))?;
+        let kind = EntryKind::File { size: read.bytes, hash: read.hash, group: 0 };
+        let entries = vec![
+            Entry { mtime, ..entry(TreePath::root(), EntryKind::Dir, &parent) },
+            Entry { mtime, ..entry(name, kind, &stat) },
+        ];
+        let manifest = Manifest::new(entries).map_err(|e| self.inconsistent(e))?;
+        Ok(Capture {
+            manifest,
+            captured_at: now,
+            skipped: Vec::new(),
+            skipped_in_all: 0,
+            warnings: Vec::new(),
+            hashed_bytes: read.bytes,
+            source: path.clone(),
+            content: Content::Copy(file),
+        })
+    }
+
+    fn inconsistent_name(&self, fault: crate::path::PathFault) -> Error {
+        Error::new(ErrorKind::SourceUnreadable, "cannot name the database").at(&self.spec.path).with(fault)
+    }
+
+    /// The modification time for a copy with this hash: the one it had last time, else that of the file. A checkpoint
+    /// touches the file without a write to the database, and must not make a new generation.
+    fn stamp(&self, hash: &str, mtime: FileTime) -> Result<FileTime> {
+        let note = self.scratch.join(STAMP);
+        let known: Option<Stamp> = fs::read(&note).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        match known {
+            Some(known) if known.hash == hash && known.nanoseconds < 1_000_000_000 => {
+                Ok(FileTime { seconds: known.seconds, nanoseconds: known.nanoseconds })
+            }
+            _ => {
+                let new = Stamp { hash: hash.into(), seconds: mtime.seconds, nanoseconds: mtime.nanoseconds };
+                write_note(&note, &new)?;
+                Ok(mtime)
+            }
+        }
+    }
+}
+
+/// Refuses when `path` no longer means the directory with this identity.
+pub(crate) fn still_there(path: &Path, known: (u64, u64)) -> Result<()> {
+    let stat = rustix::fs::stat(path).map_err(|e| sqlite::missing_or_unreadable(path, e.into()))?;
+    if identity(&stat) == known {
+        Ok(())
+    } else {
+        let error = Error::new(ErrorKind::SourceMissing, "the source was replaced or unmounted while it was read");
+        Err(error.at(path))
+    }
+}
+
+/// Writes a small note whole or not at all.
+fn write_note(path: &Path, note: &impl Serialize) -> Result<()> {
+    let new = path.with_extension("new");
+    let trouble = |e: io::Error| Error::io("cannot write a note about the source", path, e);
+    let bytes = serde_json::to_vec(note).map_err(|e| trouble(e.into()))?;
+    fs::write(&new, bytes).map_err(trouble)?;
+    fs::rename(&new, path).map_err(trouble)
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Source({:?}, {})", self.spec.kind, escape(self.spec.path.as_os_str().as_encoded_bytes()))
+    }
+}

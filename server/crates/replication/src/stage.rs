@@ -1,0 +1,175 @@
+//! Content that has arrived and is not committed yet, by its hash. It refuses to vouch for anything it has not hashed
+//! itself since it was opened, so that a crash at any byte costs at most that object.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::manifest::ContentHash;
+use crate::reading::digest;
+use crate::scan::Stop;
+
+pub(crate) struct Stage {
+    dir: PathBuf,
+    good: HashSet<ContentHash>,
+    buffer: Vec<u8>,
+}
+
+impl Stage {
+    /// Opens the stage. Objects that are already part of a committed tree are let go: their inode must not be touched.
+    pub(crate) fn open(dir: PathBuf) -> Result<Self> {
+        let stage = Self { dir, good: HashSet::new(), buffer: Vec::new() };
+        for (path, meta) in stage.list()? {
+            if meta.nlink() > 1 || !meta.is_file() {
+                stage.remove(&path)?;
+            }
+        }
+        Ok(stage)
+    }
+
+    fn list(&self) -> Result<Vec<(PathBuf, fs::Metadata)>> {
+        let read =
+            || fs::read_dir(&self.dir)?.map(|item| item.and_then(|item| Ok((item.path(), item.metadata()?)))).collect();
+        let found: io::Result<_> = read();
+        found.map_err(|e| Error::io("cannot read the stage", &self.dir, e))
+    }
+
+    fn remove(&self, path: &Path) -> Result<()> {
+        match fs::remove_file(path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("cannot remove from the stage", path, e)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn path(&self, hash: &ContentHash) -> PathBuf {
+        self.dir.join(hash.to_string())
+    }
+
+    pub(crate) fn part(&self, hash: &ContentHash) -> PathBuf {
+        self.dir.join(format!("{hash}.part"))
+    }
+
+    /// Bytes here of an object that has not arrived whole.
+    pub(crate) fn part_len(&self, hash: &ContentHash, size: u64) -> u64 {
+        let len = fs::symlink_metadata(self.part(hash)).map_or(0, |meta| meta.len());
+        if len <= size { len } else { 0 }
+    }
+
+    pub(crate) fn has(&self, hash: &ContentHash) -> bool {
+        self.good.contains(hash)
+    }
+
+    /// Whether the object is here, whole. Hashes what an earlier run left; removes what does not match.
+    pub(crate) fn check(&mut self, hash: &ContentHash, size: u64) -> Result<bool> {
+        if self.good.contains(hash) {
+            return Ok(true);
+        }
+        let path = self.path(hash);
+        let trouble = |e: io::Error| Error::io("cannot read from the stage", &path, e);
+        match fs::symlink_metadata(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(e) => return Err(trouble(e)),
+            Ok(meta) if meta.len() != size => {
+                self.remove(&path)?;
+                return Ok(false);
+            }
+            // An earlier run may have given it the mode of its file already.
+            Ok(_) => fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(trouble)?,
+        }
+        let mut file = File::open(&path).map_err(trouble)?;
+        let read = digest::<io::Error>(&mut file, size + 1, &mut self.buffer, |_| Ok(())).map_err(trouble)?;
+        if read.hash == *hash && read.bytes == size {
+            self.good.insert(*hash);
+            return Ok(true);
+        }
+        self.remove(&path)?;
+        Ok(false)
+    }
+
+    /// Stores content whose hash the caller has just computed.
+    pub(crate) fn put(&mut self, hash: ContentHash, content: &[u8]) -> Result<()> {
+        let path = self.path(&hash);
+        let trouble = |e: io::Error| Error::io("cannot write to the stage", &path, e);
+        self.remove(&path)?;
+        let mut file = create(&path).map_err(trouble)?;
+        io::Write::write_all(&mut file, content).map_err(trouble)?;
+        self.good.insert(hash);
+        Ok(())
+    }
+
+    /// Takes over a finished part whose hash the caller has just computed.
+    pub(crate) fn adopt(&mut self, part: &Path, hash: ContentHash) -> Result<()> {
+        fs::rename(part, self.path(&hash)).map_err(|e| Error::io("cannot write to the stage", part, e))?;
+        self.good.insert(hash);
+        Ok(())
+    }
+
+    pub(crate) fn forget_part(&self, hash: &ContentHash) -> Result<()> {
+        self.remove(&self.part(hash))
+    }
+
+    /// Copies from a file of ours; `false` if it is not what it should be.
+    pub(crate) fn copy(
+        &mut self,
+        from: &mut File,
+        hash: ContentHash,
+        size: u64,
+        mut told: impl FnMut(u64) -> Result<()>,
+    ) -> Result<bool> {
+        let path = self.path(&hash);
+        self.remove(&path)?;
+        let mut to = create(&path).map_err(|e| Error::io("cannot write to the stage", &path, e))?;
+        let read = digest::<Stop>(from, size.saturating_add(1), &mut self.buffer, |block| {
+            io::Write::write_all(&mut to, block).map_err(|e| Error::io("cannot write to the stage", &path, e))?;
+            Ok(told(block.len() as u64)?)
+        });
+        let whole = match read {
+            Ok(read) => read.hash == hash && read.bytes == size,
+            Err(Stop::Read(_)) => false,
+            Err(Stop::Work(e)) => return Err(e),
+        };
+        if whole {
+            self.good.insert(hash);
+        } else {
+            self.remove(&path)?;
+        }
+        Ok(whole)
+    }
+
+    /// Opens a part for going on at `offset`, with the hash of what is there.
+    pub(crate) fn resume(&self, hash: &ContentHash, offset: u64) -> Result<(File, blake3::Hasher)> {
+        let path = self.part(hash);
+        let trouble = |e: io::Error| Error::io("cannot write to the stage", &path, e);
+        let mut hasher = blake3::Hasher::new();
+        if offset == 0 {
+            self.remove(&path)?;
+            return Ok((create(&path).map_err(trouble)?, hasher));
+        }
+        let mut file = OpenOptions::new().read(true).write(true).open(&path).map_err(trouble)?;
+        let mut block = vec![0u8; 128 * 1024];
+        let mut left = offset;
+        while left > 0 {
+            let want = usize::try_from(left).map_or(block.len(), |left| left.min(block.len()));
+            file.read_exact(&mut block[..want]).map_err(trouble)?;
+            hasher.update(&block[..want]);
+            left -= want as u64;
+        }
+        Ok((file, hasher))
+    }
+
+    /// Empties the stage after a commit.
+    pub(crate) fn clear(&mut self) -> Result<()> {
+        self.good.clear();
+        for (path, _) in self.list()? {
+            self.remove(&path)?;
+        }
+        Ok(())
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}

@@ -1,0 +1,240 @@
+//! Where a replica lives on disk, and what of it counts. A generation exists once its directory has its final name and
+//! its record is whole; `current` is only a pointer to the newest of them. It refuses to guess: a record that does not
+//! match its checksum is set aside, never read.
+//!
+//! ```text
+//! lock                                  held while a Replica is open
+//! target                                the path of the link we own elsewhere (raw bytes)
+//! current -> generations/<G>/tree       what readers follow
+//! generations/<G>/{tree,manifest,record}
+//! generations/<G>.building              not committed: dropped on open
+//! generations/<G>.{pruned,replaced}     on their way out: dropped on open
+//! generations/<G>.damaged               set aside for a human
+//! staged/<hash>, staged/<hash>.part     content that arrived but is not committed
+//! ```
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rustix::fs::FlockOperation;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::{ContentId, Manifest};
+
+/// A committed generation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Given by the source.
+    pub generation: u64,
+    /// Of the whole tree.
+    pub content_id: ContentId,
+    /// When the source captured it, by the source's clock.
+    pub captured_at: Timestamp,
+    /// Names of regular files.
+    pub files: u64,
+    /// Bytes of content.
+    pub bytes: u64,
+    /// When it was committed here, by our clock.
+    pub committed_at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    format: u32,
+    #[serde(flatten)]
+    commit: Commit,
+}
+
+const FORMAT: u32 = 1;
+
+/// The paths of one store, locked.
+pub(crate) struct Store {
+    pub(crate) root: PathBuf,
+    _lock: File,
+}
+
+pub(crate) const BUILDING: &str = "building";
+pub(crate) const REPLACED: &str = "replaced";
+pub(crate) const PRUNED: &str = "pruned";
+const DAMAGED: &str = "damaged";
+
+impl Store {
+    /// Creates what is missing and takes the lock.
+    pub(crate) fn open(root: &Path) -> Result<Self> {
+        let trouble = |e: io::Error| Error::io("cannot open the store of the replica", root, e);
+        // Readers of other users pass through here; what is in the stage is nobody else's.
+        let mut dirs = fs::DirBuilder::new();
+        dirs.recursive(true).mode(0o755);
+        dirs.create(root.join("generations")).map_err(trouble)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(root.join("staged")).map_err(trouble)?;
+        let root = fs::canonicalize(root).map_err(trouble)?;
+        let lock = File::create(root.join("lock")).map_err(trouble)?;
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { root, _lock: lock }),
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                Err(Error::new(ErrorKind::StoreBusy, "another process has this store open").at(root))
+            }
+            Err(e) => Err(trouble(e.into())),
+        }
+    }
+
+    pub(crate) fn generations(&self) -> PathBuf {
+        self.root.join("generations")
+    }
+
+    pub(crate) fn staged(&self) -> PathBuf {
+        self.root.join("staged")
+    }
+
+    pub(crate) fn current(&self) -> PathBuf {
+        self.root.join("current")
+    }
+
+    pub(crate) fn generation(&self, generation: u64) -> PathBuf {
+        self.generations().join(generation.to_string())
+    }
+
+    pub(crate) fn aside(&self, generation: u64, why: &str) -> PathBuf {
+        self.generations().join(format!("{generation}.{why}"))
+    }
+
+    pub(crate) fn tree(&self, generation: u64) -> PathBuf {
+        self.generation(generation).join("tree")
+    }
+
+    /// The manifest of a committed generation, checked against its commit.
+    pub(crate) fn manifest(&self, commit: &Commit) -> Result<Manifest> {
+        let path = self.generation(commit.generation).join("manifest");
+        let damaged = || Error::new(ErrorKind::StoreDamaged, "the manifest of a generation is damaged").at(&path);
+        let bytes = fs::read(&path).map_err(|e| damaged().with(e))?;
+        let manifest = Manifest::decode(&bytes, u64::MAX).map_err(|e| damaged().with(e))?;
+        if manifest.content_id() == commit.content_id { Ok(manifest) } else { Err(damaged()) }
+    }
+
+    /// Drops what was not committed and lists what was, oldest first. `leftovers`: also drop what is on its way out.
+    pub(crate) fn recover(&self, leftovers: bool) -> Result<Vec<Commit>> {
+        let generations = self.generations();
+        let trouble = |e: io::Error| Error::io("cannot read the store of the replica", &generations, e);
+        let mut commits = Vec::new();
+        for item in fs::read_dir(&generations).map_err(trouble)? {
+            let path = item.map_err(trouble)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            match name.split_once('.') {
+                Some((_, BUILDING)) => remove_tree(&path)?,
+                Some((_, PRUNED | REPLACED)) if leftovers => remove_tree(&path)?,
+                Some(_) => {}
+                None => match name.parse::<u64>().ok().map(|generation| (generation, read_record(&path))) {
+                    Some((generation, Ok(commit))) if commit.generation == generation => commits.push(commit),
+                    Some((generation, _)) => {
+                        let aside = self.aside(generation, DAMAGED);
+                        tracing::warn!(path = %path.display(), "a generation has no valid record and is set aside");
+                        fs::rename(&path, aside).map_err(trouble)?;
+                    }
+                    None => {}
+                },
+            }
+        }
+        commits.sort_by_key(|commit| commit.generation);
+        if let Some(last) = commits.last() {
+            self.flip(last.generation)?;
+        }
+        Ok(commits)
+    }
+
+    /// Makes readers see this generation.
+    pub(crate) fn flip(&self, generation: u64) -> Result<()> {
+        let to = PathBuf::from(format!("generations/{generation}/tree"));
+        let current = self.current();
+        if fs::read_link(&current).is_ok_and(|now| now == to) {
+            return Ok(());
+        }
+        replace_link(&to, &current, &self.root.join("current.new"))
+    }
+
+    /// Writes the record into a generation that is still hidden.
+    pub(crate) fn write_record(&self, dir: &Path, commit: &Commit) -> Result<()> {
+        let path = dir.join("record");
+        let trouble = |e: io::Error| Error::io("cannot write the record of a generation", &path, e);
+        let mut text =
+            serde_json::to_string(&Record { format: FORMAT, commit: commit.clone() }).map_err(|e| trouble(e.into()))?;
+        text = format!("{text}\n{}\n", blake3::hash(text.as_bytes()).to_hex());
+        write_durably(&path, text.as_bytes())?;
+        sync_dir(dir)
+    }
+
+    /// Bytes free for us.
+    pub(crate) fn free_bytes(&self) -> u64 {
+        free_bytes_near(&self.root)
+    }
+}
+
+fn read_record(dir: &Path) -> Result<Commit> {
+    let path = dir.join("record");
+    let damaged = || Error::new(ErrorKind::StoreDamaged, "the record of a generation is damaged").at(&path);
+    let text = fs::read_to_string(&path).map_err(|e| damaged().with(e))?;
+    let (json, sum) = text.trim_end().rsplit_once('\n').ok_or_else(damaged)?;
+    if blake3::hash(json.as_bytes()).to_hex().as_str() != sum {
+        return Err(damaged());
+    }
+    let record: Record = serde_json::from_str(json).map_err(|e| damaged().with(e))?;
+    if record.format == FORMAT { Ok(record.commit) } else { Err(damaged()) }
+}
+
+/// Replaces (or makes) a symlink in one step, durably.
+pub(crate) fn replace_link(to: &Path, link: &Path, by_way_of: &Path) -> Result<()> {
+    let trouble = |e: io::Error| Error::io("cannot replace a link", link, e);
+    match fs::remove_file(by_way_of) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(trouble(e)),
+        _ => {}
+    }
+    std::os::unix::fs::symlink(to, by_way_of).map_err(trouble)?;
+    fs::rename(by_way_of, link).map_err(trouble)?;
+    link.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Writes a file whole or not at all, durably.
+pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
+    let new = path.with_extension("new");
+    let trouble = |e: io::Error| Error::io("cannot write to the store of the replica", path, e);
+    let mut file = File::create(&new).map_err(trouble)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(trouble)?;
+    fs::rename(&new, path).map_err(trouble)
+}
+
+pub(crate) fn sync_dir(dir: &Path) -> Result<()> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|e| Error::io("cannot make a directory durable", dir, e))
+}
+
+/// Removes a tree, also one with directories that may not be written to.
+pub(crate) fn remove_tree(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+            open_up(path);
+            fs::remove_dir_all(path).map_err(|e| Error::io("cannot remove an old tree", path, e))
+        }
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("cannot remove an old tree", path, e)),
+        _ => Ok(()),
+    }
+}
+
+/// Gives the owner all rights on the directories of a tree that is to be removed. Trouble shows at the removal.
+fn open_up(dir: &Path) {
+    if !fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir()) {
+        return;
+    }
+    let _ = fs::set_permissions(dir, fs::Permissions::from_mode(0o700));
+    for item in fs::read_dir(dir).into_iter().flatten().flatten() {
+        open_up(&item.path());
+    }
+}
+
+/// Bytes free for us on the file system of the nearest ancestor that exists; 0 if nothing can be learned.
+pub(crate) fn free_bytes_near(path: &Path) -> u64 {
+    path.ancestors()
+        .find_map(|path| rustix::fs::statvfs(if path.as_os_str().is_empty() { Path::new(".") } else { path }).ok())
+        .map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize))
+}

@@ -1,0 +1,148 @@
+//! Building a tree on disk from a manifest, inside a directory nobody looks into yet. It refuses to reach outside of it:
+//! every name is made in a directory that was opened without following a symlink, and nothing is ever overwritten.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, chmodat, chownat, linkat, mkdirat, mknodat,
+    openat, symlinkat, utimensat,
+};
+use rustix::io::Errno;
+
+use crate::beneath::Beneath;
+use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::{ContentHash, Entry, EntryKind, Manifest};
+use crate::path::TreePath;
+use crate::reuse::Reuse;
+use crate::stage::Stage;
+use crate::watch::{Phase, Point, Tally, Watch, pass};
+
+pub(crate) struct Builder<'a> {
+    pub(crate) root: &'a Path,
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) reuse: Option<&'a mut Reuse>,
+    pub(crate) links: &'a HashMap<usize, usize>,
+    pub(crate) stage: &'a Stage,
+    pub(crate) watch: &'a dyn Watch,
+}
+
+impl Builder<'_> {
+    /// Makes `root` and everything in it.
+    pub(crate) fn build(mut self) -> Result<()> {
+        let trouble = |e: io::Error| Error::io("cannot build the tree of the replica", self.root, e);
+        // Closed to everybody else until its own mode is set, last of all.
+        rustix::fs::mkdir(self.root, Mode::RWXU).map_err(|e| trouble(e.into()))?;
+        let mut tree = Beneath::open(self.root).map_err(trouble)?;
+        let mut first_names = tree.again().map_err(trouble)?;
+        let stage =
+            File::open(self.stage.path(&ContentHash([0; 32])).parent().unwrap_or(self.root)).map_err(trouble)?;
+        let manifest = self.manifest;
+        let mut tally = Tally::new(self.watch, Phase::Building, Some((manifest.files(), 0)))?;
+        let mut used: HashSet<ContentHash> = HashSet::new();
+        let mut groups: HashMap<u32, &TreePath> = HashMap::new();
+        for (index, entry) in manifest.entries().iter().enumerate().skip(1) {
+            if index == manifest.entries().len() / 2 {
+                pass(self.watch, Point::TreeHalfBuilt)?;
+            }
+            let failed = |e: io::Error| Error::io("cannot build the tree of the replica", self.full(entry), e);
+            match &entry.kind {
+                EntryKind::Dir => {
+                    let (dir, name) = tree.locate(&entry.path).map_err(failed)?;
+                    mkdirat(dir, name, Mode::RWXU).map_err(|e| failed(e.into()))?;
+                }
+                EntryKind::Symlink { target } => {
+                    let (dir, name) = tree.locate(&entry.path).map_err(failed)?;
+                    symlinkat(&**target, dir, name).map_err(|e| failed(e.into()))?;
+                    dress(dir, name, entry).map_err(failed)?;
+                }
+                EntryKind::Fifo => {
+                    let (dir, name) = tree.locate(&entry.path).map_err(failed)?;
+                    mknodat(dir, name, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).map_err(|e| failed(e.into()))?;
+                    dress(dir, name, entry).map_err(failed)?;
+                }
+                EntryKind::File { group, .. } => {
+                    let (dir, name) = tree.locate(&entry.path).map_err(failed)?;
+                    match groups.get(group).copied() {
+                        Some(first) if *group > 0 => {
+                            let (from, from_name) = first_names.locate(first).map_err(failed)?;
+                            linkat(from, from_name, dir, name, AtFlags::empty()).map_err(|e| failed(e.into()))?;
+                        }
+                        _ => {
+                            self.file(dir, name, index, entry, stage.as_fd(), &mut used)?;
+                            groups.insert(*group, &entry.path);
+                        }
+                    }
+                    tally.file()?;
+                }
+            }
+        }
+        // Inside out: whatever is made in a directory changes its time.
+        for entry in manifest.entries().iter().rev().filter(|entry| entry.kind == EntryKind::Dir) {
+            let failed = |e: io::Error| Error::io("cannot set the metadata of a directory", self.full(entry), e);
+            let (dir, name) = tree.locate(&entry.path).map_err(failed)?;
+            dress(dir, name, entry).map_err(failed)?;
+        }
+        tally.finish()
+    }
+
+    fn file(
+        &mut self,
+        dir: BorrowedFd<'_>,
+        name: &[u8],
+        index: usize,
+        entry: &Entry,
+        stage: BorrowedFd<'_>,
+        used: &mut HashSet<ContentHash>,
+    ) -> Result<()> {
+        let EntryKind::File { size, hash, .. } = &entry.kind else { return Ok(()) };
+        let full = self.root.join(entry.path.as_path());
+        let failed = |e: io::Error| Error::io("cannot build the tree of the replica", &full, e);
+        if let (Some(old), Some(reuse)) = (self.links.get(&index), &mut self.reuse) {
+            let (from, from_name) = reuse.locate(*old).map_err(failed)?;
+            linkat(from, from_name, dir, name, AtFlags::empty()).map_err(|e| failed(e.into()))?;
+            return Ok(());
+        }
+        let fresh = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        if *size == 0 {
+            openat(dir, name, fresh, Mode::RUSR | Mode::WUSR).map_err(|e| failed(e.into()))?;
+        } else if used.insert(*hash) {
+            match linkat(stage, hash.to_string(), dir, name, AtFlags::empty()) {
+                Err(Errno::NOENT) => {
+                    let text = "the source did not send content that its manifest needs";
+                    return Err(Error::new(ErrorKind::HashMismatch, text).at(full));
+                }
+                done => done.map_err(|e| failed(e.into()))?,
+            }
+        } else {
+            // The staged inode is taken by another file; permissions may already bar it, so it is opened as owner.
+            let mut from = File::open(self.stage.path(hash)).map_err(failed)?;
+            let to = openat(dir, name, fresh, Mode::RUSR | Mode::WUSR).map_err(|e| failed(e.into()))?;
+            io::copy(&mut from, &mut File::from(to)).map_err(failed)?;
+        }
+        dress(dir, name, entry).map_err(failed)
+    }
+
+    fn full(&self, entry: &Entry) -> PathBuf {
+        self.root.join(entry.path.as_path())
+    }
+}
+
+/// Gives a name its owner, mode and time, in the order in which they survive each other.
+fn dress(dir: BorrowedFd<'_>, name: &[u8], entry: &Entry) -> io::Result<()> {
+    match chownat(dir, name, Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)), AtFlags::SYMLINK_NOFOLLOW)
+    {
+        // Only root gives files away; for anybody else the owner is best effort.
+        Err(Errno::PERM) if !rustix::process::geteuid().is_root() => {}
+        done => done?,
+    }
+    if !matches!(entry.kind, EntryKind::Symlink { .. }) {
+        chmodat(dir, name, Mode::from_raw_mode(entry.mode), AtFlags::empty())?;
+    }
+    let time = Timespec { tv_sec: entry.mtime.seconds, tv_nsec: i64::from(entry.mtime.nanoseconds) };
+    let times = Timestamps { last_access: time, last_modification: time };
+    Ok(utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+}

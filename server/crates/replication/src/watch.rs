@@ -1,0 +1,187 @@
+//! How a caller follows and stops a piece of work. It refuses to know who is watching: panel, log, test or nobody.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::ContentId;
+
+/// What is going on now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Walking the source and hashing what changed; totals unknown.
+    Scanning,
+    /// Comparing what is offered with what is here.
+    Planning,
+    /// Bytes travel; totals are known.
+    Transferring,
+    /// The tree of the new generation is put together.
+    Building,
+    /// Made durable and visible.
+    Committing,
+    /// Re-reading and re-hashing.
+    Verifying,
+}
+
+/// How far it is. Totals are `None` only in [`Phase::Scanning`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// What is going on.
+    pub phase: Phase,
+    /// Files finished.
+    pub files_done: u64,
+    /// Files in all.
+    pub files_total: Option<u64>,
+    /// Bytes finished (of content, before compression).
+    pub bytes_done: u64,
+    /// Bytes in all.
+    pub bytes_total: Option<u64>,
+}
+
+/// A place where a crash must do no harm; tests stop or kill the process at each of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Point {
+    /// Source: the scan is complete.
+    Captured,
+    /// Source: the manifest is on the wire.
+    Offered,
+    /// Source: one object is on the wire.
+    ObjectSent,
+    /// Replica: the manifest has arrived whole.
+    ManifestReceived,
+    /// Replica: it is known what must travel.
+    Planned,
+    /// Replica: one object is complete in the stage.
+    ObjectStaged,
+    /// Replica: everything is in the stage.
+    Transferred,
+    /// Replica: half of the tree is built.
+    TreeHalfBuilt,
+    /// Replica: the tree is complete, metadata included.
+    TreeBuilt,
+    /// Replica: all content of the new generation is durable.
+    Synced,
+    /// Replica: the commit record is written inside the hidden generation.
+    RecordWritten,
+    /// Replica: the generation has its final name: it is committed.
+    Committed,
+    /// Replica: readers see it.
+    Flipped,
+    /// Replica: the stage is empty again.
+    Cleaned,
+    /// Replica: a repaired tree has taken the place of a damaged one.
+    Repaired,
+    /// Replica: a generation to be pruned has lost its name.
+    PruneRenamed,
+}
+
+impl Point {
+    /// Every point, for tests that visit them all.
+    pub const ALL: &[Point] = &[
+        Self::Captured,
+        Self::Offered,
+        Self::ObjectSent,
+        Self::ManifestReceived,
+        Self::Planned,
+        Self::ObjectStaged,
+        Self::Transferred,
+        Self::TreeHalfBuilt,
+        Self::TreeBuilt,
+        Self::Synced,
+        Self::RecordWritten,
+        Self::Committed,
+        Self::Flipped,
+        Self::Cleaned,
+        Self::Repaired,
+        Self::PruneRenamed,
+    ];
+}
+
+/// The caller's eye on a piece of work. All methods must return quickly.
+pub trait Watch: Send + Sync {
+    /// Called at least once a phase, and every MiB or 100 files.
+    fn progress(&self, _progress: Progress) {}
+
+    /// Polled at least once a MiB or 100 files; `true` ends the work with [`ErrorKind::Cancelled`].
+    fn cancelled(&self) -> bool {
+        false
+    }
+
+    /// Source only: a content id is about to be told to the peer. Record it durably first; an error refuses the offer.
+    ///
+    /// Called once for the capture, and again if files changed while they travelled.
+    fn offering(&self, _content: ContentId) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    /// A crash point was reached; `false` stops there at once, without any cleaning up, as a crash would.
+    fn reached(&self, _point: Point) -> bool {
+        true
+    }
+}
+
+/// Nobody is watching.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unwatched;
+
+impl Watch for Unwatched {}
+
+/// Counts work and polls the caller at the promised rate.
+pub(crate) struct Tally<'a> {
+    watch: &'a dyn Watch,
+    now: Progress,
+    told_files: u64,
+    told_bytes: u64,
+}
+
+impl<'a> Tally<'a> {
+    pub(crate) fn new(watch: &'a dyn Watch, phase: Phase, totals: Option<(u64, u64)>) -> Result<Self> {
+        let now = Progress {
+            phase,
+            files_done: 0,
+            files_total: totals.map(|t| t.0),
+            bytes_done: 0,
+            bytes_total: totals.map(|t| t.1),
+        };
+        watch.progress(now);
+        let tally = Self { watch, now, told_files: 0, told_bytes: 0 };
+        tally.poll()?;
+        Ok(tally)
+    }
+
+    pub(crate) fn file(&mut self) -> Result<()> {
+        self.now.files_done += 1;
+        self.tell(false)
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: u64) -> Result<()> {
+        self.now.bytes_done += bytes;
+        self.tell(false)
+    }
+
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        self.tell(true)
+    }
+
+    fn tell(&mut self, now: bool) -> Result<()> {
+        if now || self.now.files_done - self.told_files >= 100 || self.now.bytes_done - self.told_bytes >= 1 << 20 {
+            self.told_files = self.now.files_done;
+            self.told_bytes = self.now.bytes_done;
+            self.watch.progress(self.now);
+            self.poll()?;
+        }
+        Ok(())
+    }
+
+    fn poll(&self) -> Result<()> {
+        if self.watch.cancelled() { Err(Error::cancelled()) } else { Ok(()) }
+    }
+}
+
+/// Passes a crash point, or stops there.
+pub(crate) fn pass(watch: &dyn Watch, point: Point) -> Result<()> {
+    if watch.reached(point) {
+        Ok(())
+    } else {
+        Err(Error::new(ErrorKind::Cancelled, format!("stopped at the crash point {point:?}")))
+    }
+}
