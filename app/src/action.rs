@@ -1,0 +1,78 @@
+//! Every form of the panel by name. The words are the audit log's (`contract::Command::action`), so that what a form
+//! posts, what the door is told and what the log keeps can be followed with one search.
+
+use contract::{Lang, Role};
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $variant:ident, $name:literal, $role:expr, $it:literal, $en:literal;)*) => {
+        /// What a form asks for: the value of its hidden field `action`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Action { $($(#[$doc])* $variant,)* }
+
+        impl Action {
+            /// Every form there is.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The word in the form.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Below this role its form is not drawn. The door refuses it all the same.
+            #[must_use]
+            pub const fn role(self) -> Role {
+                match self { $(Self::$variant => $role,)* }
+            }
+
+            /// What the page says once it is done.
+            #[must_use]
+            pub const fn done(self, lang: Lang) -> &'static str {
+                match self { $(Self::$variant => lang.pick($it, $en),)* }
+            }
+        }
+    };
+}
+
+actions! {
+    /// Own password.
+    PasswordChange, "password.change", Role::Viewer, "Password cambiata.", "Password changed.";
+    /// Loads a licence.
+    LicenceLoad, "licence.load", Role::Admin, "Licenza caricata.", "Licence loaded.";
+    /// Removes it.
+    LicenceRemove, "licence.remove", Role::Admin, "Licenza rimossa.", "Licence removed.";
+    /// The other machine's address, and on the Client the recipients.
+    PeerSet, "peer.set", Role::Admin, "Impostazioni salvate.", "Settings saved.";
+    /// Makes a join token.
+    PeerToken, "peer.token", Role::Admin, "Codice di associazione creato.", "Join token made.";
+    /// Uses one.
+    PeerJoin, "peer.join", Role::Admin, "Le due macchine sono associate.", "The two machines are associated.";
+    /// Dissolves the association.
+    PeerForget, "peer.forget", Role::Admin, "Associazione sciolta.", "Association dissolved.";
+    /// Declares a dataset.
+    DatasetAdd, "dataset.add", Role::Admin, "Dati aggiunti alla replica.", "Dataset added.";
+    /// Takes the declaration back.
+    DatasetRemove, "dataset.remove", Role::Admin, "Dati tolti dalla replica.", "Dataset removed.";
+    /// START of one row.
+    SyncStart, "sync.start", Role::Operator, "Replicazione avviata.", "Replication started.";
+    /// STOP of one row.
+    SyncStop, "sync.stop", Role::Operator, "Replicazione fermata.", "Replication stopped.";
+    /// The forced sync.
+    SyncFull, "sync.full", Role::Operator, "Sincronizzazione avviata.", "Sync started.";
+    /// The verification.
+    SyncVerify, "sync.verify", Role::Operator, "Verifica avviata.", "Verification started.";
+    /// A new user.
+    UserAdd, "user.add", Role::Admin, "Utente creato.", "User added.";
+    /// Another user's password.
+    UserPassword, "user.password", Role::Admin, "Password impostata.", "Password set.";
+    /// Removes a user.
+    UserRemove, "user.remove", Role::Admin, "Utente rimosso.", "User removed.";
+}
+
+impl Action {
+    /// Reads the hidden field.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|action| action.as_str() == name)
+    }
+}

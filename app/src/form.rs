@@ -1,0 +1,106 @@
+//! What a page remembers of a form that was not accepted: everything that was typed but the secrets, and what is wrong
+//! with it.
+
+use std::collections::BTreeMap;
+
+use contract::rule::Failure;
+use contract::{Denied, FieldError, Lang, Refused};
+
+use crate::action::Action;
+
+/// Fields that are never sent back to the browser.
+pub const SECRET_FIELDS: &[&str] = &["password", "current", "new", "again", "token"];
+
+/// The form that came back, or none.
+#[derive(Debug, Clone, Default)]
+pub struct FormState {
+    action: Option<Action>,
+    typed: BTreeMap<String, String>,
+    errors: Vec<FieldError>,
+    refused: Vec<Refused>,
+    failure: Option<Failure>,
+}
+
+impl FormState {
+    /// A form that the door did not accept. Secrets are dropped here, before anything can print them.
+    pub fn denied(action: Option<Action>, typed: impl IntoIterator<Item = (String, String)>, denied: Denied) -> Self {
+        let typed = typed.into_iter().filter(|(name, _)| !SECRET_FIELDS.contains(&name.as_str())).collect();
+        let mut state = Self { action, typed, ..Self::default() };
+        match denied {
+            Denied::Invalid(errors) => state.errors = errors,
+            Denied::Refused(refused) => state.refused = refused,
+            Denied::Failed(failure) => state.failure = Some(failure),
+        }
+        state
+    }
+
+    /// Whether this is the form that came back.
+    #[must_use]
+    pub fn is(&self, action: Action) -> bool {
+        self.action == Some(action)
+    }
+
+    /// Whether it is, and it came from the row of that name.
+    #[must_use]
+    pub fn is_row(&self, action: Action, name: &str) -> bool {
+        self.is(action) && self.typed.get("name").is_some_and(|typed| typed == name)
+    }
+
+    /// What stands in a field: what was typed if this form came back, else what is saved.
+    #[must_use]
+    pub fn value(&self, action: Action, field: &str, saved: &str) -> String {
+        if self.is(action) { self.typed.get(field).cloned().unwrap_or_default() } else { saved.to_owned() }
+    }
+
+    /// The sentence beside a field.
+    #[must_use]
+    pub fn error(&self, action: Action, field: &str, lang: Lang) -> Option<String> {
+        let found = self.errors.iter().filter(|error| self.is(action) && error.field == field);
+        let text: Vec<_> = found.map(|error| error.problem.text(lang)).collect();
+        (!text.is_empty()).then(|| text.join(" "))
+    }
+
+    /// Errors of fields that a page does not draw (a hidden one was tampered with): they must not vanish.
+    #[must_use]
+    pub fn stray(&self, drawn: &[&str], lang: Lang) -> Vec<String> {
+        let stray = self.errors.iter().filter(|error| !drawn.contains(&error.field.as_str()));
+        stray.map(|error| format!("{}: {}", error.field, error.problem.text(lang))).collect()
+    }
+
+    /// How many fields are wrong.
+    #[must_use]
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
+    /// The guards that said no.
+    #[must_use]
+    pub fn refused(&self) -> &[Refused] {
+        &self.refused
+    }
+
+    /// What was tried and failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contract::Problem;
+
+    #[test]
+    fn what_was_typed_comes_back_and_secrets_do_not() {
+        let typed = [("name", "Mario Rossi"), ("password", "hunter2hunter2"), ("token", "tok")];
+        let typed = typed.map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let state = FormState::denied(Some(Action::UserAdd), typed, Denied::field("name", Problem::NotAName));
+        assert_eq!(state.value(Action::UserAdd, "name", ""), "Mario Rossi");
+        assert_eq!(state.value(Action::UserAdd, "password", ""), "");
+        assert!(!format!("{state:?}").contains("hunter2"));
+        assert!(state.error(Action::UserAdd, "name", Lang::It).is_some());
+        assert!(state.error(Action::UserPassword, "name", Lang::It).is_none(), "another form on the same page");
+        assert_eq!(state.value(Action::UserPassword, "name", "saved"), "saved");
+    }
+}

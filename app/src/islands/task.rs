@@ -1,0 +1,200 @@
+//! A forced sync or a verification while it runs, and what it left on the console: the cards *Forza la sincronizzazione
+//! del database* and *Verifica*.
+
+use contract::Lang;
+use contract::task::{MAX_DIFFERENCES, Scope, TaskKind, TaskReport, TaskState};
+use leptos::prelude::*;
+
+use super::follow;
+use crate::action::Action;
+use crate::format;
+
+/// The forced sync: choice, START, progress, console.
+#[island]
+pub fn TaskPanel(
+    /// As drawn by the server.
+    initial: Option<TaskReport>,
+    /// Whether the reader may press.
+    may: bool,
+    /// What was chosen, when the form came back.
+    chosen: Scope,
+    /// The server's zone.
+    offset: i32,
+    /// The reader's language.
+    lang: Lang,
+) -> impl IntoView {
+    let task = follow(initial, |live| live.task.clone());
+    let busy = move || task.with(|t| running(t.as_ref()));
+    let form = may.then(move || {
+        let options = Scope::ALL.map(|scope| {
+            view! {
+                <option value=scope.as_str() selected=scope == chosen>
+                    {scope.label(lang)}
+                </option>
+            }
+        });
+        view! {
+            <form method="post" class="task-form">
+                <input type="hidden" name="action" value=Action::SyncFull.as_str() />
+                <div class="field half">
+                    <label for="scope">
+                        {lang.pick("Replicazione", "Replication")} <span class="star" aria-hidden="true">" *"</span>
+                    </label>
+                    <select id="scope" name="scope" required disabled=busy aria-describedby="scope-help">
+                        {options}
+                    </select>
+                    <p class="hint" id="scope-help">
+                        {lang
+                            .pick(
+                                "Tutto rilegge e ricontrolla ogni dato. Configurazione e ultimi 2 mesi lascia com'è lo storico più vecchio, senza cancellarlo.",
+                                "Everything reads and checks all data again. Configuration and last 2 months leaves older history as it is, without deleting it.",
+                            )}
+                    </p>
+                </div>
+                <div class="press">
+                    <p>
+                        {lang
+                            .pick(
+                                "Premendo il pulsante \"Start\" verrà avviata la sincronizzazione del database",
+                                "Pressing \"Start\" begins the sync of the database",
+                            )}
+                    </p>
+                    <button class="button primary wide" disabled=busy>
+                        "START"
+                    </button>
+                </div>
+            </form>
+        }
+    });
+    view! {
+        <div class="task">
+            {form}
+            {move || task.with(|t| t.as_ref().filter(|t| t.kind == TaskKind::Full).map(|t| watch(t, offset, lang)))}
+        </div>
+    }
+}
+
+/// The verification: button, progress, result.
+#[island]
+pub fn VerifyPanel(
+    /// As drawn by the server.
+    initial: Option<TaskReport>,
+    /// Whether the reader may press.
+    may: bool,
+    /// The server's zone.
+    offset: i32,
+    /// The reader's language.
+    lang: Lang,
+) -> impl IntoView {
+    let task = follow(initial, |live| live.task.clone());
+    let busy = move || task.with(|t| running(t.as_ref()));
+    let form = may.then(move || {
+        view! {
+            <form method="post" class="press">
+                <input type="hidden" name="action" value=Action::SyncVerify.as_str() />
+                <p>
+                    {lang
+                        .pick(
+                            "Confronta ogni file con il Master, senza cambiare nulla.",
+                            "Compares every file with the Master and changes nothing.",
+                        )}
+                </p>
+                <button class="button primary wide" disabled=busy>
+                    {lang.pick("VERIFICA", "VERIFY")}
+                </button>
+            </form>
+        }
+    });
+    view! {
+        <div class="task">
+            {form}
+            {move || {
+                task.with(|t| {
+                    t.as_ref()
+                        .filter(|t| t.kind == TaskKind::Verify)
+                        .map(|t| view! { {verdict(t, offset, lang)} {watch(t, offset, lang)} })
+                })
+            }}
+        </div>
+    }
+}
+
+fn running(task: Option<&TaskReport>) -> bool {
+    task.is_some_and(|task| task.state == TaskState::Running)
+}
+
+/// Progress while it runs, and the console.
+fn watch(task: &TaskReport, offset: i32, lang: Lang) -> AnyView {
+    let label = format!("{}: {}", task.kind.label(lang), lang.pick("avanzamento", "progress"));
+    let bar = (task.state == TaskState::Running).then(|| {
+        let fraction = task.progress.fraction();
+        let text = fraction.map_or_else(|| lang.pick("conteggio…", "counting…").to_owned(), format::percent);
+        let rate = task.progress.bytes_per_second.map(|rate| format!("{}/s", format::bytes(rate, lang)));
+        #[expect(clippy::cast_precision_loss, reason = "shown in two units")]
+        let rest = task.progress.remaining_seconds.map(|seconds| {
+            format!("{} {}", lang.pick("restano", "remaining:"), format::span(seconds as f64, lang))
+        });
+        let more = [rate, rest].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+        view! {
+            <div class="bar">
+                <progress max="1" value=fraction.map(|f| f.to_string()) aria-label=label></progress>
+                <span class="percent">{text}</span>
+            </div>
+            <p class="muted">{more}</p>
+        }
+    });
+    let lines = task.log.iter().map(|line| {
+        view! { <p><span class="when">{format::hour(line.at, offset)}</span> " " {line.text.get(lang).to_owned()}</p> }
+    });
+    let by = format!(
+        "{} {} {} {}",
+        lang.pick("Avviata da", "Started by"),
+        task.started_by,
+        lang.pick("il", "on"),
+        format::moment(task.started_at, offset, lang)
+    );
+    view! {
+        <p class="muted">{by}</p>
+        {bar}
+        <div
+            class="console"
+            role="log"
+            tabindex="0"
+            aria-label=format!("{}: {}", task.kind.label(lang), lang.pick("console", "console"))
+        >
+            {lines.collect_view()}
+        </div>
+    }
+    .into_any()
+}
+
+/// What a verification found.
+fn verdict(task: &TaskReport, offset: i32, lang: Lang) -> Option<AnyView> {
+    let ended = format::moment(task.ended_at?, offset, lang);
+    let total = task.differences_total;
+    let (tone, text) = match task.state {
+        TaskState::Running => return None,
+        TaskState::Done => ("good", lang.pick("Nessuna differenza", "No difference").to_owned()),
+        TaskState::Failed if total == 0 => {
+            ("bad", lang.pick("La verifica non è riuscita", "The verification failed").to_owned())
+        }
+        TaskState::Failed => {
+            ("bad", format!("{}: {}", lang.pick("Differenze", "Differences"), format::count(total, lang)))
+        }
+    };
+    let list = (!task.differences.is_empty()).then(|| {
+        let cut = (total > MAX_DIFFERENCES as u64)
+            .then(|| lang.pick("Ne sono elencate le prime mille.", "The first thousand are listed."));
+        let items = task.differences.iter().map(|difference| {
+            view! {
+                <li>
+                    <code>{format!("{}/{}", difference.dataset, difference.path)}</code>
+                    " "
+                    {difference.what.clone()}
+                </li>
+            }
+        });
+        view! { <ul class="differences">{items.collect_view()}</ul> <p class="muted">{cut}</p> }
+    });
+    Some(view! { <p><span class=format!("badge {tone}")>{text}</span> " " {ended}</p> {list} }.into_any())
+}

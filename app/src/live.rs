@@ -1,0 +1,98 @@
+//! The one event stream of a page. Islands read the newest picture of the node from here; whoever comes first opens the
+//! stream, the others share it: a browser grants six connections per host, and one is enough.
+//!
+//! On the server there is no stream: islands draw what their props say.
+
+use std::sync::Arc;
+
+use contract::live::Live;
+use leptos::prelude::*;
+
+/// The newest picture; `None` until the first event, and always on the server.
+#[derive(Clone)]
+pub struct Feed {
+    /// The picture.
+    pub live: ArcRwSignal<Option<Arc<Live>>>,
+    /// True from the moment the stream breaks until it is back.
+    pub broken: ArcRwSignal<bool>,
+}
+
+impl Feed {
+    fn new() -> Self {
+        Self { live: ArcRwSignal::new(None), broken: ArcRwSignal::new(false) }
+    }
+}
+
+/// The feed of this page.
+#[cfg(not(feature = "hydrate"))]
+#[must_use]
+pub fn feed() -> Feed {
+    Feed::new()
+}
+
+/// The feed of this page.
+#[cfg(feature = "hydrate")]
+#[must_use]
+pub fn feed() -> Feed {
+    thread_local! {
+        static FEED: Feed = {
+            let feed = Feed::new();
+            browser::open(feed.clone());
+            feed
+        };
+    }
+    FEED.with(Clone::clone)
+}
+
+#[cfg(feature = "hydrate")]
+mod browser {
+    //! The browser's `EventSource`.
+
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use leptos::prelude::*;
+    use wasm_bindgen::JsCast;
+    use wasm_bindgen::prelude::Closure;
+    use web_sys::{Event, EventSource, MessageEvent};
+
+    use super::Feed;
+
+    /// After a refusal (a session that ended, a server that restarts) the browser gives up: we do not.
+    const RETRY: Duration = Duration::from_secs(3);
+
+    pub(super) fn open(feed: Feed) {
+        let Ok(source) = EventSource::new("/events") else {
+            retry(feed);
+            return;
+        };
+        let on_message = Closure::<dyn FnMut(MessageEvent)>::new({
+            let feed = feed.clone();
+            move |event: MessageEvent| {
+                let parsed = event.data().as_string().and_then(|text| serde_json::from_str(&text).ok());
+                if let Some(live) = parsed {
+                    feed.broken.set(false);
+                    feed.live.set(Some(Arc::new(live)));
+                }
+            }
+        });
+        let on_error = Closure::<dyn FnMut(Event)>::new({
+            let source = source.clone();
+            move |_: Event| {
+                feed.broken.set(true);
+                if source.ready_state() == EventSource::CLOSED {
+                    retry(feed.clone());
+                }
+            }
+        });
+        source.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        source.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        // They live as long as the page.
+        on_message.forget();
+        on_error.forget();
+    }
+
+    fn retry(feed: Feed) {
+        set_timeout(move || open(feed), RETRY);
+    }
+}

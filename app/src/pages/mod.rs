@@ -1,0 +1,50 @@
+//! One file per page. Each is a function from context and model to HTML and asks nobody anything.
+
+mod account;
+mod audit;
+mod datasets;
+mod licence;
+mod login;
+mod overview;
+mod pairing;
+mod problem;
+mod replication;
+mod users;
+
+use leptos::prelude::*;
+
+use crate::model::{Context, Page};
+use crate::routes::{self, PageId};
+
+/// What the browser's tab says.
+pub(crate) fn title_of(cx: &Context, page: &Page) -> String {
+    let id = match page {
+        Page::Login(_) => PageId::Login,
+        Page::Account => PageId::Account,
+        Page::Overview(_) => PageId::Overview,
+        Page::Licence(_) => PageId::Licence,
+        Page::Pairing(_) => PageId::Pairing,
+        Page::Datasets(_) => PageId::Datasets,
+        Page::Replication(_) => PageId::Replication,
+        Page::Users(_) => PageId::Users,
+        Page::Audit(_) => PageId::Audit,
+        Page::Problem(kind) => return problem::title(cx, kind).to_owned(),
+    };
+    routes::of(id).label(cx.lang).to_owned()
+}
+
+/// Draws it.
+pub(crate) fn view(cx: &Context, page: &Page) -> AnyView {
+    match page {
+        Page::Login(model) => login::view(cx, model),
+        Page::Account => account::view(cx),
+        Page::Overview(model) => overview::view(cx, model),
+        Page::Licence(model) => licence::view(cx, model),
+        Page::Pairing(model) => pairing::view(cx, model),
+        Page::Datasets(model) => datasets::view(cx, model),
+        Page::Replication(model) => replication::view(cx, model),
+        Page::Users(model) => users::view(cx, model),
+        Page::Audit(model) => audit::view(cx, model),
+        Page::Problem(kind) => problem::view(cx, kind),
+    }
+}

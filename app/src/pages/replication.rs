@@ -1,0 +1,123 @@
+//! `/replicazione` (Client): ON and OFF, each dataset, the forced sync, the verification, what can be gone back to, and
+//! what stays out.
+
+use contract::task::Scope;
+use leptos::prelude::*;
+
+use crate::action::Action;
+use crate::format;
+use crate::islands::{ReplicaTable, SwitchRows, TaskPanel, VerifyPanel, switch_rows};
+use crate::model::{Context, ReplicationPage};
+use crate::routes::{self, PageId};
+use crate::widgets::{card, card_with_help, reload, title};
+
+pub(crate) fn view(cx: &Context, model: &ReplicationPage) -> AnyView {
+    let live = &model.live;
+    let lang = cx.lang;
+    let offset = cx.offset(cx.now);
+    let route = routes::of(PageId::Replication);
+    let may = cx.may(Action::SyncStart);
+    let chosen: Scope = cx.form.value(Action::SyncFull, "scope", "").parse().unwrap_or_default();
+    let wrong = cx.form.error(Action::SyncFull, "scope", lang);
+    let force = view! {
+        {wrong.map(|text| view! { <p class="field-error">{text}</p> })}
+        <TaskPanel initial=live.task.clone() may chosen offset lang />
+    };
+    view! {
+        {title(route.label(lang), reload(cx, route.path))}
+        {card_with_help(
+            cx,
+            "switches",
+            route.label(lang),
+            cx.t(
+                "ON: le modifiche del Master arrivano da sole, entro pochi secondi. STOP le ferma, e la copia resta all'ultima generazione completa.",
+                "ON: the Master's changes arrive by themselves within seconds. STOP halts them, and the copy stays at the last complete generation.",
+            ),
+            view! { <SwitchRows initial=switch_rows(live, lang) may lang /> },
+        )}
+        {card(
+            cx.t("Dati replicati", "Replicated data"),
+            view! { <ReplicaTable initial=live.sync.clone() role=cx.node.role offset lang /> },
+        )}
+        {card_with_help(
+            cx,
+            "force",
+            cx.t("Forza la sincronizzazione del database", "Force the sync of the database"),
+            cx.t(
+                "Rilegge tutto dal Master e risana ciò che è diverso. Serve dopo un guasto del disco o quando una verifica trova differenze.",
+                "Reads everything from the Master again and heals what differs. Needed after a disk fault or when a verification finds differences.",
+            ),
+            force,
+        )}
+        {card(
+            cx.t("Verifica", "Verification"),
+            view! { <VerifyPanel initial=live.task.clone() may offset lang /> },
+        )}
+        {card(cx.t("Punti di ripristino", "Restore points"), restore_points(cx, model))}
+        {card(cx.t("Che cosa non viene replicato", "What is not replicated"), left_out(cx, model))}
+    }
+    .into_any()
+}
+
+fn restore_points(cx: &Context, model: &ReplicationPage) -> AnyView {
+    let points = &model.live.sync.restore_points;
+    if points.is_empty() {
+        let text = cx.t("Ancora nessuno: arriva con la prima copia completa.", "None yet: it comes with the first complete copy.");
+        return view! { <p>{text}</p> }.into_any();
+    }
+    let rows = points.iter().map(|point| {
+        view! {
+            <tr>
+                <td>{cx.moment(point.captured_at)}</td>
+                <td class="number">{point.generation}</td>
+                <td class="number">{format::bytes(point.bytes, cx.lang)}</td>
+                <td><code>{point.id.clone()}</code></td>
+            </tr>
+        }
+    });
+    let caption = cx.t("Punti di ripristino", "Restore points");
+    view! {
+        <div class="scroll" tabindex="0" role="region" aria-label=caption>
+            <table>
+                <caption class="visually-hidden">{caption}</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">{cx.t("Dati del Master al", "The Master's data at")}</th>
+                        <th scope="col" class="number">{cx.t("Generazione", "Generation")}</th>
+                        <th scope="col" class="number">{cx.t("Spazio", "Size")}</th>
+                        <th scope="col">{cx.t("Codice", "Id")}</th>
+                    </tr>
+                </thead>
+                <tbody>{rows.collect_view()}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+fn left_out(cx: &Context, model: &ReplicationPage) -> AnyView {
+    let rows = &model.live.sync.not_replicated;
+    if rows.is_empty() {
+        let text = cx.t(
+            "Dei dati dichiarati viene replicato tutto. Ciò che non è dichiarato sul Master resta fuori.",
+            "All of the declared data is replicated. What is not declared on the Master stays out.",
+        );
+        return view! { <p>{text}</p> }.into_any();
+    }
+    let items = rows.iter().map(|row| {
+        let of = row.dataset.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+        view! { <li>{of} <code>{row.path.clone()}</code> " – " {reason(cx, &row.reason)}</li> }
+    });
+    view! { <ul>{items.collect_view()}</ul> }.into_any()
+}
+
+fn reason(cx: &Context, word: &str) -> String {
+    match word {
+        "excluded" => cx.t("escluso nella dichiarazione", "excluded in the declaration"),
+        "socket" => cx.t("è un socket", "it is a socket"),
+        "device" => cx.t("è un dispositivo", "it is a device"),
+        "own_data" => cx.t("dati propri di tvox-dr", "tvox-dr's own data"),
+        other => other,
+    }
+    .to_owned()
+}

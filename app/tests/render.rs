@@ -1,0 +1,214 @@
+//! Every page of the table is drawn with a representative model, in both languages and on both sides, and looked at.
+#![cfg(feature = "ssr")]
+
+mod fixture;
+
+use app::action::Action;
+use app::document;
+use app::form::FormState;
+use app::model::{Page, ProblemKind};
+use app::routes::{self, PageId, ROUTES};
+use contract::role::NodeRole;
+use contract::{Denied, FieldError, Lang, Problem, Role, Rule};
+use fixture::{context, model};
+
+const SIDES: [NodeRole; 2] = [NodeRole::Master, NodeRole::Client];
+const LANGS: [Lang; 2] = [Lang::It, Lang::En];
+
+/// Every page that exists, drawn for an administrator.
+fn every_page(check: impl Fn(&str, &routes::Route, NodeRole, Lang)) {
+    for side in SIDES {
+        for lang in LANGS {
+            for route in ROUTES.iter().filter(|route| route.exists_on(side)) {
+                let cx = context(side, lang, Role::Admin, route.path);
+                check(&document(&cx, &model(route.id, side)), route, side, lang);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_page_has_its_title_its_language_and_one_heading() {
+    every_page(|html, route, side, lang| {
+        let at = format!("{} on {side} in {}", route.path, lang.tag());
+        assert!(html.starts_with("<!DOCTYPE html><html lang=\""), "{at}");
+        assert!(html.contains(&format!("<html lang=\"{}\"", lang.tag())), "{at}");
+        assert!(html.contains(&format!("<title>{} · ", route.label(lang))), "{at}");
+        assert_eq!(html.matches("<h1").count(), 1, "{at}");
+        assert!(html.ends_with("</html>"), "{at}");
+    });
+}
+
+#[test]
+fn no_page_has_inline_style_handlers_or_a_script_without_nonce() {
+    every_page(|html, route, _, _| {
+        let path = route.path;
+        assert!(!html.contains("<style"), "{path}");
+        assert!(!html.contains(" style="), "{path}");
+        for handler in ["onclick", "onsubmit", "onload", "oninput", "onchange"] {
+            assert!(!html.contains(&format!(" {handler}=")), "{path}: {handler}");
+        }
+        let scripts = html.matches("<script").count();
+        assert_eq!(html.matches("<script type=\"module\" nonce=\"n0nce\"").count(), scripts, "{path}");
+        assert!(!html.contains("http-equiv"), "{path}: a refresh by meta breaks WCAG 2.2.1");
+    });
+}
+
+#[test]
+fn ids_are_unique_and_every_description_exists() {
+    every_page(|html, route, side, _| {
+        let mut ids: Vec<&str> = attributes(html, " id=\"").collect();
+        let all = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), all, "{} on {side}: an id stands twice", route.path);
+        for reference in ["aria-describedby", "aria-labelledby", "for", "form", "popovertarget"] {
+            for named in attributes(html, &format!(" {reference}=\"")).flat_map(str::split_whitespace) {
+                // Drawn by an island from its props: the two ids of a chip's own message.
+                assert!(ids.contains(&named), "{} on {side}: {reference} names {named}", route.path);
+            }
+        }
+    });
+}
+
+fn attributes<'a>(html: &'a str, start: &str) -> impl Iterator<Item = &'a str> {
+    html.split(start).skip(1).filter_map(|rest| rest.split('"').next()).collect::<Vec<_>>().into_iter()
+}
+
+#[test]
+fn the_two_languages_share_no_title_but_the_products_own_names() {
+    for route in ROUTES {
+        let same = route.it == route.en;
+        assert_eq!(same, route.id == PageId::Pairing, "{}", route.path);
+    }
+    for action in Action::ALL {
+        assert_ne!(action.done(Lang::It), action.done(Lang::En), "{action:?}");
+        assert_eq!(Action::from_name(action.as_str()), Some(*action));
+    }
+}
+
+#[test]
+fn an_english_page_speaks_no_italian() {
+    every_page(|html, route, side, lang| {
+        if lang == Lang::En {
+            for word in [" della ", " nella ", " delle ", " sono ", "Annulla", "Salva<", "Nome<", " più "] {
+                assert!(!html.contains(word), "{} on {side}: {word}", route.path);
+            }
+        }
+    });
+}
+
+#[test]
+fn the_menu_shows_this_sides_pages_and_marks_the_present_one() {
+    for side in SIDES {
+        let cx = context(side, Lang::It, Role::Viewer, "/licenza");
+        let html = document(&cx, &model(PageId::Licence, side));
+        for route in ROUTES {
+            let link = format!("<a href=\"{}\"", route.path);
+            let menu = html.split("</nav>").next().unwrap();
+            let menu = menu.split("<nav").nth(1).unwrap();
+            assert_eq!(menu.contains(&link), route.place(side).is_some(), "{} on {side}", route.path);
+        }
+        assert!(html.contains("<a href=\"/licenza\" aria-current=\"page\""));
+    }
+}
+
+#[test]
+fn a_button_that_the_role_does_not_allow_is_not_drawn() {
+    for side in SIDES {
+        for role in Role::ALL {
+            for route in ROUTES.iter().filter(|route| route.exists_on(side) && route.role.is_some()) {
+                let html = document(&context(side, Lang::It, role, route.path), &model(route.id, side));
+                for action in Action::ALL.iter().filter(|action| action.role() > role) {
+                    let field = format!("name=\"action\" value=\"{}\"", action.as_str());
+                    let drawn = html.contains(&field);
+                    // A viewer sees the settings' values in a form without a button.
+                    let shown = *action == Action::PeerSet && !html.contains("form=\"peer-form\"");
+                    assert!(!drawn || shown, "{} for {role}: {action:?}", route.path);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_refused_form_comes_back_with_what_was_typed_and_the_sentence_beside_the_field() {
+    for lang in LANGS {
+        let mut cx = context(NodeRole::Client, lang, Role::Admin, "/disaster-recovery");
+        let typed = [("address", "10.0.0.256"), ("email", "a@b.it, nope"), ("sms", "3471234567")];
+        let typed = typed.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let errors = vec![
+            FieldError::new("address", Problem::NotAnIp),
+            FieldError::new("email", Problem::NotAnEmail),
+        ];
+        cx.form = FormState::denied(Some(Action::PeerSet), typed, Denied::Invalid(errors));
+        let html = document(&cx, &model(PageId::Pairing, NodeRole::Client));
+        assert!(html.contains("value=\"10.0.0.256\""));
+        assert!(html.contains("value=\"a@b.it, nope\""));
+        assert!(html.contains("aria-describedby=\"peer-set-address-help peer-set-address-error\""));
+        assert!(html.contains("aria-invalid=\"true\""));
+        assert!(html.contains(&format!("id=\"peer-set-address-error\">{}", Problem::NotAnIp.text(lang))));
+        assert!(html.contains("nope: "), "the wrong one of several is named");
+    }
+}
+
+#[test]
+fn a_refusal_shows_its_sentence_and_its_remedy() {
+    let mut cx = context(NodeRole::Client, Lang::En, Role::Admin, "/disaster-recovery");
+    let typed = [("token".to_owned(), "s3cr3t-t0ken".to_owned())];
+    cx.form = FormState::denied(Some(Action::PeerJoin), typed, Denied::rule(Rule::TokenExpired, "token", ""));
+    let html = document(&cx, &fixture::unpaired(NodeRole::Client));
+    assert!(html.contains("The join token has expired."));
+    assert!(html.contains("Make a new one on the Master"));
+    assert!(!html.contains("s3cr3t-t0ken"), "a secret is never sent back");
+}
+
+#[test]
+fn what_a_stranger_typed_is_text_and_nothing_else() {
+    let mut cx = context(NodeRole::Client, Lang::It, Role::Admin, "/disaster-recovery");
+    let evil = "\"><script>alert(1)</script>";
+    let typed = [("address".to_owned(), evil.to_owned()), ("email".to_owned(), evil.to_owned())];
+    cx.form = FormState::denied(Some(Action::PeerSet), typed, Denied::field("address", Problem::NotAnIp));
+    cx.path = format!("/disaster-recovery?x={evil}");
+    let html = document(&cx, &model(PageId::Pairing, NodeRole::Client));
+    assert!(!html.contains("<script>alert"));
+}
+
+#[test]
+fn a_password_to_be_chosen_leaves_no_menu() {
+    let mut cx = context(NodeRole::Master, Lang::It, Role::Admin, "/account");
+    cx.user.as_mut().unwrap().must_change = true;
+    let html = document(&cx, &Page::Account);
+    assert!(!html.contains("<nav"));
+    assert!(html.contains("Prima di continuare"));
+}
+
+#[test]
+fn the_login_says_which_machine_and_nothing_of_its_state() {
+    let mut cx = context(NodeRole::Master, Lang::It, Role::Admin, "/login");
+    cx.user = None;
+    cx.live = None;
+    let html = document(&cx, &model(PageId::Login, NodeRole::Master));
+    assert!(html.contains("master1"));
+    assert!(!html.contains("In servizio"));
+    assert!(!html.contains("<script"), "nothing moves on the login");
+}
+
+#[test]
+fn every_problem_has_words_in_both_languages() {
+    let kinds = [
+        ProblemKind::NotFound,
+        ProblemKind::OtherSide(NodeRole::Master),
+        ProblemKind::Forbidden(Role::Admin),
+        ProblemKind::ForeignRequest,
+        ProblemKind::Method,
+        ProblemKind::Unreadable,
+        ProblemKind::TooLarge,
+        ProblemKind::Broken,
+    ];
+    for kind in kinds {
+        let draw = |lang| document(&context(NodeRole::Client, lang, Role::Viewer, "/x"), &Page::Problem(kind.clone()));
+        assert_ne!(draw(Lang::It), draw(Lang::En), "{kind:?}");
+        assert!(kind.status() >= 400);
+    }
+}
