@@ -57,6 +57,13 @@ pub enum Problem {
     NotFound,
     /// The last administrator cannot be removed.
     LastAdmin,
+    /// One of several values in the field cannot be taken.
+    Value {
+        /// Which one.
+        value: String,
+        /// Why.
+        problem: Box<Problem>,
+    },
     /// Something else, in the words of who found it (already in the reader's language or a machine's).
     Other(String),
 }
@@ -130,6 +137,7 @@ impl Problem {
                 "È l'ultimo amministratore: crearne prima un altro",
                 "This is the last administrator: make another one first",
             ),
+            Self::Value { value, problem } => return format!("{value}: {}", problem.text(lang)),
             Self::Other(text) => (text, text),
         };
         lang.pick(it, en).to_owned()

@@ -1,1 +1,32 @@
-//! Placeholder.
+//! The domain of TVox DR: one machine of a pair, with everything it knows and does. Panel and command line come in
+//! through one door, [`Node::tell`] and [`Node::ask`].
+//!
+//! It knows no route, no page and no command line; how bytes are replicated is the business of the crate `replication`.
+
+mod audit;
+mod clock;
+mod config;
+mod data_dir;
+mod door;
+mod error;
+mod identity;
+mod init;
+pub mod licence;
+mod link;
+mod node;
+mod pairing;
+mod passwords;
+mod random;
+pub mod sessions;
+mod store;
+mod sync;
+mod throttle;
+mod users;
+
+pub use clock::{Clock, SystemClock};
+pub use config::{Config, PanelTls};
+pub use data_dir::{DataDir, write_durably};
+pub use error::OpenError;
+pub use init::{Init, Initialised, login_uid};
+pub use node::{Node, version};
+pub use users::LoginDenied;

@@ -1,0 +1,134 @@
+//! The data directory: where everything of a node lives, who may read it (nobody else), that only one process uses it,
+//! and how a small file is written so that a crash leaves the old one or the new one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::error::OpenError;
+
+/// A node's directory, held by this process until dropped.
+#[derive(Debug)]
+pub struct DataDir {
+    root: PathBuf,
+    _lock: Option<File>,
+}
+
+impl DataDir {
+    /// Names the directory without holding it: to talk to the node that does.
+    #[must_use]
+    pub fn name(root: &Path) -> Self {
+        Self { root: root.to_owned(), _lock: None }
+    }
+
+    /// Makes the directory (0700) for a new node.
+    ///
+    /// # Errors
+    /// [`OpenError::Unusable`] when it cannot be made, is not empty, or is another process's.
+    pub fn create(root: &Path) -> Result<Self, OpenError> {
+        let unusable = |why: String| OpenError::Unusable { dir: root.to_owned(), why };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(root)
+            .map_err(|error| unusable(format!("it cannot be made: {error}")))?;
+        let mut entries = fs::read_dir(root).map_err(|error| unusable(format!("it cannot be read: {error}")))?;
+        if entries.next().is_some() {
+            let what = if root.join("tvox-dr.toml").exists() { "it holds a node already" } else { "it is not empty" };
+            return Err(unusable(what.into()));
+        }
+        fs::set_permissions(root, fs::Permissions::from_mode(0o700))
+            .map_err(|error| unusable(format!("its permissions cannot be set: {error}")))?;
+        Self::hold(root)
+    }
+
+    /// Opens an existing directory and holds it.
+    ///
+    /// # Errors
+    /// [`OpenError::Unusable`] when there is no node in it or another process holds it.
+    pub fn hold(root: &Path) -> Result<Self, OpenError> {
+        let unusable = |why: String| OpenError::Unusable { dir: root.to_owned(), why };
+        let root_abs = fs::canonicalize(root).map_err(|error| unusable(format!("it cannot be opened: {error}")))?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(root_abs.join("lock"))
+            .map_err(|error| unusable(format!("its lock cannot be opened: {error}")))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| unusable("another tvox-dr process is using it".into()))?;
+        Ok(Self { root: root_abs, _lock: Some(lock) })
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What is needed before the database opens.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.root.join("tvox-dr.toml")
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.root.join("tvox-dr.db")
+    }
+
+    /// The node's private key, 0600.
+    #[must_use]
+    pub fn key(&self) -> PathBuf {
+        self.root.join("identity.key.pem")
+    }
+
+    /// The node's certificate.
+    #[must_use]
+    pub fn certificate(&self) -> PathBuf {
+        self.root.join("identity.crt.pem")
+    }
+
+    /// The public key that licences are checked with, when it is not the built-in one.
+    #[must_use]
+    pub fn licence_key(&self) -> PathBuf {
+        self.root.join("licence.pub")
+    }
+
+    /// The control socket's name inside the directory.
+    pub const SOCKET: &'static str = "control.sock";
+
+    /// Where replicas live (Client).
+    #[must_use]
+    pub fn replicas(&self) -> PathBuf {
+        self.root.join("replicas")
+    }
+
+    /// Where databases are captured to before they travel (Master).
+    #[must_use]
+    pub fn scratch(&self) -> PathBuf {
+        self.root.join("scratch")
+    }
+}
+
+/// Writes a small file so that a crash leaves the old content or the new: beside it, fsync, rename, fsync of the directory.
+///
+/// # Errors
+/// Whatever the disk says; the old file is then untouched.
+pub fn write_durably(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut aside = name.to_owned();
+    aside.push(".new");
+    let aside = dir.join(aside);
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(mode).open(&aside)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&aside, path)?;
+    File::open(dir)?.sync_all()
+}

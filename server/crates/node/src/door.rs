@@ -1,0 +1,157 @@
+//! The one door. Every command and every question comes through here with its actor, whoever carries it: panel, socket,
+//! or the node itself. Role, side, licence and audit row are settled in this file, so that no way in differs from another.
+
+use std::sync::Arc;
+
+use contract::audit::AuditOutcome;
+use contract::query::{Answer, Query};
+use contract::{Actor, Command, Denied, Outcome, Question, Role, Rule, SCHEMA};
+
+use crate::audit::{self, Event};
+use crate::node::Node;
+use crate::store::{Tx, db};
+
+/// One command on its way: who, and what the audit row will call it.
+#[derive(Debug)]
+pub(crate) struct Act<'a> {
+    pub(crate) node: &'a Node,
+    pub(crate) actor: &'a Actor,
+    command: &'a Command,
+}
+
+impl Act<'_> {
+    /// Writes the audit row into the transaction of the change and commits both.
+    pub(crate) async fn done(
+        self,
+        mut tx: Tx,
+        before: Option<serde_json::Value>,
+        after: Option<serde_json::Value>,
+    ) -> Result<Outcome, Denied> {
+        let event = Event { before, after, ..Event::done(self.actor, self.command.action(), self.command.subject()) };
+        audit::append(&mut tx, self.node.clock.now(), event).await?;
+        tx.commit().await.map_err(db("commit a change"))?;
+        self.node.poke();
+        Ok(Outcome::Done)
+    }
+}
+
+impl Node {
+    /// Does what is asked, or says why not; either way the audit log has a row of it.
+    ///
+    /// # Errors
+    /// [`Denied`]: nothing was changed.
+    pub async fn tell(self: &Arc<Self>, actor: &Actor, command: Command) -> Result<Outcome, Denied> {
+        let result = match self.admit(actor, &command).await {
+            Ok(()) => self.execute(Act { node: self, actor, command: &command }).await,
+            Err(denied) => Err(denied),
+        };
+        if let Err(denied) = &result {
+            self.write_denial(actor, &command, denied).await;
+        }
+        result
+    }
+
+    /// Answers a question. Any viewer may ask anything.
+    ///
+    /// # Errors
+    /// [`Denied::Failed`] when the node cannot find out.
+    pub async fn ask<Q: Question>(&self, actor: &Actor, question: Q) -> Result<Q::Answer, Denied> {
+        let answer = self.answer(actor, question.into()).await?;
+        Q::open(answer).ok_or_else(|| Denied::failed("answer a question", "the answer is another question's"))
+    }
+
+    /// Answers a question whose type is not known: the socket's way.
+    ///
+    /// # Errors
+    /// As [`Node::ask`].
+    pub async fn answer(&self, actor: &Actor, query: Query) -> Result<Answer, Denied> {
+        permit(actor, Role::Viewer)?;
+        Ok(match query {
+            Query::Status(_) => Answer::Status(Box::new(self.status().await?)),
+            Query::SyncStatus(_) => Answer::SyncStatus(Box::new(self.sync_report().await?)),
+            Query::Live(_) => Answer::Live(Box::new(self.picture().await?)),
+            Query::Task(task) => Answer::Task(Box::new(self.tasks.report(task.id.as_deref()))),
+            Query::Peer(_) => Answer::Peer(Box::new(self.peer_report().await?)),
+            Query::Recipients(_) => Answer::Recipients(Box::new(contract::status::RecipientsReport {
+                schema: SCHEMA,
+                recipients: self.recipients().await?,
+            })),
+            Query::Datasets(_) => Answer::Datasets(Box::new(self.datasets_report().await?)),
+            Query::Licence(_) => Answer::Licence(Box::new(self.licence().await?)),
+            Query::Users(_) => Answer::Users(Box::new(self.users().await?)),
+            Query::Audit(range) => {
+                Answer::Audit(Box::new(audit::read(self.store.pool(), range.since, range.last).await?))
+            }
+            Query::AuditVerify(_) => Answer::AuditVerify(Box::new(audit::verify(self.store.pool()).await?)),
+        })
+    }
+
+    /// The guards that hold for every command, all that fail at once.
+    async fn admit(&self, actor: &Actor, command: &Command) -> Result<(), Denied> {
+        permit(actor, command.role())?;
+        let mut refused = Vec::new();
+        let mut keep = |result: Result<(), Denied>| match result {
+            Err(Denied::Refused(list)) => {
+                refused.extend(list);
+                Ok(())
+            }
+            other => other,
+        };
+        if command.side().is_some_and(|side| side != self.info.role) {
+            keep(Err(Denied::rule(Rule::RoleWrong, &self.info.name, self.info.role.label())))?;
+        }
+        if command.needs_licence() {
+            keep(self.require_licence().await)?;
+        }
+        if refused.is_empty() { Ok(()) } else { Err(Denied::Refused(refused)) }
+    }
+
+    async fn execute(self: &Arc<Self>, act: Act<'_>) -> Result<Outcome, Denied> {
+        match act.command {
+            Command::UserAdd { name, role, password, must_change } => {
+                self.user_add(act, name, role, password, *must_change).await
+            }
+            Command::UserPassword { name, password, must_change } => {
+                self.user_password(act, name, password, *must_change).await
+            }
+            Command::UserRemove { name } => self.user_remove(act, name).await,
+            Command::PasswordChange { current, new, again } => self.password_change(act, current, new, again).await,
+            Command::LicenceLoad { text } => self.licence_load(act, text).await,
+            Command::LicenceRemove => self.licence_remove(act).await,
+            Command::PeerSet { address, email, sms } => {
+                self.peer_set(act, address, email.as_deref(), sms.as_deref()).await
+            }
+            Command::PeerToken => self.peer_token(act).await,
+            Command::PeerJoin { token } => self.peer_join(act, token).await,
+            Command::PeerForget => self.peer_forget(act).await,
+            Command::RecipientAdd { channel, value } => self.recipient_add(act, *channel, value).await,
+            Command::RecipientRemove { channel, value } => self.recipient_remove(act, *channel, value).await,
+            Command::DatasetAdd(form) => self.dataset_add(act, form).await,
+            Command::DatasetRemove { name } => self.dataset_remove(act, name).await,
+            Command::SyncSwitch { only, on } => self.sync_switch(act, *only, *on).await,
+            Command::SyncFull { scope, only } => self.sync_full(act, *scope, *only).await,
+            Command::SyncVerify { only } => self.sync_verify(act, *only).await,
+        }
+    }
+
+    async fn write_denial(&self, actor: &Actor, command: &Command, denied: &Denied) {
+        let outcome = match denied {
+            Denied::Failed(_) => AuditOutcome::Failed,
+            Denied::Invalid(_) | Denied::Refused(_) => AuditOutcome::Refused,
+        };
+        let event =
+            Event { outcome, rule: denied.first_rule(), ..Event::done(actor, command.action(), command.subject()) };
+        let written = async {
+            let mut tx = self.store.begin().await?;
+            audit::append(&mut tx, self.clock.now(), event).await?;
+            tx.commit().await.map_err(db("commit an audit row"))
+        };
+        if let Err(error) = written.await {
+            tracing::error!(?error, action = command.action(), "a refusal could not be written down");
+        }
+    }
+}
+
+fn permit(actor: &Actor, needed: Role) -> Result<(), Denied> {
+    if actor.role >= needed { Ok(()) } else { Err(Denied::rule(Rule::PermissionDenied, &actor.name, needed.as_str())) }
+}

@@ -1,0 +1,165 @@
+//! The listening side of the peer link: who may come in, and for what.
+//!
+//! Data is refused to strangers, the answer never is: everybody is told who listens here and why they get nothing.
+//! Every refusal is counted; each kind from each address is logged once.
+
+use std::collections::HashSet;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::{Denied, Refused, Rule};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, Semaphore};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_util::task::TaskTracker;
+
+use super::message::{self, Hello, Purpose, Reply};
+use super::{keep_alive, tls};
+use crate::error::OpenError;
+use crate::identity::fingerprint;
+use crate::node::Node;
+
+/// How long a stranger may take to say what it wants.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Connections at once; more wait in the kernel's queue.
+const MOST: usize = 64;
+
+/// A connection whose other end has proven its key and said what it wants.
+#[derive(Debug)]
+pub(crate) struct Visitor {
+    pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) hello: Hello,
+    pub(crate) from: IpAddr,
+    fingerprint: String,
+}
+
+impl Node {
+    /// Binds the peer link.
+    ///
+    /// # Errors
+    /// [`OpenError::Listen`].
+    pub(crate) async fn bind_peer_link(&self) -> Result<TcpListener, OpenError> {
+        let address = self.config.peer;
+        TcpListener::bind(address).await.map_err(|error| OpenError::Listen {
+            address: address.to_string(),
+            what: "the peer link",
+            why: error.to_string(),
+        })
+    }
+
+    /// Takes visitors until the node stops.
+    pub(crate) async fn listen(self: Arc<Self>, listener: TcpListener) {
+        let acceptor = match tls::server(&self.identity) {
+            Ok(config) => TlsAcceptor::from(Arc::new(config)),
+            Err(error) => return tracing::error!(%error, "the peer link cannot listen"),
+        };
+        let (slots, tasks) = (Arc::new(Semaphore::new(MOST)), TaskTracker::new());
+        let known = Arc::new(Mutex::new(HashSet::new()));
+        loop {
+            let accepted = tokio::select! {
+                () = self.stop.cancelled() => break,
+                accepted = accept(&listener, &slots) => accepted,
+            };
+            let Ok((tcp, from, slot)) = accepted else { continue };
+            let (node, acceptor, known) = (Arc::clone(&self), acceptor.clone(), Arc::clone(&known));
+            tasks.spawn(async move {
+                let _slot = slot;
+                tokio::select! {
+                    () = node.stop.cancelled() => {}
+                    outcome = node.receive(acceptor, tcp, from.ip()) => if let Err(why) = outcome {
+                        let mut known = known.lock().await;
+                        if known.len() < 1000 && known.insert((from.ip(), why.to_string())) {
+                            tracing::warn!(from = %from.ip(), %why, "a visitor of the peer link was sent away");
+                        }
+                    }
+                }
+            });
+        }
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    async fn receive(self: &Arc<Self>, acceptor: TlsAcceptor, tcp: TcpStream, from: IpAddr) -> io::Result<()> {
+        keep_alive(&tcp)?;
+        let greeting = async {
+            let mut stream = acceptor.accept(tcp).await?;
+            let presented = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+            let fingerprint = presented.map(fingerprint).ok_or(io::ErrorKind::PermissionDenied)?;
+            let hello: Hello = message::read(&mut stream).await?;
+            Ok::<_, io::Error>(Visitor { stream, hello, from: from.to_canonical(), fingerprint })
+        };
+        let visitor = tokio::time::timeout(PATIENCE, greeting).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        self.serve(visitor).await
+    }
+
+    async fn serve(self: &Arc<Self>, mut visitor: Visitor) -> io::Result<()> {
+        let who = self.who();
+        let admitted = self.admit_visitor(&visitor).await;
+        let pair = match admitted {
+            Ok(pair) => pair,
+            Err(refused) => {
+                let why = refused.iter().map(|r| r.rule.as_str()).collect::<Vec<_>>().join(", ");
+                message::write(&mut visitor.stream, &Reply::Refused { who, refused }).await?;
+                let _ = tokio::io::AsyncWriteExt::shutdown(&mut visitor.stream).await;
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+            }
+        };
+        message::write(&mut visitor.stream, &Reply::Welcome { who, pair }).await?;
+        match visitor.hello.purpose.clone() {
+            Purpose::Greet | Purpose::Join { .. } => tokio::io::AsyncWriteExt::shutdown(&mut visitor.stream).await,
+            Purpose::Control => self.control_as_master(visitor).await,
+            Purpose::Pull { dataset, rehash } => self.offer(visitor, &dataset, rehash).await,
+            Purpose::Manifest { dataset } => self.offer_manifest(visitor, &dataset).await,
+        }
+    }
+
+    /// Decides what a visitor may have; the pair's id, or every reason why not.
+    async fn admit_visitor(&self, visitor: &Visitor) -> Result<Option<String>, Vec<Refused>> {
+        let refused = |denied: Denied| match denied {
+            Denied::Refused(list) => list,
+            other => {
+                tracing::error!(?other, "a visitor could not be judged");
+                vec![Refused::new(Rule::StateIllegal, &self.info.name, "internal error")]
+            }
+        };
+        let who = &visitor.hello.who;
+        match &visitor.hello.purpose {
+            Purpose::Greet => Ok(None),
+            Purpose::Join { secret } => self
+                .accept_join(&visitor.hello, secret, &visitor.fingerprint, visitor.from)
+                .await
+                .map(Some)
+                .map_err(refused),
+            Purpose::Control | Purpose::Pull { .. } | Purpose::Manifest { .. } => {
+                let pair = self.peer().await.map_err(refused)?.pair;
+                let Some(pair) = pair.filter(|pair| pair.fingerprint == visitor.fingerprint) else {
+                    return Err(vec![Refused::new(Rule::PairNotAssociated, &self.info.name, "")]);
+                };
+                if let Err(denied) = self.fits_as_peer(who) {
+                    let refused = refused(denied);
+                    self.heard(who, refused.first().cloned());
+                    return Err(refused);
+                }
+                Ok(Some(pair.id))
+            }
+        }
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
+    match listener.accept().await {
+        Ok((tcp, from)) => Ok((tcp, from, slot)),
+        Err(error) => {
+            // Out of descriptors, most likely: give those that are open a moment to end.
+            tracing::warn!(%error, "the peer link could not take a visitor");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What two nodes say to each other: a greeting with versions first, then the purpose of the connection. Frames are a
+//! 32-bit big-endian length and JSON; a frame longer than [`MAX_FRAME`] ends the connection.
+
+use std::io;
+
+use contract::command::Secret;
+use contract::dataset::Dataset;
+use contract::status::DatasetBrief;
+use contract::{NodeRole, Refused, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// Longest frame, in bytes. The longest honest one lists the datasets of a pair.
+pub const MAX_FRAME: u32 = 1 << 20;
+
+/// Who speaks. Versions stand in the first frame, before anything else is said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Who {
+    /// Version of this conversation.
+    pub protocol: u32,
+    /// Product version.
+    pub version: String,
+    /// The node's id.
+    pub node_id: String,
+    /// Its name.
+    pub name: String,
+    /// Its side.
+    pub role: NodeRole,
+}
+
+/// The first frame of the side that dials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Who dials.
+    pub who: Who,
+    /// The pair it believes to be in.
+    pub pair: Option<String>,
+    /// What it wants.
+    pub purpose: Purpose,
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// To see who is there.
+    Greet,
+    /// To become its pair.
+    Join {
+        /// The token's secret.
+        secret: Secret,
+    },
+    /// To exchange [`Pulse`] and [`Echo`] as long as both live.
+    Control,
+    /// To receive one dataset.
+    Pull {
+        /// Its name.
+        dataset: String,
+        /// Read and hash everything again instead of trusting what was read before.
+        rehash: bool,
+    },
+    /// To receive the list of one dataset's content as it is now, without the content.
+    Manifest {
+        /// Its name.
+        dataset: String,
+    },
+}
+
+/// The first frame of the side that listens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// Go on.
+    Welcome {
+        /// Who listens.
+        who: Who,
+        /// The pair both are in; after a join the new one.
+        pair: Option<String>,
+    },
+    /// No, and why. The answer itself is never refused: who is there is always said.
+    Refused {
+        /// Who listens.
+        who: Who,
+        /// Every reason.
+        refused: Vec<Refused>,
+    },
+}
+
+impl Reply {
+    /// Who listens.
+    #[must_use]
+    pub const fn who(&self) -> &Who {
+        match self {
+            Self::Welcome { who, .. } | Self::Refused { who, .. } => who,
+        }
+    }
+}
+
+/// Master to Client, each second and at once when something changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pulse {
+    /// The Master's clock.
+    pub now: Timestamp,
+    /// Every declared dataset.
+    pub datasets: Vec<Beat>,
+}
+
+/// How one dataset stands on the Master.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beat {
+    /// The declaration.
+    pub dataset: Dataset,
+    /// Whether something may have changed since the last capture.
+    pub dirty: bool,
+    /// The generation of the last capture.
+    pub generation: Option<u64>,
+    /// What the last capture left out: path and reason, the first hundred.
+    pub skipped: Vec<(String, String)>,
+}
+
+/// Client to Master, in answer to each pulse.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Echo {
+    /// How the replicas stand.
+    pub datasets: Vec<DatasetBrief>,
+}
+
+/// Master to Client on a connection that pulls, before the engine's own bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capture {
+    /// The source is being read.
+    Reading {
+        /// Files read.
+        files: u64,
+        /// Bytes read.
+        bytes: u64,
+    },
+    /// It has been read; the engine takes the connection over.
+    Ready {
+        /// The generation.
+        generation: u64,
+        /// When reading began, by the Master's clock.
+        captured_at: Timestamp,
+    },
+    /// It cannot be read.
+    Failed {
+        /// The engine's code.
+        code: String,
+        /// The fact.
+        message: String,
+    },
+}
+
+/// Writes one frame.
+///
+/// # Errors
+/// What the connection says.
+pub async fn write<T: Serialize>(stream: &mut (impl AsyncWrite + Unpin), message: &T) -> io::Result<()> {
+    let body = serde_json::to_vec(message)?;
+    let length = u32::try_from(body.len()).ok().filter(|length| *length <= MAX_FRAME);
+    let length = length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a frame too long to be sent"))?;
+    stream.write_u32(length).await?;
+    stream.write_all(&body).await?;
+    stream.flush().await
+}
+
+/// Reads one frame.
+///
+/// # Errors
+/// `InvalidData` for a frame that is too long or not what was expected; else what the connection says.
+pub async fn read<T: DeserializeOwned>(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<T> {
+    let length = stream.read_u32().await?;
+    if length > MAX_FRAME {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {length} bytes is too long")));
+    }
+    let mut body = vec![0; length as usize];
+    stream.read_exact(&mut body).await?;
+    serde_json::from_slice(&body).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}

@@ -1,0 +1,222 @@
+//! The peer link: who the other machine is, whether it is in reach, and how it is dialled. What travels over it is the
+//! business of [`control`] and of the sync.
+
+pub(crate) mod control;
+pub(crate) mod listener;
+pub mod message;
+pub mod tls;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use contract::address::PeerAddress;
+use contract::status::{DatasetBrief, MachineInfo, PairInfo, PeerInfo};
+use contract::{Refused, Timestamp};
+use rustls::pki_types::ServerName;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use crate::node::Node;
+use crate::pairing::Peer;
+use message::{Hello, Purpose, Reply, Who};
+
+/// How long a machine may take to answer a dial and a greeting.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// What is known of the other machine at this moment. Lost with the process, and found again by talking.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Contact {
+    pub(crate) reachable: bool,
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) last_seen: Option<Timestamp>,
+    pub(crate) who: Option<Who>,
+    pub(crate) compatible: Option<bool>,
+    pub(crate) complaint: Option<Refused>,
+    /// Master: what the Client last said of its replicas.
+    pub(crate) echo: Option<Vec<DatasetBrief>>,
+}
+
+/// The link as the rest of the node sees it.
+#[derive(Debug)]
+pub(crate) struct Link {
+    contact: Mutex<Contact>,
+    pair: watch::Sender<u64>,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Self { contact: Mutex::default(), pair: watch::Sender::new(0) }
+    }
+}
+
+impl Link {
+    pub(crate) fn contact(&self) -> Contact {
+        self.contact.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The address or the association changed: whoever talks begins anew.
+    pub(crate) fn pair_changed(&self) {
+        *self.contact.lock().unwrap_or_else(PoisonError::into_inner) = Contact::default();
+        self.pair.send_modify(|version| *version += 1);
+    }
+
+    pub(crate) fn watch_pair(&self) -> watch::Receiver<u64> {
+        self.pair.subscribe()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Contact)) {
+        change(&mut self.contact.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Why a dial came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DialError {
+    /// Nobody answered in time.
+    #[error("no answer within {} seconds", ANSWER.as_secs())]
+    Silent,
+    /// The network or the conversation failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// No TLS with this node's own key.
+    #[error("this node's certificate cannot be used: {0}")]
+    Identity(rustls::Error),
+}
+
+impl DialError {
+    /// Whether somebody answered with another certificate than the pinned one.
+    pub(crate) fn is_other_machine(&self) -> bool {
+        let Self::Io(error) = self else { return false };
+        let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        matches!(tls, Some(rustls::Error::InvalidCertificate(rustls::CertificateError::ApplicationVerificationFailure)))
+    }
+}
+
+/// An answered dial.
+#[derive(Debug)]
+pub(crate) struct Dialled {
+    pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) reply: Reply,
+}
+
+impl Node {
+    pub(crate) fn who(&self) -> Who {
+        Who {
+            protocol: self.info.protocol,
+            version: self.info.version.clone(),
+            node_id: self.info.id.clone(),
+            name: self.info.name.clone(),
+            role: self.info.role,
+        }
+    }
+
+    /// Dials, proves itself, and hears the first answer. With a fingerprint only that machine will do.
+    pub(crate) async fn dial(
+        &self,
+        address: PeerAddress,
+        fingerprint: Option<&str>,
+        purpose: Purpose,
+    ) -> Result<Dialled, DialError> {
+        let talk = async {
+            let tcp = connect(address.socket(), self.config.peer.ip()).await?;
+            let config = tls::client(&self.identity, fingerprint).map_err(DialError::Identity)?;
+            let name = ServerName::IpAddress(address.ip.into());
+            let mut stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await?;
+            let pair = self.peer().await.ok().and_then(|peer| peer.pair).map(|pair| pair.id);
+            message::write(&mut stream, &Hello { who: self.who(), pair, purpose }).await?;
+            let reply: Reply = message::read(&mut stream).await?;
+            Ok(Dialled { stream, reply })
+        };
+        tokio::time::timeout(ANSWER, talk).await.map_err(|_| DialError::Silent)?
+    }
+
+    pub(crate) fn pair_info(&self, peer: &Peer) -> PairInfo {
+        let contact = self.link.contact();
+        let told = peer.address.is_some() || peer.pair.is_some();
+        let machine = peer.address.map(|address| MachineInfo {
+            ip: address.ip,
+            port: address.port,
+            reachable: contact.reachable,
+            since: contact.since,
+            last_seen: contact.last_seen,
+        });
+        let name = contact.who.as_ref().map(|who| who.name.clone());
+        let peer_info = PeerInfo {
+            name: name.or_else(|| peer.pair.as_ref().map(|pair| pair.name.clone())),
+            version: contact.who.as_ref().map(|who| who.version.clone()),
+            compatible: contact.compatible,
+            machines: machine.into_iter().collect(),
+            complaint: contact.complaint,
+        };
+        PairInfo {
+            id: peer.pair.as_ref().map(|pair| pair.id.clone()),
+            associated: peer.pair.is_some(),
+            peer: told.then_some(peer_info),
+        }
+    }
+
+    /// Notes that the other machine answered.
+    pub(crate) fn heard(&self, who: &Who, complaint: Option<Refused>) {
+        let now = self.clock.now();
+        let compatible = self.incompatible(who).is_none();
+        self.link.change(|contact| {
+            if !contact.reachable {
+                contact.since = Some(now);
+                tracing::info!(peer = who.name, version = who.version, "the other machine answers");
+            }
+            contact.reachable = true;
+            contact.last_seen = Some(now);
+            contact.compatible = Some(compatible);
+            contact.complaint = complaint;
+            contact.who = Some(who.clone());
+        });
+        self.poke();
+    }
+
+    /// Notes that the other machine does not answer.
+    pub(crate) fn lost(&self, why: &dyn std::fmt::Display, complaint: Option<Refused>) {
+        let now = self.clock.now();
+        self.link.change(|contact| {
+            if contact.reachable || contact.since.is_none() {
+                contact.since = Some(now);
+                tracing::warn!(%why, "the other machine does not answer");
+            }
+            contact.reachable = false;
+            contact.complaint = complaint;
+        });
+        self.poke();
+    }
+
+    pub(crate) fn keep_echo(&self, echo: Vec<DatasetBrief>) {
+        self.link.change(|contact| contact.echo = Some(echo));
+        self.poke();
+    }
+}
+
+/// Connects from the address of the peer link unless that is unspecified.
+async fn connect(to: SocketAddr, from: IpAddr) -> io::Result<TcpStream> {
+    let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if !from.is_unspecified() && from.is_ipv4() == to.is_ipv4() {
+        socket.bind(SocketAddr::new(from, 0))?;
+    }
+    let stream = socket.connect(to).await?;
+    keep_alive(&stream)?;
+    Ok(stream)
+}
+
+/// A machine that loses power says no farewell: the kernel is told to notice within ten seconds.
+pub(crate) fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    use rustix::net::sockopt;
+    stream.set_nodelay(true)?;
+    let fd = stream.as_fd();
+    sockopt::set_socket_keepalive(fd, true)?;
+    sockopt::set_tcp_keepidle(fd, Duration::from_secs(3))?;
+    sockopt::set_tcp_keepintvl(fd, Duration::from_secs(2))?;
+    sockopt::set_tcp_keepcnt(fd, 3)?;
+    sockopt::set_tcp_user_timeout(fd, 10_000)?;
+    Ok(())
+}

@@ -1,0 +1,296 @@
+//! The node: everything that belongs to one machine, held together. It is opened once, run once, and stopped once.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::live::Live;
+use contract::state::NodeState;
+use contract::status::{AlarmCount, NodeInfo, StatusReport};
+use contract::{Denied, PROTOCOL, SCHEMA};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::error::OpenError;
+use crate::identity::Identity;
+use crate::licence::SupplierKey;
+use crate::link::Link;
+use crate::sessions::Sessions;
+use crate::store::Store;
+use crate::sync::replica::Copies;
+use crate::sync::source::Feeds;
+use crate::sync::task::Tasks;
+use crate::throttle::Throttle;
+
+/// How often the live picture is drawn at most.
+const PICTURE_PACE: Duration = Duration::from_millis(200);
+/// How often it is drawn at least: a lag grows by itself.
+const PICTURE_TICK: Duration = Duration::from_secs(1);
+/// How long a stop waits for work to end in good order.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// One machine of a pair.
+#[derive(Debug)]
+pub struct Node {
+    pub(crate) dir: DataDir,
+    pub(crate) config: Config,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Store,
+    pub(crate) identity: Identity,
+    pub(crate) info: NodeInfo,
+    pub(crate) supplier_key: Option<SupplierKey>,
+    pub(crate) throttle: Throttle,
+    pub(crate) link: Link,
+    pub(crate) control_session: watch::Sender<u64>,
+    pub(crate) feeds: Feeds,
+    pub(crate) copies: Copies,
+    pub(crate) tasks: Tasks,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks_running: TaskTracker,
+    sessions: Sessions,
+    live: watch::Sender<Arc<Live>>,
+    poked: Notify,
+}
+
+/// The product's version, as compared between the nodes of a pair.
+#[must_use]
+pub fn version() -> String {
+    // A test needs a pair of different versions; a release cannot be told to lie about its own.
+    #[cfg(debug_assertions)]
+    if let Ok(version) = std::env::var("TVOX_DR_TEST_VERSION") {
+        return version;
+    }
+    env!("CARGO_PKG_VERSION").to_owned()
+}
+
+impl Node {
+    /// Opens the node in a data directory and holds it.
+    ///
+    /// # Errors
+    /// [`OpenError`]: nothing was changed, and the sentence says what to do.
+    pub async fn open(root: &Path, clock: Arc<dyn Clock>) -> Result<Arc<Self>, OpenError> {
+        let config = Config::read(&DataDir::name(root))?;
+        let dir = DataDir::hold(root)?;
+        let identity = Identity::read(&dir)?;
+        let store = Store::open(&dir, false).await?;
+        let unusable = |why: String| OpenError::Unusable { dir: dir.root().to_owned(), why };
+        let row: Option<(String, String, String)> = sqlx::query_as("SELECT id, name, role FROM node")
+            .fetch_optional(store.pool())
+            .await
+            .map_err(|error| unusable(format!("its database cannot be read: {error}")))?;
+        let (id, name, role) = row
+            .ok_or_else(|| unusable("its initialisation did not end; remove it and run `tvox-dr init` again".into()))?;
+        let role = role.parse().map_err(|problem| unusable(format!("its role cannot be read: {problem}")))?;
+        let info = NodeInfo { name, id, role, version: version(), protocol: PROTOCOL };
+        let sessions = Sessions::new(&store);
+        let supplier_key = SupplierKey::of(&dir);
+        let empty = Live {
+            at: clock.now(),
+            status: blank_status(&info),
+            sync: contract::sync::SyncReport {
+                schema: SCHEMA,
+                generation: None,
+                datasets: Vec::new(),
+                restore_points: Vec::new(),
+                not_replicated: Vec::new(),
+            },
+            task: None,
+        };
+        let node = Arc::new(Self {
+            dir,
+            config,
+            clock,
+            store,
+            identity,
+            info,
+            supplier_key,
+            throttle: Throttle::default(),
+            link: Link::default(),
+            control_session: watch::Sender::new(0),
+            feeds: Feeds::default(),
+            copies: Copies::default(),
+            tasks: Tasks::default(),
+            stop: CancellationToken::new(),
+            tasks_running: TaskTracker::new(),
+            sessions,
+            live: watch::Sender::new(Arc::new(empty)),
+            poked: Notify::new(),
+        });
+        Ok(node)
+    }
+
+    /// Starts the peer link, the sync and the live picture; returns once the port is bound.
+    ///
+    /// # Errors
+    /// [`OpenError::Listen`] when the port is taken; [`OpenError::Unusable`] when the stored state cannot be read.
+    pub async fn run(self: &Arc<Self>) -> Result<(), OpenError> {
+        let listener = self.bind_peer_link().await?;
+        let unusable = |denied: Denied| OpenError::Unusable {
+            dir: self.dir.root().to_owned(),
+            why: denied.text(contract::Lang::En),
+        };
+        self.refresh_sources().await.map_err(unusable)?;
+        if self.info.role == contract::NodeRole::Client {
+            self.resume_replicas().await.map_err(unusable)?;
+        }
+        self.draw().await;
+        self.tasks_running.spawn(Arc::clone(self).listen(listener));
+        self.tasks_running.spawn(Arc::clone(self).keep_contact());
+        self.tasks_running.spawn(Arc::clone(self).keep_picture());
+        self.tasks_running.spawn(Arc::clone(self).sweep());
+        Ok(())
+    }
+
+    /// Stops everything within a few seconds, in good order where there is time for it.
+    pub async fn shut_down(&self) {
+        self.stop.cancel();
+        self.tasks_running.close();
+        if tokio::time::timeout(FAREWELL, self.tasks_running.wait()).await.is_err() {
+            tracing::warn!("some work did not end in time; it will be taken up at the next start");
+        }
+        // A reader that does not end must not hold the stop: the database is safe without a farewell.
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.store.close()).await;
+    }
+
+    /// This machine.
+    #[must_use]
+    pub const fn info(&self) -> &NodeInfo {
+        &self.info
+    }
+
+    /// What was configured before the database opened.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub const fn dir(&self) -> &DataDir {
+        &self.dir
+    }
+
+    /// The sessions of the panel.
+    #[must_use]
+    pub const fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// The clock this node was opened with.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The live picture: the present one, and each next one when it is drawn.
+    #[must_use]
+    pub fn live(&self) -> watch::Receiver<Arc<Live>> {
+        self.live.subscribe()
+    }
+
+    /// Certificate chain and key of the panel as PEM: one's own where configured, else this node's.
+    ///
+    /// # Errors
+    /// [`OpenError::Configuration`] naming the file that cannot be read.
+    pub fn panel_tls(&self) -> Result<(Vec<u8>, Vec<u8>), OpenError> {
+        let Some(own) = &self.config.panel_tls else { return Ok(self.identity.pem()) };
+        let read = |file: &Path| {
+            std::fs::read(file)
+                .map_err(|error| OpenError::Configuration { file: file.to_owned(), why: error.to_string() })
+        };
+        Ok((read(&own.certificate)?, read(&own.key)?))
+    }
+
+    /// Something changed that people look at.
+    pub(crate) fn poke(&self) {
+        self.poked.notify_one();
+    }
+
+    pub(crate) async fn status(&self) -> Result<StatusReport, Denied> {
+        let peer = self.peer().await?;
+        Ok(StatusReport {
+            generation: self.highest_generation().await?,
+            pair: self.pair_info(&peer),
+            sync: self.switches().await?,
+            datasets: self.briefs().await?,
+            licence: self.licence().await?.summary,
+            ..blank_status(&self.info)
+        })
+    }
+
+    /// Everything the pages show live.
+    pub(crate) async fn picture(&self) -> Result<Live, Denied> {
+        Ok(Live {
+            at: self.clock.now(),
+            status: self.status().await?,
+            sync: self.sync_report().await?,
+            task: self.tasks.report(None),
+        })
+    }
+
+    async fn draw(&self) {
+        match self.picture().await {
+            Ok(live) => {
+                let live = Arc::new(live);
+                self.live.send_modify(|last| *last = live);
+            }
+            Err(error) => tracing::error!(?error, "the live picture could not be drawn"),
+        }
+    }
+
+    async fn keep_picture(self: Arc<Self>) {
+        while !self.stop.is_cancelled() {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = self.poked.notified() => {}
+                () = tokio::time::sleep(PICTURE_TICK) => {}
+            }
+            self.draw().await;
+            tokio::time::sleep(PICTURE_PACE).await;
+        }
+    }
+
+    /// Ends sessions that nobody used; once a minute is often enough, each use checks for itself.
+    async fn sweep(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(Duration::from_secs(60));
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                _ = ticks.tick() => {
+                    let _ = self.sessions.delete_expired(self.clock.now().as_second()).await;
+                }
+            }
+        }
+    }
+}
+
+fn blank_status(info: &NodeInfo) -> StatusReport {
+    use contract::licence::{LicenceState, LicenceSummary};
+    use contract::status::{PairInfo, Switches};
+    use contract::sync::Switch;
+    StatusReport {
+        schema: SCHEMA,
+        node: info.clone(),
+        state: NodeState::initial(info.role),
+        mandate: None,
+        generation: None,
+        pair: PairInfo { id: None, associated: false, peer: None },
+        sync: Switches { database: Switch::On, files: Switch::On },
+        datasets: Vec::new(),
+        licence: LicenceSummary {
+            state: LicenceState::Missing,
+            serial: None,
+            company: None,
+            modules: Vec::new(),
+            expires: None,
+        },
+        services: Vec::new(),
+        gate: None,
+        run: None,
+        alarms: AlarmCount::default(),
+    }
+}

@@ -1,0 +1,414 @@
+//! How two machines come to know each other: the address each administrator sets, the join token that is pasted once,
+//! and the end of the association, which needs only one side.
+//!
+//! A token is `TVOX-DR-JOIN-1.<fingerprint>.<secret>`: the Master's certificate and 128 random bits, good for fifteen
+//! minutes and one use. A machine in the middle has another certificate and never sees the secret.
+
+use std::net::{IpAddr, UdpSocket};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use contract::address::PeerAddress;
+use contract::command::{JoinToken, Secret};
+use contract::recipient::{Channel, Recipient};
+use contract::status::PeerReport;
+use contract::{Denied, FieldError, NodeRole, Outcome, Problem, Refused, Rule, SCHEMA, Timestamp};
+use serde_json::json;
+
+use crate::door::Act;
+use crate::identity::sha256;
+use crate::link::message::{Hello, Purpose, Reply, Who};
+use crate::node::Node;
+use crate::random;
+use crate::store::{Tx, db, time};
+
+const MAGIC: &str = "TVOX-DR-JOIN-1";
+const LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+/// What is known of the other machine.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Peer {
+    pub(crate) address: Option<PeerAddress>,
+    pub(crate) pair: Option<Pair>,
+}
+
+/// An association.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub(crate) id: String,
+    pub(crate) node_id: String,
+    pub(crate) name: String,
+    pub(crate) fingerprint: String,
+}
+
+/// A token taken apart.
+#[derive(Debug)]
+struct Token {
+    fingerprint: String,
+    secret: Secret,
+}
+
+impl Token {
+    fn parse(text: &str) -> Option<Self> {
+        let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+        let mut parts = text.split('.');
+        let (magic, fingerprint, secret) = (parts.next()?, parts.next()?, parts.next()?);
+        let hex =
+            fingerprint.len() == 64 && fingerprint.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase());
+        (magic == MAGIC && parts.next().is_none() && hex && secret.len() == 22)
+            .then(|| Self { fingerprint: fingerprint.to_owned(), secret: Secret::new(secret) })
+    }
+}
+
+type PeerRow = (Option<String>, Option<u16>, Option<String>, Option<String>, Option<String>, Option<String>);
+
+impl Node {
+    /// Reads what is known of the other machine.
+    pub(crate) async fn peer(&self) -> Result<Peer, Denied> {
+        let row: Option<PeerRow> = sqlx::query_as("SELECT ip, port, pair_id, node_id, name, fingerprint FROM peer")
+            .fetch_optional(self.store.pool())
+            .await
+            .map_err(db("read the pair"))?;
+        let Some((ip, port, pair_id, node_id, name, fingerprint)) = row else { return Ok(Peer::default()) };
+        let address = match (ip, port) {
+            (Some(ip), Some(port)) => {
+                let ip: IpAddr = ip.parse().map_err(|error| Denied::failed("read the pair", error))?;
+                Some(PeerAddress { ip, port })
+            }
+            _ => None,
+        };
+        let pair = match (pair_id, node_id, name, fingerprint) {
+            (Some(id), Some(node_id), Some(name), Some(fingerprint)) => Some(Pair { id, node_id, name, fingerprint }),
+            _ => None,
+        };
+        Ok(Peer { address, pair })
+    }
+
+    pub(crate) async fn peer_report(&self) -> Result<PeerReport, Denied> {
+        let peer = self.peer().await?;
+        Ok(PeerReport {
+            schema: SCHEMA,
+            address: peer.address.map(|address| address.to_string()),
+            pair: self.pair_info(&peer),
+            fingerprint: self.identity.fingerprint().to_owned(),
+            peer_fingerprint: peer.pair.map(|pair| pair.fingerprint),
+            recipients: self.recipients().await?,
+        })
+    }
+
+    pub(crate) async fn recipients(&self) -> Result<Vec<Recipient>, Denied> {
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("SELECT channel, value FROM recipient ORDER BY channel, value")
+                .fetch_all(self.store.pool())
+                .await
+                .map_err(db("read the recipients"))?;
+        rows.into_iter()
+            .map(|(channel, value)| {
+                let channel = channel.parse().map_err(|error| Denied::failed("read the recipients", error))?;
+                Ok(Recipient { channel, value })
+            })
+            .collect()
+    }
+
+    pub(crate) async fn peer_set(
+        &self,
+        act: Act<'_>,
+        address: &str,
+        email: Option<&[String]>,
+        sms: Option<&[String]>,
+    ) -> Result<Outcome, Denied> {
+        let mut errors = Vec::new();
+        let parsed = address.parse::<PeerAddress>().map_err(|p| errors.push(FieldError::new("address", p))).ok();
+        let mut lists = Vec::new();
+        for (field, channel, typed) in [("email", Channel::Email, email), ("sms", Channel::Sms, sms)] {
+            let Some(typed) = typed else { continue };
+            let mut values = Vec::new();
+            for value in typed.iter().map(|v| v.trim()).filter(|v| !v.is_empty()) {
+                match channel.normalise(value) {
+                    Ok(value) => values.push(value),
+                    Err(problem) => errors.push(FieldError::new(field, named(value, &problem))),
+                }
+            }
+            lists.push((channel, values));
+        }
+        let Some(parsed) = parsed.filter(|_| errors.is_empty()) else { return Err(Denied::Invalid(errors)) };
+        if self.is_own(parsed) {
+            return Err(Denied::rule(Rule::PeerOwnAddress, address.trim(), ""));
+        }
+        let before = self.peer().await?.address;
+        let mut tx = self.store.begin().await?;
+        sqlx::query(
+            "INSERT INTO peer (one, ip, port) VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET ip = excluded.ip, port = excluded.port",
+        )
+        .bind(parsed.ip.to_string())
+        .bind(parsed.port)
+        .execute(&mut *tx)
+        .await
+        .map_err(db("set the other machine's address"))?;
+        for (channel, values) in &lists {
+            sqlx::query("DELETE FROM recipient WHERE channel = ?")
+                .bind(channel.as_str())
+                .execute(&mut *tx)
+                .await
+                .map_err(db("set the recipients"))?;
+            for value in values {
+                insert_recipient(&mut tx, *channel, value).await?;
+            }
+        }
+        let recipients: Vec<&String> = lists.iter().flat_map(|(_, values)| values).collect();
+        let after = json!({ "address": parsed.to_string(), "recipients": recipients });
+        let outcome = act.done(tx, before.map(|b| json!({ "address": b.to_string() })), Some(after)).await?;
+        self.link.pair_changed();
+        Ok(outcome)
+    }
+
+    /// Own is: the same IP and port as our listener, or any non-loopback address of this machine.
+    fn is_own(&self, address: PeerAddress) -> bool {
+        let listens = self.config.peer;
+        if address.ip.is_loopback() {
+            let here = listens.ip() == address.ip || listens.ip().is_unspecified();
+            return here && address.port == listens.port();
+        }
+        // A socket can be bound to an address exactly when the address is this machine's.
+        UdpSocket::bind((address.ip, 0)).is_ok()
+    }
+
+    pub(crate) async fn recipient_add(&self, act: Act<'_>, channel: Channel, value: &str) -> Result<Outcome, Denied> {
+        let value = channel.normalise(value).map_err(|problem| Denied::field("value", problem))?;
+        let mut tx = self.store.begin().await?;
+        insert_recipient(&mut tx, channel, &value).await?;
+        act.done(tx, None, Some(json!({ "value": value }))).await
+    }
+
+    pub(crate) async fn recipient_remove(
+        &self,
+        act: Act<'_>,
+        channel: Channel,
+        value: &str,
+    ) -> Result<Outcome, Denied> {
+        let value = channel.normalise(value).map_err(|problem| Denied::field("value", problem))?;
+        let mut tx = self.store.begin().await?;
+        let done = sqlx::query("DELETE FROM recipient WHERE channel = ? AND value = ?")
+            .bind(channel.as_str())
+            .bind(&value)
+            .execute(&mut *tx)
+            .await
+            .map_err(db("remove a recipient"))?;
+        if done.rows_affected() == 0 {
+            return Err(Denied::field("value", Problem::NotFound));
+        }
+        act.done(tx, Some(json!({ "value": value })), None).await
+    }
+
+    pub(crate) async fn peer_token(&self, act: Act<'_>) -> Result<Outcome, Denied> {
+        if self.peer().await?.address.is_none() {
+            return Err(Denied::rule(Rule::PeerUnset, &self.info.name, ""));
+        }
+        let secret = URL_SAFE_NO_PAD.encode(random::bytes::<16>());
+        let now = self.clock.now();
+        let expires_at = now.checked_add(LIFETIME).map_err(|error| Denied::failed("make a token", error))?;
+        let mut tx = self.store.begin().await?;
+        // One token at a time: a new one makes the others worthless. Used and expired ones are kept a day, so that
+        // whoever pastes one is told which of the two it is.
+        sqlx::query("DELETE FROM join_token WHERE (used_at IS NULL AND expires_at > ?) OR expires_at < ?")
+            .bind(now.to_string())
+            .bind(now.checked_sub(Duration::from_secs(86_400)).unwrap_or(now).to_string())
+            .execute(&mut *tx)
+            .await
+            .map_err(db("make a token"))?;
+        sqlx::query("INSERT INTO join_token (secret_hash, expires_at) VALUES (?, ?)")
+            .bind(sha256(secret.as_bytes()))
+            .bind(expires_at.to_string())
+            .execute(&mut *tx)
+            .await
+            .map_err(db("make a token"))?;
+        act.done(tx, None, Some(json!({ "expires_at": expires_at }))).await?;
+        let token = format!("{MAGIC}.{}.{secret}", self.identity.fingerprint());
+        Ok(Outcome::Token(JoinToken { schema: SCHEMA, token, expires_at }))
+    }
+
+    /// Client: dials the Master of the token, and keeps its certificate once it has taken the secret.
+    pub(crate) async fn peer_join(&self, act: Act<'_>, token: &Secret) -> Result<Outcome, Denied> {
+        let peer = self.peer().await?;
+        let Some(address) = peer.address else { return Err(Denied::rule(Rule::PeerUnset, &self.info.name, "")) };
+        let token =
+            Token::parse(token.reveal()).ok_or_else(|| Denied::rule(Rule::TokenInvalid, &self.info.name, ""))?;
+        if let Some(pair) = peer.pair.filter(|pair| pair.fingerprint != token.fingerprint) {
+            return Err(Denied::rule(Rule::PairAlreadyAssociated, &self.info.name, pair.name));
+        }
+        let subject = address.to_string();
+        let purpose = Purpose::Join { secret: token.secret };
+        let (who, pair_id) = match self.dial(address, Some(&token.fingerprint), purpose).await {
+            Ok(dialled) => match dialled.reply {
+                Reply::Welcome { who, pair: Some(pair) } => (who, pair),
+                Reply::Welcome { .. } => return Err(Denied::rule(Rule::TokenInvalid, subject, "")),
+                Reply::Refused { refused, .. } => return Err(Denied::Refused(refused)),
+            },
+            Err(error) if error.is_other_machine() => {
+                return Err(Denied::rule(Rule::PeerWrongAddress, subject, ""));
+            }
+            Err(error) => return Err(Denied::failed(format!("reach the Master at {subject}"), error)),
+        };
+        self.fits_as_peer(&who)?;
+        let pair = Pair { id: pair_id, node_id: who.node_id, name: who.name, fingerprint: token.fingerprint };
+        let mut tx = self.store.begin().await?;
+        write_pair(&mut tx, &pair, self.clock.now()).await?;
+        let after = json!({ "pair": pair.id, "peer": pair.name, "fingerprint": pair.fingerprint });
+        let outcome = act.done(tx, None, Some(after)).await?;
+        self.link.pair_changed();
+        Ok(outcome)
+    }
+
+    /// Master: somebody brings a secret. The association is on disk before the answer leaves.
+    pub(crate) async fn accept_join(
+        &self,
+        hello: &Hello,
+        secret: &Secret,
+        fingerprint: &str,
+        from: IpAddr,
+    ) -> Result<String, Denied> {
+        let subject = hello.who.name.clone();
+        self.fits_as_peer(&hello.who)?;
+        if self.info.role != NodeRole::Master {
+            return Err(Denied::rule(Rule::RoleWrong, &self.info.name, self.info.role.label()));
+        }
+        let peer = self.peer().await?;
+        match peer.address {
+            None => return Err(Denied::rule(Rule::PeerUnset, &self.info.name, "")),
+            Some(address) if address.ip != from => {
+                return Err(Denied::rule(Rule::PeerWrongAddress, from.to_string(), format!("({})", address.ip)));
+            }
+            Some(_) => {}
+        }
+        if let Some(pair) = peer.pair.as_ref().filter(|pair| pair.fingerprint != fingerprint) {
+            return Err(Denied::rule(Rule::PairAlreadyAssociated, &self.info.name, pair.name.clone()));
+        }
+        let now = self.clock.now();
+        let mut tx = self.store.begin().await?;
+        let row: Option<(String, Option<String>)> =
+            sqlx::query_as("SELECT expires_at, used_at FROM join_token WHERE secret_hash = ?")
+                .bind(sha256(secret.reveal().as_bytes()))
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(db("check a token"))?;
+        let refuse = |rule| Err(Denied::rule(rule, subject.clone(), ""));
+        match row {
+            None => return refuse(Rule::TokenInvalid),
+            Some((_, Some(_))) => return refuse(Rule::TokenUsed),
+            Some((expires_at, None)) if time(&expires_at)? < now => return refuse(Rule::TokenExpired),
+            Some(_) => {}
+        }
+        sqlx::query("UPDATE join_token SET used_at = ? WHERE secret_hash = ?")
+            .bind(now.to_string())
+            .bind(sha256(secret.reveal().as_bytes()))
+            .execute(&mut *tx)
+            .await
+            .map_err(db("use a token"))?;
+        let id = peer.pair.map_or_else(random::id, |pair| pair.id);
+        let pair = Pair {
+            id: id.clone(),
+            node_id: hello.who.node_id.clone(),
+            name: hello.who.name.clone(),
+            fingerprint: fingerprint.to_owned(),
+        };
+        write_pair(&mut tx, &pair, now).await?;
+        let actor = contract::Actor { from: from.to_string(), ..contract::Actor::system() };
+        let mut event = crate::audit::Event::done(&actor, "peer.joined", Some(pair.name.clone()));
+        event.after = Some(json!({ "pair": pair.id, "fingerprint": pair.fingerprint }));
+        crate::audit::append(&mut tx, now, event).await?;
+        tx.commit().await.map_err(db("commit the association"))?;
+        self.link.pair_changed();
+        self.poke();
+        Ok(id)
+    }
+
+    pub(crate) async fn peer_forget(&self, act: Act<'_>) -> Result<Outcome, Denied> {
+        let Some(pair) = self.peer().await?.pair else {
+            return Err(Denied::rule(Rule::PairNotAssociated, &self.info.name, ""));
+        };
+        let mut tx = self.store.begin().await?;
+        sqlx::query(
+            "UPDATE peer SET pair_id = NULL, node_id = NULL, name = NULL, fingerprint = NULL, associated_at = NULL",
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(db("dissolve the association"))?;
+        let outcome = act.done(tx, Some(json!({ "pair": pair.id, "peer": pair.name })), None).await?;
+        self.link.pair_changed();
+        Ok(outcome)
+    }
+
+    /// What must hold of any machine before it can be the other one: role, name, version.
+    pub(crate) fn fits_as_peer(&self, who: &Who) -> Result<(), Denied> {
+        let mut refused = Vec::new();
+        if who.role == self.info.role {
+            refused.push(Refused::new(Rule::PairSameRole, &who.name, self.info.role.label()));
+        }
+        if who.name == self.info.name {
+            refused.push(Refused::new(Rule::PairSameName, &who.name, &who.name));
+        }
+        if let Some(why) = self.incompatible(who) {
+            refused.push(why);
+        }
+        if refused.is_empty() { Ok(()) } else { Err(Denied::Refused(refused)) }
+    }
+
+    /// Versions fit when the protocol is the same and the first two numbers of the product version are.
+    pub(crate) fn incompatible(&self, who: &Who) -> Option<Refused> {
+        let series = |version: &str| version.split('.').take(2).map(str::to_owned).collect::<Vec<_>>();
+        let fits = who.protocol == self.info.protocol && series(&who.version) == series(&self.info.version);
+        let (ours, theirs) = (&self.info, who);
+        let told = format!(
+            "{} {} ({}), {} {} ({})",
+            ours.name, ours.version, ours.protocol, theirs.name, theirs.version, theirs.protocol
+        );
+        (!fits).then(|| Refused::new(Rule::PairIncompatible, &who.name, told))
+    }
+}
+
+fn named(value: &str, problem: &Problem) -> Problem {
+    Problem::Value { value: value.to_owned(), problem: Box::new(problem.clone()) }
+}
+
+async fn insert_recipient(tx: &mut Tx, channel: Channel, value: &str) -> Result<(), Denied> {
+    sqlx::query("INSERT OR IGNORE INTO recipient (channel, value) VALUES (?, ?)")
+        .bind(channel.as_str())
+        .bind(value)
+        .execute(&mut **tx)
+        .await
+        .map_err(db("add a recipient"))?;
+    Ok(())
+}
+
+async fn write_pair(tx: &mut Tx, pair: &Pair, now: Timestamp) -> Result<(), Denied> {
+    sqlx::query("UPDATE peer SET pair_id = ?, node_id = ?, name = ?, fingerprint = ?, associated_at = ?")
+        .bind(&pair.id)
+        .bind(&pair.node_id)
+        .bind(&pair.name)
+        .bind(&pair.fingerprint)
+        .bind(now.to_string())
+        .execute(&mut **tx)
+        .await
+        .map_err(db("write the association"))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_survives_being_wrapped_by_a_mail_program_and_nothing_else() {
+        let (fingerprint, secret) = ("ab".repeat(32), "A".repeat(22));
+        let text = format!("{MAGIC}.{fingerprint}.{secret}");
+        for good in [text.clone(), format!(" {}\n{} ", &text[..40], &text[40..])] {
+            assert_eq!(Token::parse(&good).map(|t| t.fingerprint), Some(fingerprint.clone()), "{good}");
+        }
+        for bad in
+            ["", "x", &text[..text.len() - 1], &format!("{text}A"), &text.replace('1', "2"), &text.replace("ab", "AB")]
+        {
+            assert!(Token::parse(bad).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The sync of a pair: which datasets there are, who feeds them ([`source`], on the Master), who keeps them ([`replica`],
+//! on the Client), and what is told about them ([`report`]). How bytes are captured, moved and committed is the business
+//! of the crate `replication`.
+
+pub(crate) mod dataset;
+pub(crate) mod meter;
+pub(crate) mod replica;
+pub(crate) mod report;
+pub(crate) mod source;
+pub(crate) mod task;
+
+use contract::sync::SyncError;
+use contract::{Denied, Timestamp};
+
+/// Turns an engine's error into what is shown and kept.
+pub(crate) fn sync_error(error: &replication::Error, at: Timestamp) -> SyncError {
+    SyncError { code: error.kind().code().to_owned(), message: told(error), at }
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    text
+}
+
+/// An engine's error at the door.
+pub(crate) fn denied(attempt: impl Into<String>) -> impl FnOnce(replication::Error) -> Denied {
+    let attempt = attempt.into();
+    move |error| Denied::failed(attempt, told(&error))
+}

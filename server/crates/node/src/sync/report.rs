@@ -1,0 +1,247 @@
+//! What is told about the sync: the two switches, each replica in short and in full, and the points to go back to.
+
+use std::collections::BTreeMap;
+
+use contract::dataset::{Dataset, Group};
+use contract::status::{DatasetBrief, Switches};
+use contract::sync::{DatasetReport, DatasetState, NotReplicated, Progress, RestorePointInfo, Switch, SyncReport};
+use contract::{Denied, NodeRole, Outcome, SCHEMA, Timestamp};
+use serde_json::json;
+
+use crate::door::Act;
+use crate::node::Node;
+use crate::store::db;
+use crate::sync::replica::{Copy, Standing};
+
+/// The lag from which a replica counts as behind, in seconds.
+pub(crate) const LAG_LIMIT: f64 = 60.0;
+/// A pull that is over sooner than this is not shown as copying: it would only flicker.
+const WORTH_SHOWING: f64 = 1.0;
+
+impl Node {
+    /// The two switches.
+    pub(crate) async fn switches(&self) -> Result<Switches, Denied> {
+        let rows: Vec<(String, bool)> = sqlx::query_as("SELECT grp, is_on FROM sync_switch")
+            .fetch_all(self.store.pool())
+            .await
+            .map_err(db("read the switches"))?;
+        let of = |group: Group| {
+            Switch::from_bool(rows.iter().find(|(name, _)| name == group.as_str()).is_none_or(|(_, on)| *on))
+        };
+        Ok(Switches { database: of(Group::Database), files: of(Group::Files) })
+    }
+
+    pub(crate) async fn sync_switch(&self, act: Act<'_>, only: Option<Group>, on: bool) -> Result<Outcome, Denied> {
+        let before = self.switches().await?;
+        let mut tx = self.store.begin().await?;
+        for group in Group::ALL.into_iter().filter(|group| only.is_none_or(|only| only == *group)) {
+            sqlx::query("UPDATE sync_switch SET is_on = ? WHERE grp = ?")
+                .bind(on)
+                .bind(group.as_str())
+                .execute(&mut *tx)
+                .await
+                .map_err(db("set a switch"))?;
+        }
+        let outcome = act.done(tx, Some(json!(before)), Some(json!({ "on": on }))).await?;
+        self.copies.wake_all();
+        Ok(outcome)
+    }
+
+    /// Every replica in short: the Client's own, or what the Client last said to the Master.
+    pub(crate) async fn briefs(&self) -> Result<Vec<DatasetBrief>, Denied> {
+        let reports = self.dataset_reports(self.switches().await?).await?;
+        Ok(reports.into_iter().map(brief).collect())
+    }
+
+    /// Every replica of the Client in short, without asking the database.
+    pub(crate) fn replica_briefs(&self) -> Vec<DatasetBrief> {
+        let on = Switches { database: Switch::On, files: Switch::On };
+        self.copies.all().iter().map(|copy| brief(self.copy_report(copy, on))).collect()
+    }
+
+    pub(crate) async fn sync_report(&self) -> Result<SyncReport, Denied> {
+        let datasets = self.dataset_reports(self.switches().await?).await?;
+        let not_replicated = self.not_replicated(&self.datasets().await?);
+        Ok(SyncReport {
+            schema: SCHEMA,
+            generation: self.highest_generation().await?,
+            datasets,
+            restore_points: self.restore_points(),
+            not_replicated,
+        })
+    }
+
+    /// The highest generation: committed here (Client) or captured here (Master).
+    pub(crate) async fn highest_generation(&self) -> Result<Option<u64>, Denied> {
+        if self.info.role == NodeRole::Client {
+            let committed = |copy: &std::sync::Arc<Copy>| copy.standing(|s| s.commit.as_ref().map(|c| c.generation));
+            return Ok(self.copies.all().iter().filter_map(committed).max());
+        }
+        let highest: Option<i64> = sqlx::query_scalar("SELECT max(number) FROM generation")
+            .fetch_one(self.store.pool())
+            .await
+            .map_err(db("read the generations"))?;
+        Ok(highest.and_then(|number| u64::try_from(number).ok()))
+    }
+
+    async fn dataset_reports(&self, switches: Switches) -> Result<Vec<DatasetReport>, Denied> {
+        if self.info.role == NodeRole::Client {
+            return Ok(self.copies.all().iter().map(|copy| self.copy_report(copy, switches)).collect());
+        }
+        let echo = self.link.contact().echo.unwrap_or_default();
+        Ok(self
+            .datasets()
+            .await?
+            .into_iter()
+            .map(|dataset| {
+                let told = echo.iter().find(|brief| brief.name == dataset.name);
+                let mut report = blank(dataset, switches);
+                if let Some(told) = told {
+                    report.state = told.state;
+                    report.lag_seconds = told.lag_seconds;
+                    report.generation = told.generation;
+                }
+                report
+            })
+            .collect())
+    }
+
+    fn copy_report(&self, copy: &Copy, switches: Switches) -> DatasetReport {
+        let mut report = blank(copy.dataset.clone(), switches);
+        let masters_now = self.copies.masters_now().unwrap_or_else(|| self.clock.now());
+        copy.standing(|standing| {
+            let commit = standing.commit.as_ref();
+            report.generation = commit.map(|commit| commit.generation);
+            report.files = commit.map(|commit| commit.files);
+            report.bytes = commit.map(|commit| commit.bytes);
+            let point = standing.points.iter().find(|point| Some(point.generation) == report.generation);
+            report.path = point.map(|point| point.tree.display().to_string());
+            report.captured_at = standing.confirmed;
+            report.lag_seconds = standing.confirmed.map(|at| lag(at, masters_now));
+            report.progress = progress(standing);
+            report.last_error = standing.error.clone();
+            report.state = state(&report, standing);
+        });
+        report
+    }
+
+    /// Each generation that can be gone back to: for every dataset the newest copy that is not newer than it.
+    fn restore_points(&self) -> Vec<RestorePointInfo> {
+        let copies = self.copies.all();
+        let kept: Vec<Vec<replication::RestorePoint>> =
+            copies.iter().map(|copy| copy.standing(|standing| standing.points.clone())).collect();
+        let mut points: BTreeMap<u64, Timestamp> = BTreeMap::new();
+        for point in kept.iter().flatten() {
+            points.insert(point.generation, point.captured_at);
+        }
+        points
+            .into_iter()
+            .rev()
+            .map(|(generation, captured_at)| {
+                let newest = |kept: &Vec<replication::RestorePoint>| {
+                    kept.iter()
+                        .filter(|point| point.generation <= generation)
+                        .max_by_key(|point| point.generation)
+                        .map(|point| point.bytes)
+                };
+                let bytes = kept.iter().filter_map(newest).sum();
+                RestorePointInfo { id: format!("g{generation}"), generation, captured_at, bytes }
+            })
+            .collect()
+    }
+
+    fn not_replicated(&self, datasets: &[Dataset]) -> Vec<NotReplicated> {
+        let own = self.dir.root().display().to_string();
+        let mut list = vec![NotReplicated { dataset: None, path: own, reason: "own_data".into() }];
+        for dataset in datasets {
+            list.extend(dataset.excludes.iter().map(|glob| NotReplicated {
+                dataset: Some(dataset.name.clone()),
+                path: glob.clone(),
+                reason: "excluded".into(),
+            }));
+        }
+        let feeds = self.feeds.all().into_iter().map(|feed| (feed.dataset.name.clone(), feed.skipped()));
+        let copies =
+            self.copies.all().into_iter().map(|copy| (copy.dataset.name.clone(), copy.standing(|s| s.skipped.clone())));
+        for (name, skipped) in feeds.chain(copies) {
+            list.extend(skipped.into_iter().map(|(path, reason)| NotReplicated {
+                dataset: Some(name.clone()),
+                path,
+                reason,
+            }));
+        }
+        list
+    }
+}
+
+fn blank(dataset: Dataset, switches: Switches) -> DatasetReport {
+    let group = dataset.kind.group();
+    let switch = match group {
+        Group::Database => switches.database,
+        Group::Files => switches.files,
+    };
+    DatasetReport {
+        group,
+        switch,
+        name: dataset.name,
+        kind: dataset.kind,
+        class: dataset.class,
+        state: DatasetState::Unseeded,
+        source: dataset.source,
+        target: dataset.target,
+        path: None,
+        generation: None,
+        captured_at: None,
+        lag_seconds: None,
+        lag_limit_seconds: LAG_LIMIT,
+        files: None,
+        bytes: None,
+        progress: None,
+        last_error: None,
+    }
+}
+
+fn brief(report: DatasetReport) -> DatasetBrief {
+    DatasetBrief {
+        name: report.name,
+        kind: report.kind,
+        class: report.class,
+        state: report.state,
+        lag_seconds: report.lag_seconds,
+        generation: report.generation,
+    }
+}
+
+/// Seconds from the capture to now, on the Master's clock; never negative, whatever that clock does.
+fn lag(captured: Timestamp, now: Timestamp) -> f64 {
+    let seconds = now.duration_since(captured).as_secs_f64().max(0.0);
+    (seconds * 10.0).round() / 10.0
+}
+
+fn progress(standing: &Standing) -> Option<Progress> {
+    let pulling = standing.pulling.as_ref()?;
+    if standing.commit.is_some() && pulling.meter.elapsed() < WORTH_SHOWING {
+        return None;
+    }
+    let reading = || {
+        let (files_done, bytes_done) = pulling.reading.unwrap_or_default();
+        Progress { files_done, bytes_done, ..Progress::default() }
+    };
+    Some(pulling.meter.shown().unwrap_or_else(reading))
+}
+
+fn state(report: &DatasetReport, standing: &Standing) -> DatasetState {
+    if report.progress.is_some() {
+        DatasetState::Copying
+    } else if !report.switch.is_on() {
+        DatasetState::Stopped
+    } else if standing.error.is_some() {
+        DatasetState::Failed
+    } else if standing.commit.is_none() {
+        DatasetState::Unseeded
+    } else if report.lag_seconds.is_some_and(|lag| lag > LAG_LIMIT) {
+        DatasetState::Behind
+    } else {
+        DatasetState::Current
+    }
+}

@@ -1,0 +1,292 @@
+//! The words of the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use node::Config;
+
+/// Two-site disaster recovery for TVox: replicates the Master to the DR Client, watches it, and takes over by hand.
+#[derive(Debug, Parser)]
+#[command(name = "tvox-dr", version, propagate_version = true)]
+pub struct Args {
+    /// The node's data directory
+    #[arg(long, global = true, env = "TVOX_DR_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make a node in an empty directory
+    Init(InitArgs),
+    /// Run the node
+    Serve,
+    /// How the node stands
+    Status,
+    /// Who may log in to the panel
+    User {
+        #[command(subcommand)]
+        verb: UserVerb,
+    },
+    /// The licence
+    Licence {
+        #[command(subcommand)]
+        verb: LicenceVerb,
+    },
+    /// The other machine of the pair
+    Peer {
+        #[command(subcommand)]
+        verb: PeerVerb,
+    },
+    /// Who is told when something is wrong
+    Recipient {
+        #[command(subcommand)]
+        verb: RecipientVerb,
+    },
+    /// What is replicated
+    Dataset {
+        #[command(subcommand)]
+        verb: DatasetVerb,
+    },
+    /// The replication
+    Sync {
+        #[command(subcommand)]
+        verb: SyncVerb,
+    },
+    /// The audit log
+    Audit(AuditArgs),
+}
+
+/// What a new node is to be.
+#[derive(Debug, ClapArgs)]
+pub struct InitArgs {
+    /// Which side of the pair
+    #[arg(long)]
+    pub role: RoleArg,
+    /// The machine's name: [a-z0-9-], at most 63
+    #[arg(long)]
+    pub name: String,
+    /// Where the panel listens
+    #[arg(long, value_name = "ADDR:PORT", default_value_t = Config::DEFAULT_PANEL)]
+    pub panel: SocketAddr,
+    /// Where the peer link listens, and from which address it dials
+    #[arg(long, value_name = "ADDR:PORT", default_value_t = Config::DEFAULT_PEER)]
+    pub peer: SocketAddr,
+    /// Serve the panel without TLS; on a loopback address only
+    #[arg(long)]
+    pub insecure_http: bool,
+    /// The supplier's public key for licences
+    #[arg(long, value_name = "FILE.pub")]
+    pub licence_key: Option<PathBuf>,
+}
+
+/// Which side.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum RoleArg {
+    /// The productive machine
+    Master,
+    /// The machine at the other site
+    Client,
+}
+
+/// Users.
+#[derive(Debug, Subcommand)]
+pub enum UserVerb {
+    /// Add a user; the password is read from stdin
+    Add {
+        /// The user's name
+        name: String,
+        /// admin, operator or viewer
+        #[arg(long)]
+        role: String,
+        /// Ask for another password at the first login
+        #[arg(long)]
+        must_change: bool,
+    },
+    /// Set a user's password, read from stdin; also the way back in when it is lost
+    Passwd {
+        /// The user's name
+        name: String,
+        /// Ask for another password at the next login
+        #[arg(long)]
+        must_change: bool,
+    },
+    /// Who there is
+    List,
+    /// Remove a user
+    Remove {
+        /// The user's name
+        name: String,
+    },
+}
+
+/// Licences.
+#[derive(Debug, Subcommand)]
+pub enum LicenceVerb {
+    /// Supplier: make a key pair; needs no node
+    Keygen {
+        /// The secret key's file; the public one gets `.pub` behind it
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Supplier: sign a licence; needs no node
+    Issue {
+        /// The secret key's file
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// Serial number
+        #[arg(long)]
+        serial: String,
+        /// The customer
+        #[arg(long)]
+        company: String,
+        /// DISASTER_RECOVERY or CLIENT_DISASTER_RECOVERY; may be repeated
+        #[arg(long, required = true)]
+        module: Vec<String>,
+        /// The last day, or the last moment, at which it is valid
+        #[arg(long, value_name = "DATE")]
+        expires: Option<String>,
+        /// The only node it is valid on
+        #[arg(long, value_name = "NODE_ID")]
+        machine: Option<String>,
+        /// Where to write it
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Load a licence file
+    Load {
+        /// The file
+        file: PathBuf,
+    },
+    /// Show the loaded licence
+    Show,
+    /// Remove it
+    Remove,
+}
+
+/// The other machine.
+#[derive(Debug, Subcommand)]
+pub enum PeerVerb {
+    /// Set its address
+    Set {
+        /// IP or IP:PORT
+        address: String,
+    },
+    /// Master: make a join token for the Client
+    Token,
+    /// Client: join with the Master's token
+    Join {
+        /// The token, or - to read it from stdin
+        token: String,
+    },
+    /// Show what is known of it
+    Show,
+    /// Dissolve the association on this machine
+    Forget,
+}
+
+/// Recipients.
+#[derive(Debug, Subcommand)]
+pub enum RecipientVerb {
+    /// Add one
+    Add {
+        /// email or sms
+        channel: String,
+        /// Address or number
+        value: String,
+    },
+    /// Remove one
+    Remove {
+        /// email or sms
+        channel: String,
+        /// Address or number
+        value: String,
+    },
+    /// Who there is
+    List,
+}
+
+/// Datasets.
+#[derive(Debug, Subcommand)]
+pub enum DatasetVerb {
+    /// Master: declare one
+    Add {
+        /// Its name
+        name: String,
+        /// files or sqlite
+        #[arg(long)]
+        kind: String,
+        /// Where it is on the Master
+        #[arg(long, value_name = "PATH")]
+        source: String,
+        /// Where the replica is read on the Client; the source's path unless given
+        #[arg(long, value_name = "PATH", default_value = "")]
+        target: String,
+        /// A pattern that stays out; may be repeated
+        #[arg(long, value_name = "GLOB")]
+        exclude: Vec<String>,
+        /// configuration or history
+        #[arg(long, default_value = "configuration")]
+        class: String,
+    },
+    /// What is declared
+    List,
+    /// Master: take a declaration back
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+/// The replication.
+#[derive(Debug, Subcommand)]
+pub enum SyncVerb {
+    /// How each replica stands
+    Status,
+    /// Client: START
+    Start(Only),
+    /// Client: STOP
+    Stop(Only),
+    /// Client: force a full synchronisation
+    Full {
+        #[command(flatten)]
+        only: Only,
+        /// all or recent
+        #[arg(long, default_value = "all")]
+        scope: String,
+        /// Return when it has ended
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Client: compare replica and Master; 0 equal, 1 differs
+    Verify(Only),
+}
+
+/// One row of the Replicazione page.
+#[derive(Debug, Default, ClapArgs)]
+pub struct Only {
+    /// database or files
+    #[arg(long)]
+    pub only: Option<String>,
+}
+
+/// The audit log.
+#[derive(Debug, ClapArgs)]
+pub struct AuditArgs {
+    /// Only entries after this number
+    #[arg(long, value_name = "SEQ")]
+    pub since: Option<i64>,
+    /// Recompute the chain; 1 when it is broken
+    #[arg(long, conflicts_with = "export")]
+    pub verify: bool,
+    /// One entry a line, the hash as its last field
+    #[arg(long)]
+    pub export: bool,
+}

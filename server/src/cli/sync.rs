@@ -1,0 +1,80 @@
+//! `tvox-dr sync`: the switches, and the two tasks that can be waited for.
+
+use std::time::Duration;
+
+use contract::dataset::Group;
+use contract::task::Scope;
+use contract::{Command, Denied, Outcome, query};
+use serde_json::Value;
+
+use super::args::{Only, SyncVerb};
+use super::remote::Line;
+use super::{Exit, print};
+
+/// How often a task that is waited for is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Does what a verb says.
+pub async fn run(line: &Line, verb: SyncVerb) -> Result<Exit, Exit> {
+    let group = |only: Only| -> Result<Option<Group>, Exit> {
+        only.only.as_deref().map(str::parse).transpose().map_err(|problem| line.deny(&Denied::field("only", problem)))
+    };
+    match verb {
+        SyncVerb::Status => {
+            let report = line.ask(query::SyncStatus {}).await?;
+            if line.json {
+                print::json(&report)
+            } else {
+                print::sync(&report)
+            }
+            Ok(Exit::Done)
+        }
+        SyncVerb::Start(only) => {
+            line.tell(Command::SyncSwitch { only: group(only)?, on: true }).await.map(|_| Exit::Done)
+        }
+        SyncVerb::Stop(only) => {
+            line.tell(Command::SyncSwitch { only: group(only)?, on: false }).await.map(|_| Exit::Done)
+        }
+        SyncVerb::Full { only, scope, wait } => {
+            let scope: Scope = scope.parse().map_err(|problem| line.deny(&Denied::field("scope", problem)))?;
+            let outcome = line.tell(Command::SyncFull { scope, only: group(only)? }).await?;
+            follow(line, outcome, wait).await
+        }
+        SyncVerb::Verify(only) => {
+            let outcome = line.tell(Command::SyncVerify { only: group(only)? }).await?;
+            follow(line, outcome, true).await
+        }
+    }
+}
+
+/// Waits until the task has ended, prints its console as it grows, and takes its end as ours.
+async fn follow(line: &Line, outcome: Outcome, wait: bool) -> Result<Exit, Exit> {
+    let Outcome::Task { id } = outcome else { return Err(Exit::failed("the node started no task")) };
+    let mut told = 0;
+    loop {
+        let task = line.ask(query::Task { id: Some(id.clone()) }).await?;
+        if task.is_null() {
+            return Err(Exit::failed("the node was restarted meanwhile; look at `tvox-dr sync status`"));
+        }
+        if !line.json && wait {
+            told = print::task_log(&task, told);
+        }
+        let state = task["state"].as_str().unwrap_or_default().to_owned();
+        if !wait || state != "running" {
+            if line.json {
+                print::json(&task);
+            } else if state == "failed" {
+                differences(&task);
+            }
+            return Ok(if state == "failed" { Exit::Failed } else { Exit::Done });
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn differences(task: &Value) {
+    for difference in task["differences"].as_array().into_iter().flatten() {
+        let text = |key: &str| difference[key].as_str().unwrap_or_default().to_owned();
+        print::line(&format!("differs: {}: {}: {}", text("dataset"), text("path"), text("what")));
+    }
+}
