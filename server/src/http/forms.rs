@@ -1,0 +1,212 @@
+//! `POST` of every page of the table: the form becomes a command, the door answers, the page says what came of it: 303
+//! when it was done, otherwise 422 (403 where the role does not suffice) and the same page with what was typed.
+
+use std::sync::Arc;
+
+use app::action::Action;
+use app::form::FormState;
+use app::model::ProblemKind;
+use app::routes::PageId;
+use axum::body::Body;
+use axum::extract::{FromRequest, Multipart, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+use axum::Form;
+use contract::command::Secret;
+use contract::dataset::DatasetForm;
+use contract::recipient::split;
+use contract::{Command, Denied, Outcome, Problem, Rule};
+
+use super::panel::{Once, Panel};
+use super::render::{self, Beside, see_other};
+use super::visit::Visit;
+use super::{pages, session};
+
+/// What was typed, field by field.
+pub(super) type Fields = Vec<(String, String)>;
+
+/// Any form of any page.
+pub(super) async fn take(State(panel): State<Arc<Panel>>, visit: Visit, request: Request) -> Response {
+    let (reader, route) = match pages::admit(&panel, &visit) {
+        Ok(admitted) => admitted,
+        Err(response) => return *response,
+    };
+    let fields = match read(request).await {
+        Ok(fields) => fields,
+        Err(kind) => return render::problem(&panel, &visit, kind),
+    };
+    let action = Action::from_name(&value(&fields, "action"));
+    let Some(action) = action.filter(|action| page_of(*action) == route.id) else {
+        return render::problem(&panel, &visit, ProblemKind::Unreadable);
+    };
+    let actor = visit.actor(reader);
+    let told = match command(action, &fields) {
+        Ok(command) => panel.node.tell(&actor, command).await,
+        Err(denied) => Err(denied),
+    };
+    let denied = match told {
+        Ok(outcome) => return done(&panel, &visit, action, outcome, reader.must_change, route.path).await,
+        Err(denied) => denied,
+    };
+    let status = match denied.first_rule() {
+        Some(Rule::PermissionDenied) => StatusCode::FORBIDDEN,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    match pages::model(&panel, &actor, route.id, route.path, None).await {
+        Ok(page) => {
+            let form = FormState::denied(Some(action), fields, denied);
+            render::page(&panel, &visit, &page, status, Beside { form, ..Beside::default() })
+        }
+        Err(denied) => pages::broken(&panel, &visit, &denied),
+    }
+}
+
+/// The door has done it.
+async fn done(
+    panel: &Panel,
+    visit: &Visit,
+    action: Action,
+    outcome: Outcome,
+    was_forced: bool,
+    path: &str,
+) -> Response {
+    if action == Action::PasswordChange {
+        // The door has ended every session of this user: this browser goes on with a new one.
+        let name = visit.reader.as_ref().map(|reader| reader.name.clone()).unwrap_or_default();
+        if let Err(error) = session::begin(&visit.session, &name, panel.now()).await {
+            tracing::error!(%error, "a session cannot be begun");
+            return see_other("/login");
+        }
+        if let Err(error) = visit.session.save().await {
+            tracing::error!(%error, "a session cannot be saved");
+        }
+    }
+    let token = match outcome {
+        Outcome::Token(token) => Some(token),
+        Outcome::Done | Outcome::Task { .. } => None,
+    };
+    panel.say_once(visit.session.id(), Once { done: Some(action), token });
+    see_other(if was_forced { "/" } else { path })
+}
+
+/// The page that a form stands on.
+pub(super) const fn page_of(action: Action) -> PageId {
+    match action {
+        Action::PasswordChange => PageId::Account,
+        Action::LicenceLoad | Action::LicenceRemove => PageId::Licence,
+        Action::PeerSet | Action::PeerToken | Action::PeerJoin | Action::PeerForget => PageId::Pairing,
+        Action::DatasetAdd | Action::DatasetRemove => PageId::Datasets,
+        Action::SyncStart | Action::SyncStop | Action::SyncFull | Action::SyncVerify => PageId::Replication,
+        Action::UserAdd | Action::UserPassword | Action::UserRemove => PageId::Users,
+    }
+}
+
+/// Reads either kind of form.
+async fn read(request: Request<Body>) -> Result<Fields, ProblemKind> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let unreadable = |status: StatusCode| match status {
+        StatusCode::PAYLOAD_TOO_LARGE => ProblemKind::TooLarge,
+        _ => ProblemKind::Unreadable,
+    };
+    if !kind.starts_with("multipart/form-data") {
+        let form = Form::<Fields>::from_request(request, &()).await;
+        return form.map(|Form(fields)| fields).map_err(|rejection| unreadable(rejection.status()));
+    }
+    let parts = Multipart::from_request(request, &()).await;
+    let mut parts = parts.map_err(|rejection| unreadable(rejection.status()))?;
+    let mut fields = Fields::new();
+    while let Some(part) = parts.next_field().await.map_err(|error| unreadable(error.status()))? {
+        let name = part.name().unwrap_or_default().to_owned();
+        let bytes = part.bytes().await.map_err(|error| unreadable(error.status()))?;
+        // A file that is no text is no licence: the door says so, in the reader's language.
+        fields.push((name, String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    Ok(fields)
+}
+
+fn value(fields: &Fields, name: &str) -> String {
+    fields.iter().rev().find(|(field, _)| field == name).map(|(_, value)| value.clone()).unwrap_or_default()
+}
+
+/// The form as a command. Only what has no type of its own in the command is checked here; the rest is the door's.
+pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied> {
+    let text = |name: &str| value(fields, name);
+    let trimmed = |name: &str| value(fields, name).trim().to_owned();
+    let secret = |name: &str| Secret::new(value(fields, name));
+    let list = |name: &str| {
+        let there = fields.iter().any(|(field, _)| field == name);
+        there.then(|| split(&text(name)).map(str::to_owned).collect::<Vec<_>>())
+    };
+    let group = || match text("only").as_str() {
+        "" => Ok(None),
+        only => only.parse().map(Some).map_err(|problem| Denied::field("only", problem)),
+    };
+    Ok(match action {
+        Action::PasswordChange => {
+            Command::PasswordChange { current: secret("current"), new: secret("new"), again: secret("again") }
+        }
+        Action::LicenceLoad => {
+            let file = text("file");
+            let text = if file.trim().is_empty() { text("text") } else { file };
+            if text.trim().is_empty() {
+                return Err(Denied::field("text", Problem::Required));
+            }
+            Command::LicenceLoad { text }
+        }
+        Action::LicenceRemove => Command::LicenceRemove,
+        Action::PeerSet => Command::PeerSet { address: trimmed("address"), email: list("email"), sms: list("sms") },
+        Action::PeerToken => Command::PeerToken,
+        Action::PeerJoin => Command::PeerJoin { token: Secret::new(trimmed("token")) },
+        Action::PeerForget => Command::PeerForget,
+        Action::DatasetAdd => Command::DatasetAdd(DatasetForm {
+            name: trimmed("name"),
+            kind: text("kind"),
+            class: text("class"),
+            source: trimmed("source"),
+            target: trimmed("target"),
+            excludes: text("excludes").lines().map(|line| line.trim().to_owned()).filter(|l| !l.is_empty()).collect(),
+        }),
+        Action::DatasetRemove => Command::DatasetRemove { name: text("name") },
+        Action::SyncStart => Command::SyncSwitch { only: group()?, on: true },
+        Action::SyncStop => Command::SyncSwitch { only: group()?, on: false },
+        Action::SyncFull => {
+            let scope = text("scope").parse().map_err(|problem| Denied::field("scope", problem))?;
+            Command::SyncFull { scope, only: group()? }
+        }
+        Action::SyncVerify => Command::SyncVerify { only: group()? },
+        Action::UserAdd => Command::UserAdd {
+            name: trimmed("name"),
+            role: text("role"),
+            password: secret("password"),
+            must_change: true,
+        },
+        Action::UserPassword => {
+            Command::UserPassword { name: text("name"), password: secret("password"), must_change: true }
+        }
+        Action::UserRemove => Command::UserRemove { name: text("name") },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_becomes_the_command_of_its_name_and_its_role() {
+        let typed = [("scope", "all"), ("text", "licence"), ("only", "")];
+        let fields: Fields = typed.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        for action in Action::ALL {
+            let command = command(*action, &fields).unwrap();
+            assert_eq!(command.action(), action.as_str());
+            assert_eq!(command.role(), action.role(), "{action:?}");
+        }
+    }
+
+    #[test]
+    fn a_tampered_choice_is_a_problem_of_its_field() {
+        let fields = vec![("scope".to_owned(), "half".to_owned()), ("only".to_owned(), "disk".to_owned())];
+        for action in [Action::SyncFull, Action::SyncVerify, Action::SyncStart] {
+            assert!(matches!(command(action, &fields), Err(Denied::Invalid(_))), "{action:?}");
+        }
+    }
+}

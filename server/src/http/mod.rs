@@ -1,0 +1,104 @@
+//! The web panel over HTTP: sessions, forms, pages, the event stream, assets. It translates between a browser and the
+//! node's one door, and holds no rule of the business.
+//!
+//! Order of the layers, from the outside: security headers, panics caught, foreign requests refused (`origin`), size of
+//! bodies, sessions, pages.
+
+mod assets;
+mod events;
+mod forms;
+mod headers;
+mod login;
+mod origin;
+mod pages;
+mod panel;
+mod query;
+mod render;
+mod session;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod visit;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::routes::{PageId, ROUTES};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use node::Node;
+use tokio_util::sync::CancellationToken;
+
+use panel::Panel;
+
+/// How long open requests may take once the node stops; open event streams end at once.
+const GRACE: Duration = Duration::from_secs(3);
+/// As much as a form may hold: a licence is the largest, and is a few hundred bytes.
+const BODY_LIMIT: usize = 256 * 1024;
+
+/// Why the panel ended.
+#[derive(Debug, thiserror::Error)]
+pub enum PanelError {
+    /// The certificate or key is not usable.
+    #[error("the panel's certificate cannot be used: {0}")]
+    Certificate(String),
+    /// The listener failed.
+    #[error("the panel stopped listening: {0}")]
+    Listen(#[from] std::io::Error),
+}
+
+/// Serves the panel until told to stop.
+///
+/// # Errors
+/// [`PanelError`].
+pub async fn serve(
+    node: Arc<Node>,
+    listener: std::net::TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), PanelError> {
+    listener.set_nonblocking(true)?;
+    let tls = if node.config().insecure_http { None } else { Some(tls::config(&node)?) };
+    let app = router(node, shutdown.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let handle = axum_server::Handle::new();
+    let ender = handle.clone();
+    tokio::spawn(async move {
+        shutdown.cancelled().await;
+        ender.graceful_shutdown(Some(GRACE));
+    });
+    match tls {
+        Some(tls) => axum_server::from_tcp_rustls(listener, tls)?.handle(handle).serve(app).await?,
+        None => axum_server::from_tcp(listener)?.handle(handle).serve(app).await?,
+    }
+    Ok(())
+}
+
+/// Everything the panel answers, without a listener.
+pub fn router(node: Arc<Node>, shutdown: CancellationToken) -> Router {
+    let panel = Arc::new(Panel::new(node, shutdown));
+    let sessions = session::layer(&panel);
+    let mut with_session = Router::new()
+        .route("/logout", post(login::logout))
+        .route("/lang", post(login::language))
+        .route("/registro/export", get(pages::export))
+        .fallback(pages::not_found)
+        .method_not_allowed_fallback(pages::wrong_method);
+    for route in ROUTES {
+        let methods = match route.id {
+            PageId::Login => get(login::show).post(login::enter),
+            _ => get(pages::show).post(forms::take),
+        };
+        with_session = with_session.route(route.path, methods);
+    }
+    Router::new()
+        .route("/events", get(events::stream))
+        .route("/assets/{*path}", get(assets::serve))
+        .merge(with_session.layer(sessions))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn_with_state(Arc::clone(&panel), origin::refuse_foreign))
+        .layer(from_fn_with_state(Arc::clone(&panel), render::catch_panics))
+        .layer(from_fn(headers::secure))
+        .with_state(panel)
+}

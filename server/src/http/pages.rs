@@ -1,0 +1,155 @@
+//! `GET` of every page of the table: who may see it, what the node says, the model.
+
+use std::sync::Arc;
+
+use app::form::FormState;
+use app::model::{
+    AuditPage, DatasetsPage, OverviewPage, Page, PairingPage, ProblemKind, Reader, ReplicationPage,
+};
+use app::routes::{self, PageId, Route};
+use axum::extract::State;
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use contract::command::JoinToken;
+use contract::{Actor, Denied, Lang, query as ask};
+
+use super::panel::{Once, Panel};
+use super::render::{self, Beside, see_other};
+use super::visit::Visit;
+use super::{login, query};
+
+/// As many entries of the log as one page shows.
+const AUDIT_PAGE: i64 = 50;
+/// Shortest and longest interval of `?refresh=`, in seconds.
+const REFRESH: std::ops::RangeInclusive<u32> = 2..=3600;
+
+/// Who may go on, or the answer that they get instead.
+pub(super) fn admit<'a>(panel: &Panel, visit: &'a Visit) -> Result<(&'a Reader, &'static Route), Box<Response>> {
+    let Some(reader) = &visit.reader else { return Err(Box::new(login::redirect(visit))) };
+    let Some(route) = routes::at(visit.page()) else {
+        return Err(Box::new(render::problem(panel, visit, ProblemKind::NotFound)));
+    };
+    if reader.must_change && route.id != PageId::Account {
+        return Err(Box::new(see_other(routes::of(PageId::Account).path)));
+    }
+    if let Some(side) = route.side.filter(|side| *side != panel.node.info().role) {
+        return Err(Box::new(render::problem(panel, visit, ProblemKind::OtherSide(side))));
+    }
+    match route.role {
+        Some(role) if reader.role < role => Err(Box::new(render::problem(panel, visit, ProblemKind::Forbidden(role)))),
+        _ => Ok((reader, route)),
+    }
+}
+
+/// Any page.
+pub(super) async fn show(State(panel): State<Arc<Panel>>, method: Method, visit: Visit) -> Response {
+    let (reader, route) = match admit(&panel, &visit) {
+        Ok(admitted) => admitted,
+        Err(response) => return *response,
+    };
+    let once = if method == Method::GET { panel.take_once(visit.session.id()) } else { Once::default() };
+    let page = match model(&panel, &visit.actor(reader), route.id, &visit.path, once.token).await {
+        Ok(page) => page,
+        Err(denied) => return broken(&panel, &visit, &denied),
+    };
+    let wanted = query::value(&visit.path, "refresh").and_then(|text| text.parse().ok());
+    let beside = Beside {
+        notice: once.done,
+        form: FormState::default(),
+        refresh: wanted.filter(|seconds| REFRESH.contains(seconds) && is_still(route.id)),
+    };
+    render::page(&panel, &visit, &page, StatusCode::OK, beside)
+}
+
+/// Pages on which nobody types: they may load themselves again.
+const fn is_still(id: PageId) -> bool {
+    matches!(id, PageId::Overview)
+}
+
+/// What cannot be read is logged, and the reader gets a page that says so without telling more.
+pub(super) fn broken(panel: &Panel, visit: &Visit, denied: &Denied) -> Response {
+    tracing::error!(path = visit.path, why = denied.text(Lang::En), "a page cannot be shown");
+    render::problem(panel, visit, ProblemKind::Broken)
+}
+
+/// Asks the node for what a page shows.
+pub(super) async fn model(
+    panel: &Panel,
+    actor: &Actor,
+    id: PageId,
+    path: &str,
+    token: Option<JoinToken>,
+) -> Result<Page, Denied> {
+    let node = &panel.node;
+    Ok(match id {
+        PageId::Login | PageId::Account => Page::Account,
+        PageId::Overview => Page::Overview(OverviewPage {
+            peer: node.ask(actor, ask::Peer {}).await?,
+            licence: node.ask(actor, ask::Licence {}).await?,
+        }),
+        PageId::Licence => Page::Licence(node.ask(actor, ask::Licence {}).await?),
+        PageId::Pairing => Page::Pairing(PairingPage { peer: node.ask(actor, ask::Peer {}).await?, token }),
+        PageId::Datasets => {
+            Page::Datasets(DatasetsPage { datasets: node.ask(actor, ask::Datasets {}).await?.datasets })
+        }
+        PageId::Replication => {
+            Page::Replication(ReplicationPage { live: Arc::new(node.ask(actor, ask::Live {}).await?) })
+        }
+        PageId::Users => Page::Users(node.ask(actor, ask::Users {}).await?.users),
+        PageId::Audit => Page::Audit(audit(panel, actor, path).await?),
+    })
+}
+
+async fn audit(panel: &Panel, actor: &Actor, path: &str) -> Result<AuditPage, Denied> {
+    let typed = query::value(path, "upto").unwrap_or_default();
+    let upto = typed.trim().parse::<i64>().ok().filter(|seq| *seq > 0);
+    let head = panel.node.ask(actor, ask::Audit { since: None, last: Some(1) }).await?.head;
+    let last = upto.map_or(head.seq, |seq| seq.min(head.seq));
+    let first = (last - AUDIT_PAGE + 1).max(1);
+    // The newest entries are asked by count, older ones by number: either way only what the page shows, and what is newer.
+    let report = panel.node.ask(actor, ask::Audit { since: Some(first - 1), last: None }).await?;
+    let mut entries: Vec<_> = report.entries.into_iter().filter(|entry| entry.line.seq <= last).collect();
+    entries.reverse();
+    let newer = (last < head.seq).then(|| (last + AUDIT_PAGE < head.seq).then_some(last + AUDIT_PAGE));
+    let verdict = match query::value(path, "verify").as_deref() {
+        Some("1") => Some(panel.node.ask(actor, ask::AuditVerify {}).await?),
+        _ => None,
+    };
+    let older = (first > 1).then(|| first - 1);
+    Ok(AuditPage { entries, head, upto, typed, older, newer, verdict })
+}
+
+/// `GET /registro/export`: the whole log, one JSON object a line, oldest first.
+pub(super) async fn export(State(panel): State<Arc<Panel>>, visit: Visit) -> Response {
+    let Some(reader) = &visit.reader else { return login::redirect(&visit) };
+    if reader.must_change {
+        return see_other(routes::of(PageId::Account).path);
+    }
+    let report = match panel.node.ask(&visit.actor(reader), ask::Audit { since: None, last: None }).await {
+        Ok(report) => report,
+        Err(denied) => return broken(&panel, &visit, &denied),
+    };
+    let lines: Result<Vec<_>, _> = report.entries.iter().map(serde_json::to_string).collect();
+    match lines {
+        Ok(lines) => {
+            let text = lines.into_iter().map(|line| line + "\n").collect::<String>();
+            let name = format!("attachment; filename=\"{}-audit.jsonl\"", panel.node.info().name);
+            let kind = "application/x-ndjson; charset=utf-8".to_owned();
+            ([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)], text).into_response()
+        }
+        Err(error) => broken(&panel, &visit, &Denied::failed("export the audit log", error)),
+    }
+}
+
+/// No such page. A stranger is not told which pages there are.
+pub(super) async fn not_found(State(panel): State<Arc<Panel>>, visit: Visit) -> Response {
+    if visit.reader.is_none() {
+        return login::redirect(&visit);
+    }
+    render::problem(&panel, &visit, ProblemKind::NotFound)
+}
+
+/// A method that a page does not take.
+pub(super) async fn wrong_method(State(panel): State<Arc<Panel>>, visit: Visit) -> Response {
+    render::problem(&panel, &visit, ProblemKind::Method)
+}

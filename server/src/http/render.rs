@@ -1,0 +1,108 @@
+//! From page model to answer.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use app::action::Action;
+use app::form::FormState;
+use app::model::{Context, Page, ProblemKind, Reader};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
+use contract::Lang;
+use futures_util::FutureExt;
+use jiff::tz::TimeZone;
+use leptos::nonce::Nonce;
+
+use super::panel::Panel;
+use super::visit::{self, Visit};
+use super::{assets, headers};
+
+/// What a page shows beside its model.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// What was just done.
+    pub(super) notice: Option<Action>,
+    /// The form that came back.
+    pub(super) form: FormState,
+    /// Seconds after which the browser loads the page again.
+    pub(super) refresh: Option<u32>,
+}
+
+/// A page for a visit.
+pub(super) fn page(panel: &Panel, visit: &Visit, page: &Page, status: StatusCode, beside: Beside) -> Response {
+    draw(panel, visit.lang, &visit.path, visit.reader.clone(), page, status, beside)
+}
+
+/// A problem for a visit.
+pub(super) fn problem(panel: &Panel, visit: &Visit, kind: ProblemKind) -> Response {
+    let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    page(panel, visit, &Page::Problem(kind), status, Beside::default())
+}
+
+/// A problem where there is no session to look at.
+pub(super) fn bare(panel: &Panel, headers: &HeaderMap, path: &str, page: &Page) -> Response {
+    let status = match page {
+        Page::Problem(kind) => StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        _ => StatusCode::OK,
+    };
+    draw(panel, visit::lang(headers), path, None, page, status, Beside::default())
+}
+
+fn draw(
+    panel: &Panel,
+    lang: Lang,
+    path: &str,
+    reader: Option<Reader>,
+    page: &Page,
+    status: StatusCode,
+    beside: Beside,
+) -> Response {
+    let nonce = Nonce::new().to_string();
+    let live = reader.is_some().then(|| Arc::clone(&panel.node.live().borrow()));
+    let context = Context {
+        lang,
+        node: panel.node.info().clone(),
+        user: reader,
+        path: path.to_owned(),
+        now: panel.node.clock().now(),
+        zone: TimeZone::system(),
+        live,
+        notice: beside.notice,
+        form: beside.form,
+        nonce,
+        assets: assets::base().to_owned(),
+        refreshing: beside.refresh.is_some(),
+    };
+    let html = app::document(&context, page);
+    let mut response = (status, Html(html)).into_response();
+    let headers = response.headers_mut();
+    if let Ok(policy) = HeaderValue::from_str(&headers::page_policy(&context.nonce)) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(lang.tag()));
+    headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
+    if let Some(seconds) = beside.refresh {
+        headers.insert(header::REFRESH, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// Redirect after post: the browser asks for the page with GET.
+pub(super) fn see_other(path: &str) -> Response {
+    let location = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
+    (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
+}
+
+/// A panic is answered with a page that tells nothing; the log has the rest.
+pub(super) async fn catch_panics(State(panel): State<Arc<Panel>>, request: Request, next: Next) -> Response {
+    let (headers, path) = (request.headers().clone(), request.uri().path().to_owned());
+    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => {
+            tracing::error!(path, "a page panicked");
+            bare(&panel, &headers, "/", &Page::Problem(ProblemKind::Broken))
+        }
+    }
+}
