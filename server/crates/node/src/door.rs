@@ -46,7 +46,8 @@ impl Node {
             Err(denied) => Err(denied),
         };
         if let Err(denied) = &result {
-            self.write_denial(actor, &command, denied).await;
+            let event = Event::done(actor, command.action(), command.subject());
+            self.write_denial(event, denied).await;
         }
         result
     }
@@ -134,20 +135,21 @@ impl Node {
         }
     }
 
-    async fn write_denial(&self, actor: &Actor, command: &Command, denied: &Denied) {
+    /// Writes down what was not done, and which guard said no.
+    pub(crate) async fn write_denial(&self, event: Event<'_>, denied: &Denied) {
         let outcome = match denied {
             Denied::Failed(_) => AuditOutcome::Failed,
             Denied::Invalid(_) | Denied::Refused(_) => AuditOutcome::Refused,
         };
-        let event =
-            Event { outcome, rule: denied.first_rule(), ..Event::done(actor, command.action(), command.subject()) };
+        let action = event.action.to_owned();
+        let event = Event { outcome, rule: denied.first_rule(), ..event };
         let written = async {
             let mut tx = self.store.begin().await?;
             audit::append(&mut tx, self.clock.now(), event).await?;
             tx.commit().await.map_err(db("commit an audit row"))
         };
         if let Err(error) = written.await {
-            tracing::error!(?error, action = command.action(), "a refusal could not be written down");
+            tracing::error!(?error, action, "a refusal could not be written down");
         }
     }
 }

@@ -260,8 +260,31 @@ impl Node {
         Ok(outcome)
     }
 
-    /// Master: somebody brings a secret. The association is on disk before the answer leaves.
+    /// Master: somebody brings a secret. A refusal is in the audit log too.
     pub(crate) async fn accept_join(
+        &self,
+        hello: &Hello,
+        secret: &Secret,
+        fingerprint: &str,
+        from: IpAddr,
+    ) -> Result<String, Denied> {
+        let joined = self.join_as_master(hello, secret, fingerprint, from).await;
+        if let Err(denied) = &joined {
+            let actor = contract::Actor { from: from.to_string(), ..contract::Actor::system() };
+            let event =
+                crate::audit::Event::done(&actor, "peer.joined", Some(hello.who.name.chars().take(63).collect()));
+            self.write_denial(event, denied).await;
+            // A stranger from elsewhere does not change what the panel says of the other machine.
+            let expected = self.peer().await.is_ok_and(|peer| peer.address.is_some_and(|address| address.ip == from));
+            if let (Denied::Refused(list), true) = (denied, expected) {
+                self.heard(&hello.who, list.first().cloned());
+            }
+        }
+        joined
+    }
+
+    /// The association is on disk before the answer leaves.
+    async fn join_as_master(
         &self,
         hello: &Hello,
         secret: &Secret,

@@ -1,0 +1,300 @@
+//! Real machines for tests: each is a data directory, two free ports and a `tvox-dr serve` process, used through the
+//! command line only.
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The binary under test.
+pub const TVOX_DR: &str = env!("CARGO_BIN_EXE_tvox-dr");
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Waits until something holds, by looking; says what it waited for when it never does.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(30), "never came to pass: {what}");
+        std::thread::yield_now();
+        // Looking is not free either: each look starts a process.
+        let (lock, wake) = (std::sync::Mutex::new(()), std::sync::Condvar::new());
+        let _ = wake.wait_timeout(lock.lock().unwrap(), Duration::from_millis(50));
+    }
+}
+
+/// How a command line ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
+    }
+
+    /// The rule of the first finding.
+    pub fn rule(&self) -> String {
+        self.json()["refused"][0]["rule"].as_str().unwrap_or_else(|| panic!("no finding: {self:?}")).to_owned()
+    }
+}
+
+/// Runs the binary without any node.
+pub fn tvox_dr(args: &[&str]) -> Ran {
+    Ran::of(&Command::new(TVOX_DR).args(args).stdin(Stdio::null()).output().unwrap())
+}
+
+/// A supplier of licences.
+#[derive(Debug)]
+pub struct Supplier {
+    key: PathBuf,
+}
+
+impl Supplier {
+    pub fn new(dir: &Path) -> Self {
+        let key = dir.join("supplier");
+        if !key.exists() {
+            assert_eq!(tvox_dr(&["licence", "keygen", "--out", key.to_str().unwrap()]).code, 0);
+        }
+        Self { key }
+    }
+
+    pub fn public(&self) -> PathBuf {
+        self.key.with_extension("pub")
+    }
+
+    pub fn licence(&self, out: &Path, module: &str, more: &[&str]) -> PathBuf {
+        let mut args =
+            vec!["licence", "issue", "--key", self.key.to_str().unwrap(), "--serial", "S1", "--company", "Azienda"];
+        args.extend(["--module", module, "--out", out.to_str().unwrap()]);
+        args.extend(more);
+        let ran = tvox_dr(&args);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        out.to_owned()
+    }
+}
+
+/// One machine.
+#[derive(Debug)]
+pub struct Machine {
+    pub dir: PathBuf,
+    pub panel: u16,
+    pub peer: u16,
+    pub role: &'static str,
+    pub password: String,
+    pub env: Vec<(&'static str, String)>,
+    process: Option<Child>,
+}
+
+impl Machine {
+    /// Initialised and not started.
+    pub fn init(root: &Path, role: &'static str, name: &str) -> Self {
+        Self::init_in(&root.join(format!("{role}-{name}")), root, role, name)
+    }
+
+    pub fn init_in(dir: &Path, root: &Path, role: &'static str, name: &str) -> Self {
+        let (panel, peer) = (free_port(), free_port());
+        let supplier = Supplier::new(root);
+        let (panel_at, peer_at) = (format!("127.0.0.1:{panel}"), format!("127.0.0.1:{peer}"));
+        let key = supplier.public();
+        let ran = tvox_dr(&[
+            "init",
+            "--json",
+            "--data",
+            dir.to_str().unwrap(),
+            "--role",
+            role,
+            "--name",
+            name,
+            "--panel",
+            &panel_at,
+            "--peer",
+            &peer_at,
+            "--insecure-http",
+            "--licence-key",
+            key.to_str().unwrap(),
+        ]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let password = ran.json()["password"].as_str().unwrap().to_owned();
+        Self { dir: dir.to_owned(), panel, peer, role, password, env: Vec::new(), process: None }
+    }
+
+    /// Initialised, started, licensed.
+    pub fn ready(root: &Path, role: &'static str, name: &str) -> Self {
+        let mut machine = Self::init(root, role, name);
+        machine.start();
+        machine.license(root);
+        machine
+    }
+
+    pub fn license(&self, root: &Path) {
+        let module = if self.role == "master" { "DISASTER_RECOVERY" } else { "CLIENT_DISASTER_RECOVERY" };
+        let file = Supplier::new(root).licence(&self.dir.with_extension("lic"), module, &[]);
+        self.ok(&["licence", "load", file.to_str().unwrap()]);
+    }
+
+    /// Starts the node and waits until it answers.
+    pub fn start(&mut self) {
+        let log = fs::File::options().create(true).append(true).open(self.dir.with_extension("log")).unwrap();
+        let mut command = Command::new(TVOX_DR);
+        command.args(["serve", "--data"]).arg(&self.dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        self.process = Some(command.envs(self.env.iter().map(|(key, value)| (key, value))).spawn().unwrap());
+        until("the node answers", || self.run(&["status"]).code == 0);
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    /// SIGTERM; how long it took to end, and how.
+    pub fn stop(&mut self) -> (Duration, Option<i32>) {
+        let mut process = self.process.take().unwrap();
+        let began = Instant::now();
+        let pid = rustix::process::Pid::from_child(&process);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let status = process.wait().unwrap();
+        (began.elapsed(), status.code())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
+    }
+
+    pub fn run(&self, args: &[&str]) -> Ran {
+        self.run_with(args, "")
+    }
+
+    pub fn run_with(&self, args: &[&str], stdin: &str) -> Ran {
+        use std::io::Write as _;
+        let mut child = Command::new(TVOX_DR)
+            .args(args)
+            .arg("--data")
+            .arg(&self.dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+        Ran::of(&child.wait_with_output().unwrap())
+    }
+
+    /// Runs what must succeed.
+    pub fn ok(&self, args: &[&str]) -> Ran {
+        let ran = self.run(args);
+        assert_eq!(ran.code, 0, "{args:?}: {ran:?}");
+        ran
+    }
+
+    pub fn status(&self) -> Value {
+        self.ok(&["status", "--json"]).json()
+    }
+
+    pub fn dataset(&self, name: &str) -> Value {
+        let report = self.ok(&["sync", "status", "--json"]).json();
+        report["datasets"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|dataset| dataset["name"] == name)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.with_extension("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("---- log of {}\n{}", self.dir.display(), self.log());
+        }
+    }
+}
+
+/// A Master and a Client that know each other.
+#[derive(Debug)]
+pub struct Pair {
+    pub master: Machine,
+    pub client: Machine,
+    pub root: tempfile::TempDir,
+}
+
+impl Pair {
+    /// Two licensed machines that know each other's address and nothing more.
+    pub fn strangers() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let master = Machine::ready(root.path(), "master", "master1");
+        let client = Machine::ready(root.path(), "client", "dr1");
+        master.ok(&["peer", "set", &format!("127.0.0.1:{}", client.peer)]);
+        client.ok(&["peer", "set", &format!("127.0.0.1:{}", master.peer)]);
+        Self { master, client, root }
+    }
+
+    /// Associated.
+    pub fn new() -> Self {
+        let pair = Self::strangers();
+        let token = pair.token();
+        let joined = pair.client.run_with(&["peer", "join", "-"], &token);
+        assert_eq!(joined.code, 0, "{joined:?}");
+        pair
+    }
+
+    pub fn token(&self) -> String {
+        self.master.ok(&["peer", "token", "--json"]).json()["token"].as_str().unwrap().to_owned()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// Declares `name` with its source at `src/NAME` and its target at `replica/NAME`.
+    pub fn declare(&self, name: &str, kind: &str) -> (PathBuf, PathBuf) {
+        let (source, target) = (self.path("src").join(name), self.path("replica").join(name));
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        if kind == "files" {
+            fs::create_dir_all(&source).unwrap();
+        }
+        self.master.ok(&[
+            "dataset",
+            "add",
+            name,
+            "--kind",
+            kind,
+            "--source",
+            source.to_str().unwrap(),
+            "--target",
+            target.to_str().unwrap(),
+        ]);
+        (source, target)
+    }
+
+    pub fn until_current(&self, name: &str) {
+        until(&format!("{name} is current"), || self.client.dataset(name)["state"] == "current");
+    }
+}
