@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::difference::{Difference, Found, compare, inspect};
+use crate::difference::{Difference, DifferenceKind, Found, compare, inspect};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::Manifest;
 use crate::pull::{Pull, PullOptions, Pulled};
@@ -161,8 +161,15 @@ impl Replica {
     fn inspect(&self, generation: u64, watch: &dyn Watch) -> Result<Vec<Found>> {
         let commit = self.commits.iter().find(|commit| commit.generation == generation);
         let commit = commit.ok_or_else(|| Error::new(ErrorKind::NothingCommitted, "there is no such restore point"))?;
-        let ignored = if self.kind == SourceKind::Sqlite { BESIDE_A_DATABASE } else { &[] };
-        inspect(&self.store.manifest(commit)?, &self.store.tree(generation), ignored, watch)
+        let manifest = self.store.manifest(commit)?;
+        let tree = self.store.tree(generation);
+        if self.kind == SourceKind::Files {
+            return inspect(&manifest, &tree, &[], watch);
+        }
+        let mut found = inspect(&manifest, &tree, BESIDE_A_DATABASE, watch)?;
+        // Making and removing those files stamps the directory.
+        found.retain(|(path, difference)| !(path.is_root() && difference.what == DifferenceKind::ModifiedTime));
+        Ok(found)
     }
 
     /// What a healing pull has to put right. Without a readable manifest that is everything.
@@ -170,11 +177,8 @@ impl Replica {
         let generation = self.newest()?.generation;
         match self.inspect(generation, watch) {
             Err(error) if error.kind() == ErrorKind::StoreDamaged => {
-                let difference = Difference {
-                    path: String::new(),
-                    what: crate::difference::DifferenceKind::Missing,
-                    detail: error.chain(),
-                };
+                let difference =
+                    Difference { path: String::new(), what: DifferenceKind::Missing, detail: error.chain() };
                 Ok(vec![(crate::path::TreePath::root(), difference)])
             }
             found => found,

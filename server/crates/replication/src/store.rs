@@ -138,6 +138,8 @@ impl Store {
                 },
             }
         }
+        // Lets go of staged content that a committed tree owns by now: it would keep its space after a prune.
+        crate::stage::Stage::open(self.staged())?;
         commits.sort_by_key(|commit| commit.generation);
         if let Some(last) = commits.last() {
             self.flip(last.generation)?;

@@ -143,3 +143,10 @@ pub fn list(dir: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+/// Sets the modification time of a name, never through a symlink.
+pub fn set_mtime(path: &Path, seconds: i64, nanoseconds: i64) {
+    let time = rustix::fs::Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
+    let times = rustix::fs::Timestamps { last_access: time, last_modification: time };
+    rustix::fs::utimensat(rustix::fs::CWD, path, &times, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).unwrap();
+}

@@ -1,0 +1,100 @@
+//! A full disk: said beforehand with figures where it can be known, and nothing is lost where it cannot.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "test code")]
+
+mod pair;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use pair::{Pair, options};
+use replication::{ErrorKind, Point, PullOptions, Replica, SourceKind, Unwatched, Watch};
+
+/// A small file system for the store; gone with the value.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount(at: PathBuf) -> Option<Self> {
+        fs::create_dir(&at).unwrap();
+        let status = Command::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "none"]).arg(&at).status();
+        if status.is_ok_and(|status| status.success()) {
+            return Some(Self(at));
+        }
+        println!("skipped: mounting is not permitted here");
+        None
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Fills the disk at one point.
+struct Filler(PathBuf, Point);
+
+impl Watch for Filler {
+    fn reached(&self, point: Point) -> bool {
+        if point == self.1 {
+            let _ = fs::write(&self.0, vec![0u8; 32 << 20]);
+        }
+        true
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_and_the_last_generation_stays() {
+    let mut pair = Pair::files();
+    let Some(small) = Small::mount(pair.dir.path().join("small")) else { return };
+    pair.replica = Some(Replica::open(small.0.join("store"), SourceKind::Files).unwrap());
+    pair.write("a", "one");
+    pair.sync().unwrap();
+
+    pair.write("too-large", vec![9u8; 40 << 20]);
+    let error = pair.sync().unwrap_err();
+    let space = error.space().unwrap();
+    assert_eq!(error.kind(), ErrorKind::DiskFull);
+    assert!(space.needed.unwrap() >= 40 << 20 && space.free < 17 << 20, "{space:?}");
+    assert_eq!(pair.replica().verify(&Unwatched).unwrap(), []);
+    fs::remove_file(pair.at("too-large")).unwrap();
+
+    for (round, point) in [Point::Planned, Point::ObjectStaged, Point::Transferred, Point::TreeBuilt].iter().enumerate()
+    {
+        pair.write(&format!("fits-{round}"), vec![round as u8; 1_500_000]);
+        for i in 0..50 {
+            pair.write(&format!("small-{round}/{i}"), format!("{i} {round}").repeat(800));
+        }
+        let filler = Filler(small.0.join("filler"), *point);
+        let before = pair.replica().committed().unwrap().clone();
+        let pulled = pair.sync_watched(false, &filler, &Unwatched).0;
+        // tmpfs may still find room for directories and links when it has none for content.
+        if let Err(error) = pulled {
+            assert_eq!(error.kind(), ErrorKind::DiskFull, "{point:?}: {}", error.chain());
+            assert_eq!(pair.replica().committed(), Some(&before));
+        } else {
+            assert!(*point >= Point::Transferred, "{point:?} was not hurt by a full disk");
+        }
+        assert_eq!(pair.replica().verify(&Unwatched).unwrap(), [], "{point:?}");
+        fs::remove_file(&filler.0).unwrap();
+        pair.sync().unwrap();
+        assert_eq!(pair.replica().verify(&Unwatched).unwrap(), []);
+    }
+    pair.replica = None;
+}
+
+#[test]
+fn the_reserve_is_left_free() {
+    let mut pair = Pair::files();
+    pair.write("a", "x");
+    let capture = pair.capture();
+    let (mut here, mut there) = std::os::unix::net::UnixStream::pair().unwrap();
+    let serving = std::thread::spawn(move || capture.serve(&mut there, 1, &Unwatched));
+    let options = PullOptions { reserve_bytes: u64::MAX / 2, ..options(false) };
+    let error = pair.replica().pull(&mut here, &options, &Unwatched).unwrap_err();
+    drop(here);
+    assert_eq!(error.kind(), ErrorKind::DiskFull);
+    let served = serving.join().unwrap().unwrap_err();
+    assert_eq!((served.kind(), served.peer_kind()), (ErrorKind::PeerFailed, Some(ErrorKind::DiskFull)));
+}

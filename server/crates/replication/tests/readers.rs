@@ -1,0 +1,146 @@
+//! What readers of the replica see, where they find it, and how damage to it is found and put right.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "test code")]
+
+mod pair;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use pair::{Pair, now, set_mtime};
+use replication::{DifferenceKind, ErrorKind, SourceKind, Unwatched};
+
+#[test]
+fn unchanged_files_share_their_inode_with_the_older_generation() {
+    let mut pair = Pair::files();
+    pair.write("steady", "same");
+    pair.write("moved", "by rename");
+    pair.sync().unwrap();
+    let (steady, moved) = (fs::metadata(pair.seen("steady")).unwrap(), fs::metadata(pair.seen("moved")).unwrap());
+    fs::rename(pair.at("moved"), pair.at("renamed")).unwrap();
+    let pulled = pair.sync().unwrap();
+    assert_eq!(pulled.received_files, 0);
+    assert_eq!(fs::metadata(pair.seen("steady")).unwrap().ino(), steady.ino());
+    assert_eq!(fs::metadata(pair.seen("renamed")).unwrap().ino(), moved.ino());
+    pair.assert_equal();
+}
+
+#[test]
+fn a_reader_that_resolved_the_link_once_goes_on_reading_one_generation() {
+    let mut pair = Pair::files();
+    let target = pair.dir.path().join("srv/replica");
+    pair.replica().set_target(Some(&target)).unwrap();
+    pair.write("a", "one");
+    pair.write("b", "one");
+    pair.sync().unwrap();
+    let resolved = fs::canonicalize(&target).unwrap();
+    pair.write("a", "two");
+    pair.write("b", "two");
+    pair.sync().unwrap();
+    assert_eq!(fs::read(resolved.join("a")).unwrap(), b"one");
+    assert_eq!(fs::read(target.join("a")).unwrap(), b"two");
+    let grace = Duration::from_secs(60);
+    pair.replica().prune(1, now() + SignedDuration::from_secs(59), grace).unwrap();
+    assert_eq!(fs::read(resolved.join("b")).unwrap(), b"one", "within its grace");
+    pair.replica().prune(1, now() + SignedDuration::from_secs(60), grace).unwrap();
+    assert!(!resolved.exists());
+    assert_eq!(fs::read(target.join("b")).unwrap(), b"two");
+}
+
+#[test]
+fn only_our_own_link_is_ever_replaced_at_the_target() {
+    let mut pair = Pair::files();
+    pair.write("a", "x");
+    pair.sync().unwrap();
+    let place = |name: &str| pair.dir.path().join(name);
+    let (full, empty, file, link, next) = (place("full"), place("empty"), place("file"), place("link"), place("next"));
+    fs::create_dir_all(full.join("theirs")).unwrap();
+    fs::create_dir(&empty).unwrap();
+    fs::write(&file, "theirs").unwrap();
+    symlink("elsewhere", &link).unwrap();
+    for taken in [&full, &file, &link, &file.join("below"), &place("store/inside")] {
+        let error = pair.replica().set_target(Some(taken)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TargetOccupied, "{}", taken.display());
+        assert_eq!(pair.replica().target(), None);
+    }
+    pair.replica().set_target(Some(&empty)).unwrap();
+    assert_eq!(fs::read(empty.join("a")).unwrap(), b"x");
+    pair.replica().set_target(Some(&next)).unwrap();
+    assert!(!empty.exists() && next.join("a").exists());
+    fs::remove_file(&next).unwrap();
+    pair.reopen();
+    assert!(next.join("a").exists(), "a lost link is repaired");
+    fs::remove_file(&next).unwrap();
+    fs::write(&next, "theirs").unwrap();
+    pair.reopen();
+    assert_eq!(pair.replica().target_state(), replication::TargetState::Occupied);
+    assert_eq!(fs::read(&next).unwrap(), b"theirs");
+    fs::remove_file(&next).unwrap();
+    pair.reopen();
+    pair.replica.take().unwrap().destroy().unwrap();
+    assert!(!next.exists() && fs::symlink_metadata(&next).is_err());
+    assert!(!pair.dir.path().join("store").exists());
+}
+
+#[test]
+fn a_flipped_bit_is_found_and_healed_and_extra_files_too() {
+    let mut pair = Pair::files();
+    pair.write("a", "content");
+    pair.write("b", "other");
+    pair.sync().unwrap();
+    let meta = fs::metadata(pair.seen("a")).unwrap();
+    fs::write(pair.seen("a"), "cOntent").unwrap();
+    set_mtime(&pair.seen("a"), meta.mtime(), meta.mtime_nsec());
+    fs::write(pair.seen("planted"), "x").unwrap();
+    fs::remove_file(pair.seen("b")).unwrap();
+    let kinds: Vec<_> = pair.replica().verify(&Unwatched).unwrap().into_iter().map(|d| (d.path, d.what)).collect();
+    assert!(kinds.contains(&("a".into(), DifferenceKind::Content)), "{kinds:?}");
+    assert!(kinds.contains(&("b".into(), DifferenceKind::Missing)), "{kinds:?}");
+    assert!(kinds.contains(&("planted".into(), DifferenceKind::Extra)), "{kinds:?}");
+    let before = pair.replica().committed().unwrap().clone();
+    assert!(!pair.sync().unwrap().changed, "an ordinary pull does not look");
+    let healed = pair.sync_watched(true, &Unwatched, &Unwatched).0.unwrap();
+    assert!(!healed.changed && healed.healed.len() >= 3);
+    assert_eq!(healed.commit, before);
+    pair.assert_equal();
+    pair.reopen();
+    pair.assert_equal();
+}
+
+#[test]
+fn a_damaged_record_falls_back_to_the_last_good_generation() {
+    let mut pair = Pair::files();
+    pair.write("a", "one");
+    pair.sync().unwrap();
+    pair.write("a", "two");
+    pair.sync().unwrap();
+    let record = pair.dir.path().join("store/generations/2/record");
+    let text = fs::read_to_string(&record).unwrap().replace("\"files\":1", "\"files\":9");
+    fs::write(&record, text).unwrap();
+    assert_eq!(pair.reopen().committed().unwrap().generation, 1);
+    assert_eq!(fs::read(pair.seen("a")).unwrap(), b"one");
+    assert!(pair.sync().unwrap().changed);
+    pair.assert_equal();
+}
+
+#[test]
+fn a_store_is_opened_once() {
+    let mut pair = Pair::files();
+    let store = pair.replica().store_path().to_path_buf();
+    let error = replication::Replica::open(store, SourceKind::Files).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StoreBusy);
+}
+
+#[test]
+fn a_generation_that_is_not_newer_is_refused() {
+    let mut pair = Pair::files();
+    pair.write("a", "one");
+    pair.generation = 9;
+    pair.sync().unwrap();
+    pair.write("a", "two");
+    pair.generation = 4;
+    assert_eq!(pair.sync().unwrap_err().kind(), ErrorKind::GenerationNotNewer);
+    assert_eq!(fs::read(pair.seen("a")).unwrap(), b"one");
+}
