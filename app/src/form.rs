@@ -60,17 +60,20 @@ impl FormState {
         (!text.is_empty()).then(|| text.join(" "))
     }
 
-    /// Errors of fields that a page does not draw (a hidden one was tampered with): they must not vanish.
+    /// Errors of fields that the form does not draw (the row it was about, a tampered choice): they must not vanish.
     #[must_use]
-    pub fn stray(&self, drawn: &[&str], lang: Lang) -> Vec<String> {
+    pub fn stray(&self, lang: Lang) -> Vec<String> {
+        let drawn = self.action.map_or(&[][..], drawn);
         let stray = self.errors.iter().filter(|error| !drawn.contains(&error.field.as_str()));
-        stray.map(|error| format!("{}: {}", error.field, error.problem.text(lang))).collect()
+        let about = |error: &FieldError| self.typed.get(&error.field).unwrap_or(&error.field).clone();
+        stray.map(|error| format!("{}: {}", about(error), error.problem.text(lang))).collect()
     }
 
-    /// How many fields are wrong.
+    /// Whether a message stands beside a field.
     #[must_use]
-    pub fn errors(&self) -> &[FieldError] {
-        &self.errors
+    pub fn has_marked_fields(&self) -> bool {
+        let drawn = self.action.map_or(&[][..], drawn);
+        self.errors.iter().any(|error| drawn.contains(&error.field.as_str()))
     }
 
     /// The guards that said no.
@@ -86,10 +89,40 @@ impl FormState {
     }
 }
 
+/// The fields beside which a message can stand.
+const fn drawn(action: Action) -> &'static [&'static str] {
+    match action {
+        Action::PasswordChange => &["current", "new", "again"],
+        Action::LicenceLoad => &["text"],
+        Action::PeerSet => &["address", "email", "sms"],
+        Action::PeerJoin => &["token"],
+        Action::DatasetAdd => &["name", "kind", "class", "source", "target", "excludes"],
+        Action::SyncFull => &["scope"],
+        Action::UserAdd => &["name", "role", "password"],
+        Action::UserPassword => &["password"],
+        Action::LicenceRemove
+        | Action::PeerToken
+        | Action::PeerForget
+        | Action::DatasetRemove
+        | Action::SyncStart
+        | Action::SyncStop
+        | Action::SyncVerify
+        | Action::UserRemove => &[],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use contract::Problem;
+
+    #[test]
+    fn an_error_without_a_field_to_stand_beside_is_said_on_top() {
+        let typed = [("name".to_owned(), "admin".to_owned())];
+        let state = FormState::denied(Some(Action::UserRemove), typed, Denied::field("name", Problem::LastAdmin));
+        assert_eq!(state.stray(Lang::En), ["admin: This is the last administrator: make another one first"]);
+        assert!(!state.has_marked_fields());
+    }
 
     #[test]
     fn what_was_typed_comes_back_and_secrets_do_not() {

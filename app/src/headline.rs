@@ -87,7 +87,9 @@ fn licence(status: &StatusReport, lang: Lang) -> Option<(Tone, &'static str)> {
 
 fn pair(status: &StatusReport, lang: Lang) -> Option<(Tone, &'static str)> {
     if !status.pair.associated {
-        return Some((Tone::Bad, lang.pick("non associato", "not associated")));
+        // The Master serves all the same; the Client has nothing to protect with.
+        let tone = if status.node.role == NodeRole::Master { Tone::Warn } else { Tone::Bad };
+        return Some((tone, lang.pick("non associato", "not associated")));
     }
     let peer = status.pair.peer.as_ref()?;
     if peer.compatible == Some(false) {

@@ -74,22 +74,8 @@ const fn route(
 /// Every page, in the menu's order.
 pub const ROUTES: &[Route] = &[
     route(PageId::Login, "/login", None, None, ("Accesso", "Log in"), (None, None)),
-    route(
-        PageId::Overview,
-        "/",
-        Some(Role::Viewer),
-        None,
-        ("Panorama", "Overview"),
-        (Some(System), Some(System)),
-    ),
-    route(
-        PageId::Licence,
-        "/licenza",
-        Some(Role::Viewer),
-        None,
-        ("Licenza", "Licence"),
-        (Some(System), Some(System)),
-    ),
+    route(PageId::Overview, "/", Some(Role::Viewer), None, ("Panorama", "Overview"), (Some(System), Some(System))),
+    route(PageId::Licence, "/licenza", Some(Role::Viewer), None, ("Licenza", "Licence"), (Some(System), Some(System))),
     route(
         PageId::Replication,
         "/replicazione",

@@ -35,10 +35,8 @@ pub fn document(cx: &Context, page: &Page) -> String {
 
 fn html(cx: &Context, page: &Page) -> AnyView {
     let title = format!("{} · {} · {PRODUCT}", pages::title_of(cx, page), cx.node.name);
-    let options =
-        LeptosOptions::builder().output_name("tvox-dr").site_pkg_dir(format!("{}/pkg", cx.assets)).build();
-    // Without a session there is nothing that moves.
-    let scripts = cx.user.is_some().then(|| view! { <HydrationScripts options islands=true /> });
+    let options = LeptosOptions::builder().output_name("tvox-dr").site_pkg_dir(format!("{}/pkg", cx.assets)).build();
+    let scripts = moves(cx).then(|| view! { <HydrationScripts options islands=true /> });
     view! {
         <html lang=cx.lang.tag()>
             <head>
@@ -60,11 +58,16 @@ fn html(cx: &Context, page: &Page) -> AnyView {
                         {notices(cx)} {pages::view(cx, page)}
                     </main>
                 </div>
-                {cx.user.is_some().then(|| no_script(cx))}
+                {moves(cx).then(|| no_script(cx))}
             </body>
         </html>
     }
     .into_any()
+}
+
+/// Without a session, or before the password was chosen, there is nothing that moves.
+fn moves(cx: &Context) -> bool {
+    cx.user.as_ref().is_some_and(|user| !user.must_change)
 }
 
 fn no_script(cx: &Context) -> AnyView {
@@ -83,7 +86,7 @@ fn no_script(cx: &Context) -> AnyView {
 }
 
 fn header(cx: &Context) -> AnyView {
-    let state = cx.live.as_ref().filter(|_| cx.user.is_some()).map(|live| {
+    let state = cx.live.as_ref().filter(|_| moves(cx)).map(|live| {
         view! { <HeaderState initial=headline(&live.status, cx.lang) lang=cx.lang /> }
     });
     view! {
@@ -151,9 +154,7 @@ fn menu(cx: &Context) -> Option<AnyView> {
     let side = cx.node.role;
     let here = cx.path.split('?').next().unwrap_or_default();
     let entries = |place: Place| {
-        let fits = |route: &&Route| {
-            route.place(side) == Some(place) && route.role.is_none_or(|role| user.role >= role)
-        };
+        let fits = |route: &&Route| route.place(side) == Some(place) && route.role.is_none_or(|role| user.role >= role);
         ROUTES
             .iter()
             .filter(fits)

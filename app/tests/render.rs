@@ -137,10 +137,7 @@ fn a_refused_form_comes_back_with_what_was_typed_and_the_sentence_beside_the_fie
         let mut cx = context(NodeRole::Client, lang, Role::Admin, "/disaster-recovery");
         let typed = [("address", "10.0.0.256"), ("email", "a@b.it, nope"), ("sms", "3471234567")];
         let typed = typed.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let errors = vec![
-            FieldError::new("address", Problem::NotAnIp),
-            FieldError::new("email", Problem::NotAnEmail),
-        ];
+        let errors = vec![FieldError::new("address", Problem::NotAnIp), FieldError::new("email", Problem::NotAnEmail)];
         cx.form = FormState::denied(Some(Action::PeerSet), typed, Denied::Invalid(errors));
         let html = document(&cx, &model(PageId::Pairing, NodeRole::Client));
         assert!(html.contains("value=\"10.0.0.256\""));

@@ -40,8 +40,8 @@ pub fn Chips(
         let mut left = Vec::new();
         for part in typed.get_untracked().split([',', ';', '\n']).map(str::trim).filter(|p| !p.is_empty()) {
             match channel.normalise(part) {
-                Ok(_) if values.with_untracked(|list| list.iter().any(|v| v == part)) => {}
-                Ok(_) => values.update(|list| list.push(part.to_owned())),
+                Ok(one) if values.with_untracked(|list| list.contains(&one)) => {}
+                Ok(one) => values.update(|list| list.push(one)),
                 Err(problem) => {
                     wrong.set(Some(problem.text(lang)));
                     left.push(part.to_owned());

@@ -47,7 +47,12 @@ fn filter(typed: &str) {
         }
     }
     for group in all(&menu, "[data-group]") {
-        let empty = all(&group, "a").iter().all(|a| a.closest("[hidden]").ok().flatten().is_some_and(|e| e.tag_name() == "LI" && e.query_selector("a").ok().flatten().is_some_and(|x| x == **a)));
+        let empty = all(&group, "a").iter().all(|a| {
+            a.closest("[hidden]")
+                .ok()
+                .flatten()
+                .is_some_and(|e| e.tag_name() == "LI" && e.query_selector("a").ok().flatten().is_some_and(|x| x == **a))
+        });
         group.set_hidden(empty);
     }
 }

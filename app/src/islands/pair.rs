@@ -93,8 +93,7 @@ fn address(machine: &MachineInfo, offset: i32, lang: Lang) -> String {
         (false, Some(_)) => lang.pick("non risponde", "does not answer"),
         (false, None) => lang.pick("non ancora provato", "not tried yet"),
     };
-    let since = machine.since.map(|since| {
-        format!(" {} {}", lang.pick("dal", "since"), format::moment(since, offset, lang))
-    });
+    let since =
+        machine.since.map(|since| format!(" {} {}", lang.pick("dal", "since"), format::moment(since, offset, lang)));
     format!("{at}: {state}{}", since.unwrap_or_default())
 }

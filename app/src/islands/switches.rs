@@ -48,9 +48,10 @@ fn detail(live: &Live, group: Group, lang: Lang) -> String {
         .into_iter()
         .find(|state| datasets.iter().any(|d| d.state == *state))
         .unwrap_or(Current);
-    let lag = datasets.iter().filter_map(|d| d.lag_seconds).fold(None, |max: Option<f64>, lag| {
-        Some(max.map_or(lag, |max| max.max(lag)))
-    });
+    let lag = datasets
+        .iter()
+        .filter_map(|d| d.lag_seconds)
+        .fold(None, |max: Option<f64>, lag| Some(max.map_or(lag, |max| max.max(lag))));
     let lag = lag.map(|lag| format!(", {} {}", lang.pick("ritardo", "lag"), format::span(lag, lang)));
     format!("{}{}", worst.label(lang), lag.unwrap_or_default())
 }

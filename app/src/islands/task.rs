@@ -131,9 +131,10 @@ fn watch(task: &TaskReport, offset: i32, lang: Lang) -> AnyView {
         let text = fraction.map_or_else(|| lang.pick("conteggio…", "counting…").to_owned(), format::percent);
         let rate = task.progress.bytes_per_second.map(|rate| format!("{}/s", format::bytes(rate, lang)));
         #[expect(clippy::cast_precision_loss, reason = "shown in two units")]
-        let rest = task.progress.remaining_seconds.map(|seconds| {
-            format!("{} {}", lang.pick("restano", "remaining:"), format::span(seconds as f64, lang))
-        });
+        let rest = task
+            .progress
+            .remaining_seconds
+            .map(|seconds| format!("{} {}", lang.pick("restano", "remaining:"), format::span(seconds as f64, lang)));
         let more = [rate, rest].into_iter().flatten().collect::<Vec<_>>().join(" · ");
         view! {
             <div class="bar">

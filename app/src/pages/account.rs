@@ -25,9 +25,8 @@ pub(crate) fn view(cx: &Context) -> AnyView {
         contract::Lang::It => format!("Almeno {PASSWORD_MIN} caratteri: conta la lunghezza, una frase va bene."),
         contract::Lang::En => format!("At least {PASSWORD_MIN} characters: length is what counts, a phrase is fine."),
     };
-    let field = |name, label: &str, help: &str, kind| {
-        Field::new(Action::PasswordChange, name, label, help).kind(kind).view(cx)
-    };
+    let field =
+        |name, label: &str, help: &str, kind| Field::new(Action::PasswordChange, name, label, help).kind(kind).view(cx);
     let who = facts([
         (cx.t("Nome utente", "User name").to_owned(), user.name.clone().into_any()),
         (cx.t("Ruolo", "Role").to_owned(), user.role.label(cx.lang).into_any()),

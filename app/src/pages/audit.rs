@@ -42,10 +42,26 @@ pub(crate) fn view(cx: &Context, model: &AuditPage) -> AnyView {
 
 fn said(cx: &Context, verdict: &AuditVerdict) -> AnyView {
     let (class, text) = if verdict.valid {
-        ("notice good", format!("{} {}", cx.t("Registro integro. Righe controllate:", "The log is intact. Entries checked:"), verdict.entries))
+        (
+            "notice good",
+            format!(
+                "{} {}",
+                cx.t("Registro integro. Righe controllate:", "The log is intact. Entries checked:"),
+                verdict.entries
+            ),
+        )
     } else {
         let at = verdict.first_bad.map(|seq| seq.to_string()).unwrap_or_default();
-        ("notice bad", format!("{} {at}", cx.t("Il registro è stato alterato. Prima riga che non torna:", "The log was altered. First entry that does not fit:")))
+        (
+            "notice bad",
+            format!(
+                "{} {at}",
+                cx.t(
+                    "Il registro è stato alterato. Prima riga che non torna:",
+                    "The log was altered. First entry that does not fit:"
+                )
+            ),
+        )
     };
     view! { <p class=class role="status">{text}</p> }.into_any()
 }
@@ -125,9 +141,8 @@ fn row(cx: &Context, entry: &AuditEntry) -> AnyView {
         (cx.t("prima", "before"), json(&line.before)),
         (cx.t("dopo", "after"), json(&line.after)),
     ];
-    let details = details.into_iter().filter_map(|(name, value)| {
-        Some(view! { <div><dt>{name}</dt><dd>{value?}</dd></div> })
-    });
+    let details =
+        details.into_iter().filter_map(|(name, value)| Some(view! { <div><dt>{name}</dt><dd>{value?}</dd></div> }));
     view! {
         <tr id=format!("n{}", line.seq)>
             <td class="number">{line.seq}</td>
@@ -148,6 +163,7 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         "login" => return words("Accesso", "Log in"),
         "logout" => return words("Uscita", "Log out"),
         "init" => return words("Inizializzazione", "Initialised"),
+        "peer.joined" => return words("Associazione accettata", "Association accepted"),
         "recipient.add" => return words("Destinatario aggiunto", "Recipient added"),
         "recipient.remove" => return words("Destinatario tolto", "Recipient removed"),
         _ => {}
@@ -184,5 +200,8 @@ fn pager(cx: &Context, model: &AuditPage) -> Option<AnyView> {
     let older = model.older.map(|seq| {
         view! { <a class="button" href=format!("/registro?upto={seq}")>{cx.t("Meno recenti →", "Older →")}</a> }
     });
-    Some(view! { <nav class="pager" aria-label=cx.t("Pagine del registro", "Pages of the log")>{newer} {older}</nav> }.into_any())
+    Some(
+        view! { <nav class="pager" aria-label=cx.t("Pagine del registro", "Pages of the log")>{newer} {older}</nav> }
+            .into_any(),
+    )
 }

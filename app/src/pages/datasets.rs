@@ -84,9 +84,10 @@ fn row(cx: &Context, entry: &DatasetEntry) -> AnyView {
         let text = format!("{} {}", cx.t("escluso:", "excluded:"), d.excludes.join(", "));
         view! { <br /> <span class="muted">{text}</span> }
     });
-    let state = cx.live.as_ref().and_then(|live| live.sync.datasets.iter().find(|r| r.name == d.name)).map(|r| {
-        format!("{}{}", r.state.label(cx.lang), r.generation.map(|n| format!(" · {n}")).unwrap_or_default())
-    });
+    let state =
+        cx.live.as_ref().and_then(|live| live.sync.datasets.iter().find(|r| r.name == d.name)).map(|r| {
+            format!("{}{}", r.state.label(cx.lang), r.generation.map(|n| format!(" · {n}")).unwrap_or_default())
+        });
     let remove = cx.may(Action::DatasetRemove).then(|| {
         let question = format!("{} {}?", cx.t("Togliere dalla replica", "Stop replicating"), d.name);
         view! {

@@ -69,9 +69,7 @@ pub(crate) fn view(cx: &Context, model: &LoginPage) -> AnyView {
 #[expect(clippy::cast_precision_loss, reason = "shown in two units")]
 fn sentence(cx: &Context, trouble: LoginTrouble) -> String {
     match trouble {
-        LoginTrouble::Wrong => {
-            cx.t("Nome utente o password non corretti.", "Wrong user name or password.").to_owned()
-        }
+        LoginTrouble::Wrong => cx.t("Nome utente o password non corretti.", "Wrong user name or password.").to_owned(),
         LoginTrouble::TooMany { retry_after_seconds } => format!(
             "{} {}.",
             cx.t("Troppi tentativi non riusciti. Riprovare fra", "Too many failed attempts. Try again in"),

@@ -101,7 +101,12 @@ fn steps(cx: &Context, model: &OverviewPage) -> Option<AnyView> {
                 "On the Master: declare the data to replicate",
                 None,
             ),
-            step(seeded, "Attendere la prima copia completa", "Wait for the first complete copy", Some(PageId::Replication)),
+            step(
+                seeded,
+                "Attendere la prima copia completa",
+                "Wait for the first complete copy",
+                Some(PageId::Replication),
+            ),
         ],
     };
     let next = list.iter().position(|step| !step.done)?;
@@ -112,9 +117,7 @@ fn steps(cx: &Context, model: &OverviewPage) -> Option<AnyView> {
             (false, false) => ("step", cx.t("da fare", "to do")),
         };
         let text = match step.page {
-            Some(page) if !step.done => {
-                view! { <a href=routes::of(page).path>{step.text}</a> }.into_any()
-            }
+            Some(page) if !step.done => view! { <a href=routes::of(page).path>{step.text}</a> }.into_any(),
             _ => step.text.into_any(),
         };
         view! { <li class=class>{text} " " <span class="step-state">{word}</span></li> }

@@ -62,7 +62,10 @@ pub(crate) fn view(cx: &Context, model: &ReplicationPage) -> AnyView {
 fn restore_points(cx: &Context, model: &ReplicationPage) -> AnyView {
     let points = &model.live.sync.restore_points;
     if points.is_empty() {
-        let text = cx.t("Ancora nessuno: arriva con la prima copia completa.", "None yet: it comes with the first complete copy.");
+        let text = cx.t(
+            "Ancora nessuno: arriva con la prima copia completa.",
+            "None yet: it comes with the first complete copy.",
+        );
         return view! { <p>{text}</p> }.into_any();
     }
     let rows = points.iter().map(|point| {

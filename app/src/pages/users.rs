@@ -51,9 +51,11 @@ fn row(cx: &Context, user: &User, may: bool) -> AnyView {
     let login = user.last_login.map_or_else(|| cx.t("mai", "never").to_owned(), |at| cx.moment(at));
     let actions = may.then(|| {
         let question = format!("{} {}?", cx.t("Rimuovere l'utente", "Remove the user"), user.name);
-        let own_password = own.then(|| view! { <a class="button" href="/account">{cx.t("Cambia password", "Change password")}</a> });
+        let own_password =
+            own.then(|| view! { <a class="button" href="/account">{cx.t("Cambia password", "Change password")}</a> });
         view! {
-            <td class="row-actions">
+            <td>
+                <div class="row-actions">
                 {own_password}
                 {(!own).then(|| password(cx, user))}
                 {confirm(
@@ -64,6 +66,7 @@ fn row(cx: &Context, user: &User, may: bool) -> AnyView {
                     &question,
                     cx.t("Le sue sessioni terminano subito.", "Their sessions end at once."),
                 )}
+                </div>
             </td>
         }
     });
@@ -105,7 +108,9 @@ fn length(cx: &Context) -> String {
         contract::Lang::It => {
             format!("Almeno {PASSWORD_MIN} caratteri. Al primo accesso l'utente ne sceglierà un'altra.")
         }
-        contract::Lang::En => format!("At least {PASSWORD_MIN} characters. At the first login the user chooses another."),
+        contract::Lang::En => {
+            format!("At least {PASSWORD_MIN} characters. At the first login the user chooses another.")
+        }
     }
 }
 

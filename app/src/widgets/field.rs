@@ -72,7 +72,11 @@ impl<'a> Field<'a> {
 
     fn id(&self) -> String {
         let action = self.action.as_str().replace('.', "-");
-        if self.row.is_empty() { format!("{action}-{}", self.name) } else { format!("{action}-{}-{}", self.name, self.row) }
+        if self.row.is_empty() {
+            format!("{action}-{}", self.name)
+        } else {
+            format!("{action}-{}-{}", self.name, self.row)
+        }
     }
 
     /// Draws it.

@@ -39,7 +39,13 @@ pub(crate) fn card(title: &str, body: impl IntoView + 'static) -> AnyView {
 }
 
 /// A card with a title and its help.
-pub(crate) fn card_with_help(cx: &Context, id: &str, title: &str, text: &str, body: impl IntoView + 'static) -> AnyView {
+pub(crate) fn card_with_help(
+    cx: &Context,
+    id: &str,
+    title: &str,
+    text: &str,
+    body: impl IntoView + 'static,
+) -> AnyView {
     view! {
         <section class="card">
             <div class="card-title">

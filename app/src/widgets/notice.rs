@@ -25,7 +25,14 @@ pub(crate) fn notices(cx: &Context) -> AnyView {
             </div>
         }
     });
-    let wrong = (!cx.form.errors().is_empty()).then(|| {
+    let stray = cx.form.stray(cx.lang).into_iter().map(|text| {
+        view! {
+            <p class="notice bad" role="alert">
+                {text}
+            </p>
+        }
+    });
+    let wrong = cx.form.has_marked_fields().then(|| {
         view! {
             <p class="notice bad" role="alert">
                 {cx
@@ -39,6 +46,7 @@ pub(crate) fn notices(cx: &Context) -> AnyView {
     view! {
         {done}
         {wrong}
+        {stray.collect_view()}
         {refused}
         {failed}
     }

@@ -65,9 +65,10 @@ fn encoded(name: &str, headers: &HeaderMap) -> Option<(EmbeddedFile, Option<&'st
             words.next() == Some(wanted) && !words.any(|word| word == "q=0")
         })
     };
-    [("br", "br"), ("gzip", "gz")].into_iter().filter(|(word, _)| accepts(word)).find_map(|(word, ending)| {
-        Some((Site::get(&format!("{name}.{ending}"))?, Some(word)))
-    })
+    [("br", "br"), ("gzip", "gz")]
+        .into_iter()
+        .filter(|(word, _)| accepts(word))
+        .find_map(|(word, ending)| Some((Site::get(&format!("{name}.{ending}"))?, Some(word))))
 }
 
 fn kind(name: &str) -> &'static str {

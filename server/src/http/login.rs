@@ -143,7 +143,8 @@ mod tests {
         for good in ["/", "/dati", "/registro?upto=5", "/login?next=/dati"] {
             assert_eq!(local(good), good);
         }
-        for bad in ["", "//evil.example", "https://evil.example/", "/nope", "/\\evil.example", "/dati\r\nX: y", "dati"] {
+        for bad in ["", "//evil.example", "https://evil.example/", "/nope", "/\\evil.example", "/dati\r\nX: y", "dati"]
+        {
             assert_eq!(local(bad), "/", "{bad}");
         }
     }

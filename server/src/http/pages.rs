@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use app::form::FormState;
-use app::model::{
-    AuditPage, DatasetsPage, OverviewPage, Page, PairingPage, ProblemKind, Reader, ReplicationPage,
-};
+use app::model::{AuditPage, DatasetsPage, OverviewPage, Page, PairingPage, ProblemKind, Reader, ReplicationPage};
 use app::routes::{self, PageId, Route};
 use axum::extract::State;
 use axum::http::{Method, StatusCode, header};

@@ -1,0 +1,45 @@
+//! The event stream.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use contract::live::Live;
+use contract::{NodeRole, Role};
+use futures_util::StreamExt;
+use tower::ServiceExt;
+
+use super::Bench;
+
+async fn open(bench: &Bench, cookie: &str) -> axum::response::Response {
+    let request = Request::get("/events").header(header::COOKIE, cookie).body(Body::empty()).unwrap();
+    bench.app.clone().oneshot(request).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_stream_begins_with_the_present_picture_and_ends_with_the_node() {
+    let bench = Bench::new(NodeRole::Client).await;
+    assert_eq!(open(&bench, "").await.status(), StatusCode::UNAUTHORIZED);
+    let cookie = bench.login(Role::Viewer).await;
+    let response = open(&bench, &cookie).await;
+    assert_eq!(response.headers().get("content-type").unwrap(), "text/event-stream");
+    let mut stream = response.into_body().into_data_stream();
+    let first = tokio::time::timeout(Duration::from_secs(5), stream.next()).await.unwrap().unwrap().unwrap();
+    let text = String::from_utf8_lossy(&first).into_owned();
+    let json = text.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    let live: Live = serde_json::from_str(json).unwrap();
+    assert_eq!(live.status.node.name, "machine1");
+    bench.stop.cancel();
+    let end = tokio::time::timeout(Duration::from_secs(1), async { while stream.next().await.is_some() {} }).await;
+    assert!(end.is_ok(), "an open stream must not hold the stop");
+}
+
+#[tokio::test]
+async fn a_stream_does_not_keep_its_session_alive() {
+    let bench = Bench::new(NodeRole::Client).await;
+    let cookie = bench.login(Role::Viewer).await;
+    let response = open(&bench, &cookie).await;
+    assert!(response.headers().get("set-cookie").is_none());
+    bench.clock.0.store(31 * 60, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(open(&bench, &cookie).await.status(), StatusCode::UNAUTHORIZED);
+}
