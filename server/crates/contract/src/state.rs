@@ -146,6 +146,15 @@ mod tests {
     }
 
     #[test]
+    fn the_diagrams_in_the_documentation_are_this_table() {
+        let documented = include_str!("../../../../ARCHITECTURE.md");
+        for role in [NodeRole::Master, NodeRole::Client] {
+            let drawn = diagram(role);
+            assert!(documented.contains(&drawn), "ARCHITECTURE.md lacks:\n{drawn}");
+        }
+    }
+
+    #[test]
     fn every_state_of_the_table_can_be_left() {
         for (role, _, to, _) in TRANSITIONS {
             assert!(TRANSITIONS.iter().any(|(r, from, ..)| r == role && from == to), "{role}: nothing leaves {to}");
