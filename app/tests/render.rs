@@ -144,7 +144,12 @@ fn a_refused_form_comes_back_with_what_was_typed_and_the_sentence_beside_the_fie
         assert!(html.contains("value=\"a@b.it, nope\""));
         assert!(html.contains("aria-describedby=\"peer-set-address-help peer-set-address-error\""));
         assert!(html.contains("aria-invalid=\"true\""));
-        assert!(html.contains(&format!("id=\"peer-set-address-error\">{}", Problem::NotAnIp.text(lang))));
+        assert!(
+            html.contains(&format!(
+                "id=\"peer-set-address-error\" class=\"field-error\">{}",
+                Problem::NotAnIp.text(lang)
+            ))
+        );
         assert!(html.contains("nope: "), "the wrong one of several is named");
     }
 }
@@ -169,6 +174,26 @@ fn what_a_stranger_typed_is_text_and_nothing_else() {
     cx.path = format!("/disaster-recovery?x={evil}");
     let html = document(&cx, &model(PageId::Pairing, NodeRole::Client));
     assert!(!html.contains("<script>alert"));
+}
+
+#[test]
+fn no_field_of_any_form_lets_markup_through() {
+    let evil = "</textarea></title><script>alert(1)</script>&lt;\"'";
+    for side in SIDES {
+        for action in Action::ALL {
+            let names =
+                ["name", "role", "text", "address", "email", "sms", "kind", "class", "source", "target", "excludes"];
+            let typed = names.map(|name| (name.to_owned(), evil.to_owned()));
+            for route in ROUTES.iter().filter(|route| route.exists_on(side)) {
+                let mut cx = context(side, Lang::It, Role::Admin, route.path);
+                cx.form = FormState::denied(Some(*action), typed.clone(), Denied::field("name", Problem::NotAName));
+                let html = document(&cx, &model(route.id, side));
+                assert!(!html.contains("<script>alert"), "{action:?} on {}", route.path);
+                // Written once too often it would not come back as it was typed.
+                assert!(!html.contains("&amp;amp;lt;"), "{action:?} on {}", route.path);
+            }
+        }
+    }
 }
 
 #[test]

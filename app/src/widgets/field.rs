@@ -125,13 +125,18 @@ impl<'a> Field<'a> {
                     aria-describedby=described
                     aria-invalid=invalid.then_some("true")
                 >
-                    {value}
+                    {escaped(&value)}
                 </textarea>
             }
             .into_any(),
         };
         wrap(cx, &id, self.label, self.help, self.required && !self.readonly, input, error)
     }
+}
+
+/// Text inside a `<textarea>`: Leptos 0.8 writes it there as it is, and what a stranger typed would become markup.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// The ids of help and error.

@@ -63,7 +63,7 @@ async fn a_form_of_another_page_or_of_none_is_unreadable() {
         let answer = bench.post("/licenza", &admin, &[("action", action), ("name", "the-viewer")]).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{action}");
     }
-    assert_eq!(bench.get("/utenti", &admin).await.body.matches("the-viewer").count() > 0, true, "nothing was done");
+    assert!(bench.get("/utenti", &admin).await.body.contains("the-viewer"), "nothing was done");
 }
 
 #[tokio::test]
