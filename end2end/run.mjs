@@ -6,7 +6,7 @@
 // A story is an executable module in end2end/stories/ (or end2end/soak/). It prints
 // one line per thing shown, `ok - sentence` or `not ok - sentence`, and ends with
 // status 0; if it prints none, it counts as one by its status. It is given:
-//   TVOX_DR_BIN       the binary under test
+//   TVOX_DR_BIN       the binary under test (default: the development binary)
 //   TVOX_DR_OUTPUT    its folder, empty at the start
 //   TVOX_DR_SAMPLE    the sample PBX data (see sample.sh)
 // Its first lines may hold `// timeout: SECONDS` (default 300).
@@ -14,6 +14,7 @@
 // Closes with `N passed, N failed`.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 
 const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
@@ -24,8 +25,12 @@ const folder = path.join(here, soak ? 'soak' : 'stories');
 const output = path.join(here, 'output');
 const parallel = Number(process.env.TVOX_DR_JOBS ?? (soak ? 1 : 2));
 
-if (!process.env.TVOX_DR_BIN || !fs.existsSync(process.env.TVOX_DR_BIN)) {
-  console.error('TVOX_DR_BIN names no binary: use `make e2e`');
+// As env.sh says it, for who runs this file alone.
+const cache = path.join(os.homedir(), '.cache/tvox-dr');
+process.env.TVOX_DR_BIN ||= path.join(process.env.CARGO_TARGET_DIR ?? path.join(cache, 'target'), 'debug/tvox-dr');
+process.env.TVOX_DR_SAMPLE ||= path.join(cache, 'sample');
+if (!fs.existsSync(process.env.TVOX_DR_BIN)) {
+  console.error(`there is no binary ${process.env.TVOX_DR_BIN}: use \`make e2e\``);
   process.exit(2);
 }
 
