@@ -147,7 +147,7 @@ install:
 	install -d -m 0755 "$(DESTDIR)$(UNITDIR)"
 	sed 's#@BINDIR@#$(PREFIX)/bin#g' server/systemd/tvox-dr.service > "$(DESTDIR)$(UNITDIR)/tvox-dr.service"
 	chmod 0644 "$(DESTDIR)$(UNITDIR)/tvox-dr.service"
-	install -d -m 0700 "$(DESTDIR)$(STATEDIR)"
+	install -d -m 0711 "$(DESTDIR)$(STATEDIR)"
 	if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 	echo "installed $(DESTDIR)$(PREFIX)/bin/tvox-dr; next: tvox-dr init --data $(STATEDIR) …, then systemctl enable --now tvox-dr"
 

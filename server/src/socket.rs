@@ -1,11 +1,11 @@
 //! The control socket: how the command line talks to the running node. One line of JSON each way, then the end.
 //!
-//! The socket lies in the data directory, which only its owner can enter; who connects must also have the owner's uid or
-//! be root. It is bound and dialled through `/proc/self/fd`, so that a long path does not hit the limit of 107 bytes.
+//! Only the owner can connect to it (0600), and the uid of who does is checked again: the owner's or root. It is bound and dialled through `/proc/self/fd`, so that a long path does not hit the limit of 107 bytes.
 
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -66,7 +66,9 @@ pub fn bind(dir: &DataDir) -> io::Result<UnixListener> {
         _ => {}
     }
     let open = File::open(dir.root())?;
-    UnixListener::bind(through(&open))
+    let listener = UnixListener::bind(through(&open))?;
+    fs::set_permissions(dir.root().join(DataDir::SOCKET), fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
 }
 
 /// Serves the socket until the node stops.

@@ -196,3 +196,41 @@ fn dissolving_works_while_the_other_machine_is_dead_and_both_learn_of_it() {
     let token = pair.token();
     assert_eq!(pair.client.run_with(&["peer", "join", "-"], &token).code, 0, "and they can be associated anew");
 }
+
+#[test]
+fn a_recent_forced_sync_brings_what_is_new_and_never_deletes_older_history() {
+    let pair = Pair::new();
+    let (source, target) = (pair.path("src").join("rec"), pair.path("replica").join("rec"));
+    fs::create_dir_all(&source).unwrap();
+    fs::create_dir_all(target.parent().unwrap()).unwrap();
+    fs::write(source.join("old.wav"), "old").unwrap();
+    let year_ago = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    fs::File::options().write(true).open(source.join("old.wav")).unwrap().set_modified(year_ago).unwrap();
+    let (from, to) = (source.to_str().unwrap(), target.to_str().unwrap());
+    pair.master
+        .ok(&["dataset", "add", "rec", "--kind", "files", "--class", "history", "--source", from, "--target", to]);
+    until("the first copy", || target.join("old.wav").exists());
+    pair.client.ok(&["sync", "stop"]);
+    fs::remove_file(source.join("old.wav")).unwrap();
+    fs::write(source.join("new.wav"), "new").unwrap();
+    pair.client.ok(&["sync", "full", "--scope", "recent", "--wait"]);
+    assert!(target.join("new.wav").exists() && target.join("old.wav").exists());
+    pair.client.ok(&["sync", "full", "--wait"]);
+    assert!(target.join("new.wav").exists() && !target.join("old.wav").exists());
+}
+
+#[test]
+fn a_reader_of_another_user_passes_to_the_replica_and_not_to_the_secrets() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let pair = Pair::new();
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for machine in [&pair.master, &pair.client] {
+        assert_eq!(mode(&machine.dir), 0o711);
+        for entry in fs::read_dir(&machine.dir).unwrap() {
+            let path = entry.unwrap().path();
+            let public =
+                path.is_dir() || path.extension().is_some_and(|end| end == "pub") || path.ends_with("identity.crt.pem");
+            assert!(public || mode(&path) == 0o600, "{}: {:o}", path.display(), mode(&path));
+        }
+    }
+}

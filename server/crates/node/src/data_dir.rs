@@ -24,7 +24,8 @@ impl DataDir {
         Self { root: root.to_owned(), _lock: None }
     }
 
-    /// Makes the directory (0700) for a new node.
+    /// Makes the directory for a new node: 0711, because a reader of the replica passes through it; every secret in it is
+    /// 0600 itself.
     ///
     /// # Errors
     /// [`OpenError::Unusable`] when it cannot be made, is not empty, or is another process's.
@@ -32,7 +33,7 @@ impl DataDir {
         let unusable = |why: String| OpenError::Unusable { dir: root.to_owned(), why };
         fs::DirBuilder::new()
             .recursive(true)
-            .mode(0o700)
+            .mode(0o711)
             .create(root)
             .map_err(|error| unusable(format!("it cannot be made: {error}")))?;
         let mut entries = fs::read_dir(root).map_err(|error| unusable(format!("it cannot be read: {error}")))?;
@@ -40,7 +41,7 @@ impl DataDir {
             let what = if root.join("tvox-dr.toml").exists() { "it holds a node already" } else { "it is not empty" };
             return Err(unusable(what.into()));
         }
-        fs::set_permissions(root, fs::Permissions::from_mode(0o700))
+        fs::set_permissions(root, fs::Permissions::from_mode(0o711))
             .map_err(|error| unusable(format!("its permissions cannot be set: {error}")))?;
         Self::hold(root)
     }

@@ -4,6 +4,8 @@
 //! two writers queue instead of failing in the middle.
 
 use std::fmt;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -36,7 +38,16 @@ impl Store {
         if !create && !file.exists() {
             return Err(unusable(format!("its database {} is missing", file.display())));
         }
-        let store = Self::connect(&file, create).await.map_err(|error| unusable(damaged(&file, &error)))?;
+        if create {
+            // SQLite gives its log and its index the mode of the database.
+            OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&file)
+                .map_err(|error| unusable(format!("its database {} cannot be made: {error}", file.display())))?;
+        }
+        let store = Self::connect(&file).await.map_err(|error| unusable(damaged(&file, &error)))?;
         let verdict: Result<String, _> = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&store.pool).await;
         match verdict {
             Ok(text) if text == "ok" => {}
@@ -57,10 +68,9 @@ impl Store {
         Ok(store)
     }
 
-    async fn connect(file: &Path, create: bool) -> Result<Self, sqlx::Error> {
+    async fn connect(file: &Path) -> Result<Self, sqlx::Error> {
         let options = SqliteConnectOptions::new()
             .filename(file)
-            .create_if_missing(create)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)

@@ -17,6 +17,7 @@ mod excludes;
 mod field;
 mod manifest;
 mod offer;
+mod older;
 mod path;
 mod pull;
 mod reading;

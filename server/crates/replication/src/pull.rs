@@ -12,8 +12,9 @@ use rustix::fs::{CWD, RenameFlags};
 
 use crate::difference::{Difference, Found};
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{ContentHash, EntryKind, Manifest};
-use crate::offer::{Answer, Limits, Offer, ask};
+use crate::manifest::{ContentHash, ContentId, EntryKind, FileTime, Manifest};
+use crate::offer::{Answer, Limits, ask};
+use crate::older;
 use crate::path::TreePath;
 use crate::receiver::Receiver;
 use crate::reuse::{Reuse, leaders};
@@ -37,6 +38,8 @@ pub struct PullOptions<'a> {
     pub now: &'a dyn Fn() -> Timestamp,
     /// What the peer may announce.
     pub limits: Limits,
+    /// Names that the source has no more stay when they were last written before this.
+    pub keep_older: Option<Timestamp>,
 }
 
 /// What a pull did.
@@ -81,7 +84,9 @@ impl Pull<'_> {
     }
 
     fn converse<S: Read + Write>(&self, link: &mut Link<'_, S>) -> Result<Pulled> {
-        let have = self.last.filter(|_| self.damage.is_empty()).map(|last| last.content_id);
+        // Who heals wants exactly what the source has: a commit that holds more does not count as having it.
+        let exact = |last: &&Commit| !self.options.heal || last.offered.is_none() || self.options.keep_older.is_some();
+        let have = self.last.filter(|_| self.damage.is_empty()).filter(exact).map(Commit::offered_id);
         let offer = match (ask(link, have, self.options.limits)?, self.last) {
             (Answer::Offer(offer), _) => offer,
             (Answer::Unchanged { generation, captured_at }, Some(last)) => {
@@ -96,15 +101,19 @@ impl Pull<'_> {
         let links = reuse.as_mut().map(|reuse| reuse.links(&offer.manifest)).unwrap_or_default();
         let asked = self.plan(link, &offer.manifest, &links, reuse.as_mut(), &mut stage)?;
         pass(self.watch, Point::Planned)?;
-        let (manifest, files) = self.transfer(link, &offer.manifest, asked, &mut stage)?;
+        let (sent, files) = self.transfer(link, &offer.manifest, asked, &mut stage)?;
         pass(self.watch, Point::Transferred)?;
 
+        let offered = sent.content_id();
+        let manifest = self.with_older(sent, reuse.as_ref())?;
         let id = manifest.content_id();
-        if let Some(last) = self.last.filter(|last| last.content_id == id && self.damage.is_empty()) {
+        let equal = |last: &&Commit| last.content_id == id && last.offered_id() == offered;
+        if let Some(last) = self.last.filter(equal).filter(|_| self.damage.is_empty()) {
             stage.clear()?;
             return Ok(self.done(link, last.clone(), false, offer.captured_at, offer.generation, files));
         }
-        let repair = self.last.filter(|last| last.content_id == id);
+        // The same content of the source, held otherwise: damaged, or with more or less of what is older.
+        let repair = self.last.filter(|last| last.offered_id() == offered);
         if repair.is_none() && self.last.is_some_and(|last| last.generation >= offer.generation) {
             let text = format!("generation {} is offered with other content, but is not newer", offer.generation);
             return Err(Error::new(ErrorKind::GenerationNotNewer, text));
@@ -124,12 +133,15 @@ impl Pull<'_> {
         let hidden = self.store.aside(generation, BUILDING);
         self.build(&hidden, &manifest, reuse.as_mut(), &links, &stage)?;
         let commit = match repair {
-            Some(last) => self.put_right(&hidden, last)?,
-            None => self.commit(&hidden, &manifest, &offer)?,
+            Some(last) => {
+                self.put_right(&hidden, &self.record(&manifest, offered, last.generation, last.captured_at))?
+            }
+            None => self.commit(&hidden, self.record(&manifest, offered, generation, offer.captured_at))?,
         };
         stage.clear()?;
         pass(self.watch, Point::Cleaned)?;
-        Ok(self.done(link, commit, repair.is_none(), offer.captured_at, offer.generation, files))
+        let changed = self.last.is_none_or(|last| last.content_id != id);
+        Ok(self.done(link, commit, changed, offer.captured_at, offer.generation, files))
     }
 
     /// Acknowledges; a lost acknowledgement takes nothing back.
@@ -142,7 +154,7 @@ impl Pull<'_> {
         offered_generation: u64,
         received_files: u64,
     ) -> Pulled {
-        let told = link.send(Kind::Ack, &commit.content_id.0, &[]).and_then(|()| link.flush());
+        let told = link.send(Kind::Ack, &commit.offered_id().0, &[]).and_then(|()| link.flush());
         Pulled {
             commit,
             changed,
@@ -307,15 +319,31 @@ impl Pull<'_> {
         pass(self.watch, Point::Synced)
     }
 
-    fn commit(&self, hidden: &Path, manifest: &Manifest, offer: &Offer) -> Result<Commit> {
-        let commit = Commit {
-            generation: offer.generation,
-            content_id: manifest.content_id(),
-            captured_at: offer.captured_at,
+    /// What the source sent, and what is kept beside it.
+    fn with_older(&self, sent: Manifest, reuse: Option<&Reuse>) -> Result<Manifest> {
+        match (self.options.keep_older, self.last, reuse) {
+            (Some(before), Some(last), Some(_)) => {
+                let before = FileTime { seconds: before.as_second(), nanoseconds: 0 };
+                older::keep(&sent, &self.store.manifest(last)?, before)
+            }
+            _ => Ok(sent),
+        }
+    }
+
+    fn record(&self, manifest: &Manifest, offered: ContentId, generation: u64, captured_at: Timestamp) -> Commit {
+        let content_id = manifest.content_id();
+        Commit {
+            generation,
+            content_id,
+            captured_at,
             files: manifest.files(),
             bytes: manifest.bytes(),
             committed_at: (self.options.now)(),
-        };
+            offered: (offered != content_id).then_some(offered),
+        }
+    }
+
+    fn commit(&self, hidden: &Path, commit: Commit) -> Result<Commit> {
         self.store.write_record(hidden, &commit)?;
         pass(self.watch, Point::RecordWritten)?;
         let place = self.store.generation(commit.generation);

@@ -134,8 +134,9 @@ impl Replica {
         let last = self.commits.last().cloned();
         let pull = Pull { store: &self.store, kind: self.kind, last: last.as_ref(), damage, options, watch };
         let pulled = pull.run(stream)?;
-        if pulled.changed {
-            self.commits.push(pulled.commit.clone());
+        match self.commits.last_mut() {
+            Some(last) if last.generation == pulled.commit.generation => *last = pulled.commit.clone(),
+            _ => self.commits.push(pulled.commit.clone()),
         }
         Ok(pulled)
     }

@@ -2,6 +2,7 @@
 //! itself since it was opened, so that a crash at any byte costs at most that object.
 
 use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -14,6 +15,8 @@ use crate::scan::Stop;
 
 pub(crate) struct Stage {
     dir: PathBuf,
+    /// What an earlier run left, by name: saves asking for each of many files that are not there.
+    left: HashSet<OsString>,
     good: HashSet<ContentHash>,
     buffer: Vec<u8>,
 }
@@ -21,10 +24,12 @@ pub(crate) struct Stage {
 impl Stage {
     /// Opens the stage. Objects that are already part of a committed tree are let go: their inode must not be touched.
     pub(crate) fn open(dir: PathBuf) -> Result<Self> {
-        let stage = Self { dir, good: HashSet::new(), buffer: Vec::new() };
+        let mut stage = Self { dir, left: HashSet::new(), good: HashSet::new(), buffer: Vec::new() };
         for (path, meta) in stage.list()? {
             if meta.nlink() > 1 || !meta.is_file() {
                 stage.remove(&path)?;
+            } else {
+                stage.left.extend(path.file_name().map(OsString::from));
             }
         }
         Ok(stage)
@@ -54,6 +59,9 @@ impl Stage {
 
     /// Bytes here of an object that has not arrived whole.
     pub(crate) fn part_len(&self, hash: &ContentHash, size: u64) -> u64 {
+        if !self.left.contains(OsStr::new(&format!("{hash}.part"))) {
+            return 0;
+        }
         let len = fs::symlink_metadata(self.part(hash)).map_or(0, |meta| meta.len());
         if len <= size { len } else { 0 }
     }
@@ -66,6 +74,9 @@ impl Stage {
     pub(crate) fn check(&mut self, hash: &ContentHash, size: u64) -> Result<bool> {
         if self.good.contains(hash) {
             return Ok(true);
+        }
+        if !self.left.contains(OsStr::new(&hash.to_string())) {
+            return Ok(false);
         }
         let path = self.path(hash);
         let trouble = |e: io::Error| Error::io("cannot read from the stage", &path, e);
@@ -93,7 +104,9 @@ impl Stage {
     pub(crate) fn put(&mut self, hash: ContentHash, content: &[u8]) -> Result<()> {
         let path = self.path(&hash);
         let trouble = |e: io::Error| Error::io("cannot write to the stage", &path, e);
-        self.remove(&path)?;
+        if self.left.remove(OsStr::new(&hash.to_string())) || self.good.contains(&hash) {
+            self.remove(&path)?;
+        }
         let mut file = create(&path).map_err(trouble)?;
         io::Write::write_all(&mut file, content).map_err(trouble)?;
         self.good.insert(hash);

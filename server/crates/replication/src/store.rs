@@ -40,6 +40,16 @@ pub struct Commit {
     pub bytes: u64,
     /// When it was committed here, by our clock.
     pub committed_at: Timestamp,
+    /// What the source offered, where more than that is kept here; else the same as `content_id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered: Option<ContentId>,
+}
+
+impl Commit {
+    /// The content of the source that this commit answers to.
+    pub fn offered_id(&self) -> ContentId {
+        self.offered.unwrap_or(self.content_id)
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -112,7 +112,18 @@ impl Copy {
     }
 }
 
-/// Why a pull came to nothing, as shown.
+/// How thoroughly to pull.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Manner {
+    /// The Master reads and hashes everything again instead of trusting what it read before.
+    pub(crate) rehash: bool,
+    /// The Client re-reads what it has and heals what is damaged.
+    pub(crate) heal: bool,
+    /// What the Master has no more stays here when it was last written before this.
+    pub(crate) keep_older: Option<Timestamp>,
+}
+
+/// What came of a pull: why it came to nothing, as shown.
 pub(crate) type Pulled = Result<replication::Pulled, SyncError>;
 
 impl Node {
@@ -235,13 +246,7 @@ impl Node {
             let pulled = {
                 let Ok(_slot) = self.copies.slots.acquire().await else { break };
                 let _busy = copy.busy.lock().await;
-                self.pull(
-                    &copy,
-                    &Purpose::Pull { dataset: copy.dataset.name.clone(), rehash: false },
-                    false,
-                    &copy.stop,
-                )
-                .await
+                self.pull(&copy, Manner::default(), &copy.stop).await
             };
             match pulled {
                 Ok(_) => {
@@ -284,18 +289,12 @@ impl Node {
     }
 
     /// One pull, from the dial to the flip of the target. The caller holds `busy`.
-    pub(crate) async fn pull(
-        &self,
-        copy: &Arc<Copy>,
-        purpose: &Purpose,
-        heal: bool,
-        stop: &CancellationToken,
-    ) -> Pulled {
+    pub(crate) async fn pull(&self, copy: &Arc<Copy>, manner: Manner, stop: &CancellationToken) -> Pulled {
         let meter = Arc::new(Meter::new(stop.clone()));
         copy.change(|standing| standing.pulling = Some(Pulling { meter: Arc::clone(&meter), reading: None }));
         self.poke();
         let pulled = tokio::select! {
-            pulled = self.pull_through(copy, purpose, heal, &meter, stop) => pulled,
+            pulled = self.pull_through(copy, manner, &meter, stop) => pulled,
             () = stop.cancelled() => Err(self.error("cancelled", "stopped")),
         };
         let seen = self.with_engine(copy, |replica| replica.restore_points().unwrap_or_default()).await;
@@ -325,13 +324,13 @@ impl Node {
     async fn pull_through(
         &self,
         copy: &Arc<Copy>,
-        purpose: &Purpose,
-        heal: bool,
+        manner: Manner,
         meter: &Arc<Meter>,
         stop: &CancellationToken,
     ) -> Pulled {
         self.open_engine(copy).await?;
-        let stream = self.dial_data(copy, purpose).await?;
+        let purpose = Purpose::Pull { dataset: copy.dataset.name.clone(), rehash: manner.rehash };
+        let stream = self.dial_data(copy, &purpose).await?;
         let _cut = cut_when(stop.clone(), stream.get_ref().0).map_err(|error| self.error("io", error))?;
         let (engine, seen, clock) = (Arc::clone(&copy.engine), Arc::clone(meter), Arc::clone(&self.clock));
         let mut bridge = SyncIoBridge::new(stream);
@@ -339,7 +338,13 @@ impl Node {
             let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
             let replica = engine.as_mut()?;
             let now = || clock.now();
-            let options = PullOptions { heal, reserve_bytes: RESERVE, now: &now, limits: Limits::default() };
+            let options = PullOptions {
+                heal: manner.heal,
+                reserve_bytes: RESERVE,
+                now: &now,
+                limits: Limits::default(),
+                keep_older: manner.keep_older,
+            };
             let pulled = replica.pull(&mut bridge, &options, &*seen);
             if pulled.as_ref().is_ok_and(|pulled| pulled.changed)
                 && let Err(error) = replica.prune(KEEP, now(), GRACE)

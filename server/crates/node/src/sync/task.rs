@@ -1,6 +1,7 @@
 //! The forced sync and the verification: one at a time, started by a person, watched on the page and read afterwards.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use contract::dataset::{DatasetClass, Group};
 use contract::sync::{Progress, SyncError};
@@ -10,12 +11,15 @@ use replication::{Difference, Replica};
 use serde_json::json;
 
 use crate::door::Act;
-use crate::link::message::Purpose;
 use crate::node::Node;
 use crate::random;
 use crate::sync::meter::Meter;
-use crate::sync::replica::Copy;
+use crate::sync::replica::{Copy, Manner};
 use crate::sync::sync_error;
+
+/// *Ultimi 2 mesi*: 61 days, by this machine's clock. A wrong clock keeps too much or too little of what the Master has
+/// deleted; it loses nothing that the Master has.
+const RECENT: Duration = Duration::from_secs(61 * 86_400);
 
 /// The last task, running or ended. It does not outlive the process: what it did is in the replica and in the audit log.
 #[derive(Debug, Default)]
@@ -193,10 +197,11 @@ impl Node {
                     format!("{name}: history, only what has changed…"),
                 );
             }
-            let purpose = Purpose::Pull { dataset: name.clone(), rehash: deep };
+            let keep_older = if deep { None } else { self.clock.now().checked_sub(RECENT).ok() };
+            let manner = Manner { rehash: deep, heal: deep, keep_older };
             let watched = self.follow_pull(&copy);
             let pulled = tokio::select! {
-                pulled = self.pull(&copy, &purpose, deep, &stop) => pulled,
+                pulled = self.pull(&copy, manner, &stop) => pulled,
                 never = watched => match never {},
             };
             match pulled {
@@ -218,7 +223,7 @@ impl Node {
 
     /// Copies the progress of a pull into the task, for as long as it is polled.
     async fn follow_pull(&self, copy: &Copy) -> std::convert::Infallible {
-        let mut ticks = tokio::time::interval(std::time::Duration::from_millis(250));
+        let mut ticks = tokio::time::interval(Duration::from_millis(250));
         loop {
             ticks.tick().await;
             if let Some(pulling) = copy.standing(|standing| standing.pulling.clone()) {
@@ -276,7 +281,7 @@ impl Node {
         let damage = {
             let seen = Arc::clone(&meter);
             let watched = async {
-                let mut ticks = tokio::time::interval(std::time::Duration::from_millis(250));
+                let mut ticks = tokio::time::interval(Duration::from_millis(250));
                 loop {
                     ticks.tick().await;
                     if let Some(progress) = meter.shown() {
@@ -296,7 +301,7 @@ impl Node {
             Group::Files => switches.files.is_on(),
         });
         if on {
-            self.pull(copy, &Purpose::Pull { dataset: copy.dataset.name.clone(), rehash: true }, false, &stop).await?;
+            self.pull(copy, Manner { rehash: true, ..Manner::default() }, &stop).await?;
         } else {
             let manifest = self.fetch_manifest(copy).await?;
             let compared = self.with_engine(copy, move |replica: &mut Replica| replica.compare(&manifest, &*meter));

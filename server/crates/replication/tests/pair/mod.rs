@@ -116,7 +116,7 @@ impl Pair {
 }
 
 pub fn options(heal: bool) -> PullOptions<'static> {
-    PullOptions { heal, reserve_bytes: 0, now: &now, limits: Limits::default() }
+    PullOptions { heal, reserve_bytes: 0, now: &now, limits: Limits::default(), keep_older: None }
 }
 
 pub fn pull(
