@@ -14,7 +14,10 @@ export async function browser(teller) {
   return launched;
 }
 
-/** A window on one machine's panel. `complaints` gathers what the browser's console said of errors. */
+/** What the browser's console said of errors, but for those that the story made: forms that came back, machines that were killed. */
+export const complaints = (page) => page.complaints.filter((text) => !/^Failed to load resource: (the server responded with a status of 422|net::ERR_)/.test(text));
+
+/** A window on one machine's panel. */
 export async function open(teller, launched, machine, { javaScript = true, ...more } = {}) {
   const context = await launched.newContext({ baseURL: machine.url, javaScriptEnabled: javaScript, ignoreHTTPSErrors: machine.tls,
     viewport: { width: 1280, height: 900 }, locale: 'it-IT', ...more });
