@@ -1,5 +1,7 @@
 //! The acceptance story by command line: from nothing to a pair with data flowing, and through every kind of death.
 
+#![allow(clippy::unwrap_used, reason = "test code")]
+
 mod machines;
 
 use std::fs;

@@ -1,6 +1,12 @@
 //! Real machines for tests: each is a data directory, two free ports and a `tvox-dr serve` process, used through the
 //! command line only.
-#![allow(dead_code, reason = "each test file uses its own part of this")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    dead_code,
+    missing_docs,
+    reason = "test code; each test file uses its own part of it"
+)]
 
 use std::fs;
 use std::net::TcpListener;
