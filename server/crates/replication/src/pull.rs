@@ -130,6 +130,9 @@ impl Pull<'_> {
         } else {
             reuse.as_mut().map(|reuse| reuse.links(&manifest)).unwrap_or_default()
         };
+        if let Some(reuse) = &mut reuse {
+            fill(&manifest, &links, reuse, &mut stage)?;
+        }
         let hidden = self.store.aside(generation, BUILDING);
         self.build(&hidden, &manifest, reuse.as_mut(), &links, &stage)?;
         let commit = match repair {
@@ -369,4 +372,18 @@ impl Pull<'_> {
         fs::rename(hidden, old).map_err(trouble)?;
         Ok(last.clone())
     }
+}
+
+/// Copies what was not asked for because it is here, but cannot be linked: an amendment or a kept name took its inode.
+fn fill(manifest: &Manifest, links: &HashMap<usize, usize>, reuse: &mut Reuse, stage: &mut Stage) -> Result<()> {
+    for index in leaders(manifest) {
+        let EntryKind::File { size: size @ 1.., hash, .. } = manifest.entries()[index].kind else { continue };
+        if !links.contains_key(&index)
+            && !stage.has(&hash)
+            && let Some(mut file) = reuse.content(&hash)
+        {
+            stage.copy(&mut file, hash, size, |_| Ok(()))?;
+        }
+    }
+    Ok(())
 }

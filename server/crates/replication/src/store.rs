@@ -61,6 +61,10 @@ struct Record {
 
 const FORMAT: u32 = 1;
 
+/// How often the lock is tried, a quarter of a second in all.
+const LOCK_TRIES: u32 = 50;
+const BETWEEN_LOCK_TRIES: rustix::thread::Timespec = rustix::thread::Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+
 /// The paths of one store, locked.
 pub(crate) struct Store {
     pub(crate) root: PathBuf,
@@ -83,12 +87,20 @@ impl Store {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(root.join("staged")).map_err(trouble)?;
         let root = fs::canonicalize(root).map_err(trouble)?;
         let lock = File::create(root.join("lock")).map_err(trouble)?;
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { root, _lock: lock }),
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                Err(Error::new(ErrorKind::StoreBusy, "another process has this store open").at(root))
+        let mut tries = 0;
+        loop {
+            match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Self { root, _lock: lock }),
+                // A process that is just being started holds a copy of our own earlier lock until it runs its program.
+                Err(rustix::io::Errno::WOULDBLOCK) if tries < LOCK_TRIES => {
+                    tries += 1;
+                    let _ = rustix::thread::nanosleep(&BETWEEN_LOCK_TRIES);
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    return Err(Error::new(ErrorKind::StoreBusy, "another process has this store open").at(root));
+                }
+                Err(e) => return Err(trouble(e.into())),
             }
-            Err(e) => Err(trouble(e.into())),
         }
     }
 

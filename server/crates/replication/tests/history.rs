@@ -76,3 +76,20 @@ fn an_ordinary_change_at_the_source_ends_the_keeping() {
     assert!(!pair.seen("2001").exists());
     pair.assert_equal();
 }
+
+#[test]
+fn an_old_file_that_was_renamed_and_old_hardlinks_are_kept_as_files_of_their_own() {
+    let mut pair = with_history();
+    for name in ["2001/01/a.wav", "2001/01/b.wav"] {
+        fs::hard_link(pair.at("2001/01/old.wav"), pair.at(name)).unwrap();
+    }
+    pull(&mut pair, 2, false, false);
+    fs::rename(pair.at("2001"), pair.at("1999")).unwrap();
+    pull(&mut pair, 3, true, false);
+    for dir in ["1999", "2001"] {
+        for name in ["old.wav", "a.wav", "b.wav"] {
+            assert_eq!(fs::read(pair.seen(dir).join("01").join(name)).unwrap(), b"2001/01/old.wav");
+        }
+    }
+    assert_eq!(pair.replica().verify(&Unwatched).unwrap(), []);
+}
