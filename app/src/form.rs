@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use contract::rule::Failure;
-use contract::{Denied, FieldError, Lang, Refused};
+use contract::{Denied, FieldError, Lang, Refused, Rule};
 
 use crate::action::Action;
 
@@ -52,11 +52,15 @@ impl FormState {
         if self.is(action) { self.typed.get(field).cloned().unwrap_or_default() } else { saved.to_owned() }
     }
 
-    /// The sentence beside a field.
+    /// The sentence beside a field: what is wrong with its value, or the guard that its value offends.
     #[must_use]
     pub fn error(&self, action: Action, field: &str, lang: Lang) -> Option<String> {
-        let found = self.errors.iter().filter(|error| self.is(action) && error.field == field);
-        let text: Vec<_> = found.map(|error| error.problem.text(lang)).collect();
+        if !self.is(action) {
+            return None;
+        }
+        let wrong = self.errors.iter().filter(|error| error.field == field).map(|error| error.problem.text(lang));
+        let refused = self.refused.iter().filter(|refused| offends(refused.rule) == Some((action, field)));
+        let text: Vec<_> = wrong.chain(refused.map(|refused| refused.finding(lang).message)).collect();
         (!text.is_empty()).then(|| text.join(" "))
     }
 
@@ -86,6 +90,16 @@ impl FormState {
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
+    }
+}
+
+/// The field whose value offends a guard. The summary on top still says what to do.
+const fn offends(rule: Rule) -> Option<(Action, &'static str)> {
+    match rule {
+        Rule::PeerOwnAddress => Some((Action::PeerSet, "address")),
+        Rule::TokenExpired | Rule::TokenUsed | Rule::TokenInvalid => Some((Action::PeerJoin, "token")),
+        Rule::LicenceInvalid => Some((Action::LicenceLoad, "text")),
+        _ => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `/disaster-recovery`: the other machine's address, who is told, and the association of the two.
 
 use contract::command::JoinToken;
-use contract::recipient::{Channel, split};
+use contract::recipient::Channel;
 use contract::role::NodeRole;
 use leptos::prelude::*;
 
@@ -82,11 +82,7 @@ fn recipients(cx: &Context, model: &PairingPage, channel: Channel, label: &str, 
     let saved = model.peer.recipients.iter().filter(|r| r.channel == channel).map(|r| r.value.as_str());
     let saved = saved.collect::<Vec<_>>().join(", ");
     let value = cx.form.value(Action::PeerSet, name, &saved);
-    // Which of several values is wrong is what the reader wants to know.
-    let error = cx.form.error(Action::PeerSet, name, cx.lang).map(|text| {
-        let bad: Vec<_> = split(&value).filter(|one| channel.normalise(one).is_err()).collect();
-        if bad.is_empty() { text } else { format!("{}: {text}", bad.join(", ")) }
-    });
+    let error = cx.form.error(Action::PeerSet, name, cx.lang);
     let invalid = error.is_some();
     let described_by = if invalid { format!("{name}-help {name}-error") } else { format!("{name}-help") };
     let chips = view! {
