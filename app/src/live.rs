@@ -51,6 +51,8 @@ mod browser {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use contract::Timestamp;
+    use contract::live::Live;
     use leptos::prelude::*;
     use wasm_bindgen::JsCast;
     use wasm_bindgen::prelude::Closure;
@@ -69,9 +71,10 @@ mod browser {
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new({
             let feed = feed.clone();
             move |event: MessageEvent| {
-                let parsed = event.data().as_string().and_then(|text| serde_json::from_str(&text).ok());
-                if let Some(live) = parsed {
-                    feed.broken.set(false);
+                let parsed = event.data().as_string().and_then(|text| serde_json::from_str::<Live>(&text).ok());
+                let Some(live) = parsed else { return };
+                feed.broken.set(false);
+                if !is_stale(&live) {
                     feed.live.set(Some(Arc::new(live)));
                 }
             }
@@ -90,6 +93,14 @@ mod browser {
         // They live as long as the page.
         on_message.forget();
         on_error.forget();
+    }
+
+    /// Pictures are drawn a few times a second: the first one of a stream may be older than the page, and would take back
+    /// what the page already says. Only a breath counts: a server's clock may be set back by hours.
+    fn is_stale(live: &Live) -> bool {
+        let root = document().document_element();
+        let page = root.and_then(|root| root.get_attribute("data-at")).and_then(|at| at.parse::<Timestamp>().ok());
+        page.is_some_and(|page| (1..5000).contains(&(page.as_millisecond() - live.at.as_millisecond())))
     }
 
     fn retry(feed: Feed) {

@@ -38,7 +38,7 @@ fn html(cx: &Context, page: &Page) -> AnyView {
     let options = LeptosOptions::builder().output_name("tvox-dr").site_pkg_dir(format!("{}/pkg", cx.assets)).build();
     let scripts = moves(cx).then(|| view! { <HydrationScripts options islands=true /> });
     view! {
-        <html lang=cx.lang.tag()>
+        <html lang=cx.lang.tag() data-at=moves(cx).then(|| cx.now.to_string())>
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1" />

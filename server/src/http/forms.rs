@@ -27,17 +27,17 @@ pub(super) type Fields = Vec<(String, String)>;
 
 /// Any form of any page.
 pub(super) async fn take(State(panel): State<Arc<Panel>>, visit: Visit, request: Request) -> Response {
-    let (reader, route) = match pages::admit(&panel, &visit) {
+    let (reader, route) = match pages::admit(&panel, &visit).await {
         Ok(admitted) => admitted,
         Err(response) => return *response,
     };
     let fields = match read(request).await {
         Ok(fields) => fields,
-        Err(kind) => return render::problem(&panel, &visit, kind),
+        Err(kind) => return render::problem(&panel, &visit, kind).await,
     };
     let action = Action::from_name(&value(&fields, "action"));
     let Some(action) = action.filter(|action| page_of(*action) == route.id) else {
-        return render::problem(&panel, &visit, ProblemKind::Unreadable);
+        return render::problem(&panel, &visit, ProblemKind::Unreadable).await;
     };
     let actor = visit.actor(reader);
     let told = match command(action, &fields) {
@@ -48,16 +48,14 @@ pub(super) async fn take(State(panel): State<Arc<Panel>>, visit: Visit, request:
         Ok(outcome) => return done(&panel, &visit, action, outcome, reader.must_change, route.path).await,
         Err(denied) => denied,
     };
-    let status = match denied.first_rule() {
-        Some(Rule::PermissionDenied) => StatusCode::FORBIDDEN,
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
-    };
+    let forbidden = matches!(&denied, Denied::Refused(list) if list.iter().any(|r| r.rule == Rule::PermissionDenied));
+    let status = if forbidden { StatusCode::FORBIDDEN } else { StatusCode::UNPROCESSABLE_ENTITY };
     match pages::model(&panel, &actor, route.id, route.path, None).await {
         Ok(page) => {
             let form = FormState::denied(Some(action), fields, denied);
-            render::page(&panel, &visit, &page, status, Beside { form, ..Beside::default() })
+            render::page(&panel, &visit, &page, status, Beside { form, ..Beside::default() }).await
         }
-        Err(denied) => pages::broken(&panel, &visit, &denied),
+        Err(denied) => pages::broken(&panel, &visit, &denied).await,
     }
 }
 
@@ -156,7 +154,13 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         Action::LicenceRemove => Command::LicenceRemove,
         Action::PeerSet => Command::PeerSet { address: trimmed("address"), email: list("email"), sms: list("sms") },
         Action::PeerToken => Command::PeerToken,
-        Action::PeerJoin => Command::PeerJoin { token: Secret::new(trimmed("token")) },
+        Action::PeerJoin => {
+            let token = trimmed("token");
+            if token.is_empty() {
+                return Err(Denied::field("token", Problem::Required));
+            }
+            Command::PeerJoin { token: Secret::new(token) }
+        }
         Action::PeerForget => Command::PeerForget,
         Action::DatasetAdd => Command::DatasetAdd(DatasetForm {
             name: trimmed("name"),
@@ -193,7 +197,7 @@ mod tests {
 
     #[test]
     fn every_form_becomes_the_command_of_its_name_and_its_role() {
-        let typed = [("scope", "all"), ("text", "licence"), ("only", "")];
+        let typed = [("scope", "all"), ("text", "licence"), ("only", ""), ("token", "token")];
         let fields: Fields = typed.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         for action in Action::ALL {
             let command = command(*action, &fields).unwrap();

@@ -36,7 +36,7 @@ pub(super) async fn show(State(panel): State<Arc<Panel>>, visit: Visit) -> Respo
         ended: query::value(&visit.path, "ended").is_some(),
         ..LoginPage::default()
     };
-    render::page(&panel, &visit, &Page::Login(page), StatusCode::OK, Beside::default())
+    render::page(&panel, &visit, &Page::Login(page), StatusCode::OK, Beside::default()).await
 }
 
 /// What the login form sends.
@@ -56,7 +56,7 @@ pub(super) async fn enter(
     visit: Visit,
     form: Result<Form<LoginForm>, axum::extract::rejection::FormRejection>,
 ) -> Response {
-    let Ok(Form(form)) = form else { return render::problem(&panel, &visit, ProblemKind::Unreadable) };
+    let Ok(Form(form)) = form else { return render::problem(&panel, &visit, ProblemKind::Unreadable).await };
     let next = local(&form.next);
     let trouble = match panel.node.login(&form.name, &form.password, visit.from).await {
         Ok(user) => match session::begin(&visit.session, &user.name, panel.now()).await {
@@ -76,7 +76,7 @@ pub(super) async fn enter(
         LoginTrouble::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     };
     let page = LoginPage { name: form.name, next, trouble: Some(trouble), ended: false };
-    let mut response = render::page(&panel, &visit, &Page::Login(page), status, Beside::default());
+    let mut response = render::page(&panel, &visit, &Page::Login(page), status, Beside::default()).await;
     if let LoginTrouble::TooMany { retry_after_seconds } = trouble {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds));
     }
@@ -90,7 +90,7 @@ pub(super) async fn logout(State(panel): State<Arc<Panel>>, visit: Visit) -> Res
     }
     if let Err(error) = visit.session.flush().await {
         tracing::error!(%error, "a session cannot be ended");
-        return render::problem(&panel, &visit, ProblemKind::Broken);
+        return render::problem(&panel, &visit, ProblemKind::Broken).await;
     }
     see_other("/login")
 }
@@ -110,9 +110,9 @@ pub(super) async fn language(
     visit: Visit,
     form: Result<Form<LanguageForm>, axum::extract::rejection::FormRejection>,
 ) -> Response {
-    let Ok(Form(form)) = form else { return render::problem(&panel, &visit, ProblemKind::Unreadable) };
+    let Ok(Form(form)) = form else { return render::problem(&panel, &visit, ProblemKind::Unreadable).await };
     let Some(lang) = Lang::from_tag(&form.lang) else {
-        return render::problem(&panel, &visit, ProblemKind::Unreadable);
+        return render::problem(&panel, &visit, ProblemKind::Unreadable).await;
     };
     let cookie = Cookie::build((LANG_COOKIE, lang.tag()))
         .path("/")

@@ -22,33 +22,35 @@ const AUDIT_PAGE: i64 = 50;
 const REFRESH: std::ops::RangeInclusive<u32> = 2..=3600;
 
 /// Who may go on, or the answer that they get instead.
-pub(super) fn admit<'a>(panel: &Panel, visit: &'a Visit) -> Result<(&'a Reader, &'static Route), Box<Response>> {
+pub(super) async fn admit<'a>(panel: &Panel, visit: &'a Visit) -> Result<(&'a Reader, &'static Route), Box<Response>> {
     let Some(reader) = &visit.reader else { return Err(Box::new(login::redirect(visit))) };
     let Some(route) = routes::at(visit.page()) else {
-        return Err(Box::new(render::problem(panel, visit, ProblemKind::NotFound)));
+        return Err(Box::new(render::problem(panel, visit, ProblemKind::NotFound).await));
     };
     if reader.must_change && route.id != PageId::Account {
         return Err(Box::new(see_other(routes::of(PageId::Account).path)));
     }
     if let Some(side) = route.side.filter(|side| *side != panel.node.info().role) {
-        return Err(Box::new(render::problem(panel, visit, ProblemKind::OtherSide(side))));
+        return Err(Box::new(render::problem(panel, visit, ProblemKind::OtherSide(side)).await));
     }
     match route.role {
-        Some(role) if reader.role < role => Err(Box::new(render::problem(panel, visit, ProblemKind::Forbidden(role)))),
+        Some(role) if reader.role < role => {
+            Err(Box::new(render::problem(panel, visit, ProblemKind::Forbidden(role)).await))
+        }
         _ => Ok((reader, route)),
     }
 }
 
 /// Any page.
 pub(super) async fn show(State(panel): State<Arc<Panel>>, method: Method, visit: Visit) -> Response {
-    let (reader, route) = match admit(&panel, &visit) {
+    let (reader, route) = match admit(&panel, &visit).await {
         Ok(admitted) => admitted,
         Err(response) => return *response,
     };
     let once = if method == Method::GET { panel.take_once(visit.session.id()) } else { Once::default() };
     let page = match model(&panel, &visit.actor(reader), route.id, &visit.path, once.token).await {
         Ok(page) => page,
-        Err(denied) => return broken(&panel, &visit, &denied),
+        Err(denied) => return broken(&panel, &visit, &denied).await,
     };
     let wanted = query::value(&visit.path, "refresh").and_then(|text| text.parse().ok());
     let beside = Beside {
@@ -56,7 +58,7 @@ pub(super) async fn show(State(panel): State<Arc<Panel>>, method: Method, visit:
         form: FormState::default(),
         refresh: wanted.filter(|seconds| REFRESH.contains(seconds) && is_still(route.id)),
     };
-    render::page(&panel, &visit, &page, StatusCode::OK, beside)
+    render::page(&panel, &visit, &page, StatusCode::OK, beside).await
 }
 
 /// Pages on which nobody types: they may load themselves again.
@@ -65,9 +67,9 @@ const fn is_still(id: PageId) -> bool {
 }
 
 /// What cannot be read is logged, and the reader gets a page that says so without telling more.
-pub(super) fn broken(panel: &Panel, visit: &Visit, denied: &Denied) -> Response {
+pub(super) async fn broken(panel: &Panel, visit: &Visit, denied: &Denied) -> Response {
     tracing::error!(path = visit.path, why = denied.text(Lang::En), "a page cannot be shown");
-    render::problem(panel, visit, ProblemKind::Broken)
+    render::problem(panel, visit, ProblemKind::Broken).await
 }
 
 /// Asks the node for what a page shows.
@@ -125,7 +127,7 @@ pub(super) async fn export(State(panel): State<Arc<Panel>>, visit: Visit) -> Res
     }
     let report = match panel.node.ask(&visit.actor(reader), ask::Audit { since: None, last: None }).await {
         Ok(report) => report,
-        Err(denied) => return broken(&panel, &visit, &denied),
+        Err(denied) => return broken(&panel, &visit, &denied).await,
     };
     let lines: Result<Vec<_>, _> = report.entries.iter().map(serde_json::to_string).collect();
     match lines {
@@ -135,7 +137,7 @@ pub(super) async fn export(State(panel): State<Arc<Panel>>, visit: Visit) -> Res
             let kind = "application/x-ndjson; charset=utf-8".to_owned();
             ([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)], text).into_response()
         }
-        Err(error) => broken(&panel, &visit, &Denied::failed("export the audit log", error)),
+        Err(error) => broken(&panel, &visit, &Denied::failed("export the audit log", error)).await,
     }
 }
 
@@ -144,10 +146,10 @@ pub(super) async fn not_found(State(panel): State<Arc<Panel>>, visit: Visit) -> 
     if visit.reader.is_none() {
         return login::redirect(&visit);
     }
-    render::problem(&panel, &visit, ProblemKind::NotFound)
+    render::problem(&panel, &visit, ProblemKind::NotFound).await
 }
 
 /// A method that a page does not take.
 pub(super) async fn wrong_method(State(panel): State<Arc<Panel>>, visit: Visit) -> Response {
-    render::problem(&panel, &visit, ProblemKind::Method)
+    render::problem(&panel, &visit, ProblemKind::Method).await
 }

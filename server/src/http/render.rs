@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use contract::Lang;
+use contract::live::Live;
 use futures_util::FutureExt;
 use jiff::tz::TimeZone;
 use leptos::nonce::Nonce;
@@ -31,14 +32,23 @@ pub(super) struct Beside {
 }
 
 /// A page for a visit.
-pub(super) fn page(panel: &Panel, visit: &Visit, page: &Page, status: StatusCode, beside: Beside) -> Response {
-    draw(panel, visit.lang, &visit.path, visit.reader.clone(), page, status, beside)
+pub(super) async fn page(panel: &Panel, visit: &Visit, page: &Page, status: StatusCode, beside: Beside) -> Response {
+    let reader = match &visit.reader {
+        Some(reader) => {
+            // The picture of this moment: the one that is streamed may be a breath older than what was just done.
+            let fresh = panel.node.ask(&visit.actor(reader), contract::query::Live {}).await;
+            let live = fresh.map_or_else(|_| Arc::clone(&panel.node.live().borrow()), Arc::new);
+            Some((reader.clone(), live))
+        }
+        None => None,
+    };
+    draw(panel, visit.lang, &visit.path, reader, page, status, beside)
 }
 
 /// A problem for a visit.
-pub(super) fn problem(panel: &Panel, visit: &Visit, kind: ProblemKind) -> Response {
+pub(super) async fn problem(panel: &Panel, visit: &Visit, kind: ProblemKind) -> Response {
     let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    page(panel, visit, &Page::Problem(kind), status, Beside::default())
+    page(panel, visit, &Page::Problem(kind), status, Beside::default()).await
 }
 
 /// A problem where there is no session to look at.
@@ -54,17 +64,17 @@ fn draw(
     panel: &Panel,
     lang: Lang,
     path: &str,
-    reader: Option<Reader>,
+    reader: Option<(Reader, Arc<Live>)>,
     page: &Page,
     status: StatusCode,
     beside: Beside,
 ) -> Response {
     let nonce = Nonce::new().to_string();
-    let live = reader.is_some().then(|| Arc::clone(&panel.node.live().borrow()));
+    let (user, live) = reader.unzip();
     let context = Context {
         lang,
         node: panel.node.info().clone(),
-        user: reader,
+        user,
         path: path.to_owned(),
         now: panel.node.clock().now(),
         zone: TimeZone::system(),

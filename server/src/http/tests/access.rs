@@ -48,7 +48,8 @@ async fn a_form_above_the_readers_role_is_refused_by_the_door() {
             for action in Action::ALL.iter().filter(|action| action.role() > role) {
                 let route = app::routes::of(forms::page_of(*action));
                 if route.exists_on(side) {
-                    let fields = [("action", action.as_str()), ("scope", "all"), ("text", "x"), ("name", "the-admin")];
+                    let more = [("scope", "all"), ("text", "x"), ("name", "the-admin"), ("token", "x")];
+                    let fields: Vec<_> = more.into_iter().chain([("action", action.as_str())]).collect();
                     let answer = bench.post(route.path, &cookie, &fields).await;
                     assert_eq!(answer.status, StatusCode::FORBIDDEN, "{action:?} for {role} on {side}");
                     assert!(answer.body.contains("data-rule=\"permission.denied\""), "{action:?}");
@@ -146,7 +147,8 @@ async fn too_many_wrong_passwords_make_the_next_one_wait() {
 
 #[test]
 fn only_requests_from_our_own_pages_may_change_something() {
-    let table: &[(&str, &[(&str, &str)], bool)] = &[
+    type Row = (&'static str, &'static [(&'static str, &'static str)], bool);
+    let table: &[Row] = &[
         ("GET", &[("sec-fetch-site", "cross-site")], true),
         ("POST", &[("sec-fetch-site", "same-origin")], true),
         ("POST", &[("sec-fetch-site", "none")], true),
