@@ -17,6 +17,7 @@ mod node;
 mod pairing;
 mod passwords;
 mod random;
+mod recipients;
 pub mod sessions;
 mod store;
 mod sync;

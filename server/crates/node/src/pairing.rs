@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::address::PeerAddress;
 use contract::command::{JoinToken, Secret};
-use contract::recipient::{Channel, Recipient};
+use contract::recipient::Channel;
 use contract::status::PeerReport;
 use contract::{Denied, FieldError, NodeRole, Outcome, Problem, Refused, Rule, SCHEMA, Timestamp};
 use serde_json::json;
@@ -21,6 +21,7 @@ use crate::identity::sha256;
 use crate::link::message::{Hello, Purpose, Reply, Who};
 use crate::node::Node;
 use crate::random;
+use crate::recipients::insert_recipient;
 use crate::store::{Tx, db, time};
 
 const MAGIC: &str = "TVOX-DR-JOIN-1";
@@ -97,20 +98,6 @@ impl Node {
         })
     }
 
-    pub(crate) async fn recipients(&self) -> Result<Vec<Recipient>, Denied> {
-        let rows: Vec<(String, String)> =
-            sqlx::query_as("SELECT channel, value FROM recipient ORDER BY channel, value")
-                .fetch_all(self.store.pool())
-                .await
-                .map_err(db("read the recipients"))?;
-        rows.into_iter()
-            .map(|(channel, value)| {
-                let channel = channel.parse().map_err(|error| Denied::failed("read the recipients", error))?;
-                Ok(Recipient { channel, value })
-            })
-            .collect()
-    }
-
     pub(crate) async fn peer_set(
         &self,
         act: Act<'_>,
@@ -172,33 +159,6 @@ impl Node {
         }
         // A socket can be bound to an address exactly when the address is this machine's.
         UdpSocket::bind((address.ip, 0)).is_ok()
-    }
-
-    pub(crate) async fn recipient_add(&self, act: Act<'_>, channel: Channel, value: &str) -> Result<Outcome, Denied> {
-        let value = channel.normalise(value).map_err(|problem| Denied::field("value", problem))?;
-        let mut tx = self.store.begin().await?;
-        insert_recipient(&mut tx, channel, &value).await?;
-        act.done(tx, None, Some(json!({ "value": value }))).await
-    }
-
-    pub(crate) async fn recipient_remove(
-        &self,
-        act: Act<'_>,
-        channel: Channel,
-        value: &str,
-    ) -> Result<Outcome, Denied> {
-        let value = channel.normalise(value).map_err(|problem| Denied::field("value", problem))?;
-        let mut tx = self.store.begin().await?;
-        let done = sqlx::query("DELETE FROM recipient WHERE channel = ? AND value = ?")
-            .bind(channel.as_str())
-            .bind(&value)
-            .execute(&mut *tx)
-            .await
-            .map_err(db("remove a recipient"))?;
-        if done.rows_affected() == 0 {
-            return Err(Denied::field("value", Problem::NotFound));
-        }
-        act.done(tx, Some(json!({ "value": value })), None).await
     }
 
     pub(crate) async fn peer_token(&self, act: Act<'_>) -> Result<Outcome, Denied> {
@@ -392,16 +352,6 @@ impl Node {
 
 fn named(value: &str, problem: &Problem) -> Problem {
     Problem::Value { value: value.to_owned(), problem: Box::new(problem.clone()) }
-}
-
-async fn insert_recipient(tx: &mut Tx, channel: Channel, value: &str) -> Result<(), Denied> {
-    sqlx::query("INSERT OR IGNORE INTO recipient (channel, value) VALUES (?, ?)")
-        .bind(channel.as_str())
-        .bind(value)
-        .execute(&mut **tx)
-        .await
-        .map_err(db("add a recipient"))?;
-    Ok(())
 }
 
 async fn write_pair(tx: &mut Tx, pair: &Pair, now: Timestamp) -> Result<(), Denied> {

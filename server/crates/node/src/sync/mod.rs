@@ -1,9 +1,10 @@
-//! The sync of a pair: which datasets there are, who feeds them ([`source`], on the Master), who keeps them ([`replica`],
+//! The sync of a pair: which datasets there are, who feeds them ([`source`] and [`offer`], on the Master), who keeps them ([`replica`],
 //! on the Client), and what is told about them ([`report`]). How bytes are captured, moved and committed is the business
 //! of the crate `replication`.
 
 pub(crate) mod dataset;
 pub(crate) mod meter;
+pub(crate) mod offer;
 pub(crate) mod replica;
 pub(crate) mod report;
 pub(crate) mod source;

@@ -20,7 +20,8 @@ use crate::link::message::{self, Capture, Pulse, Purpose, Reply};
 use crate::node::Node;
 use crate::store::db;
 use crate::sync::meter::Meter;
-use crate::sync::source::{cut_when, kind};
+use crate::sync::offer::cut_when;
+use crate::sync::source::kind;
 use crate::sync::{dataset, sync_error};
 
 /// What a missed notification costs at most.
