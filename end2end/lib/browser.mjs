@@ -36,14 +36,15 @@ export async function open(teller, launched, machine, { javaScript = true, ...mo
 export const field = (page, name) => page.locator('input, textarea, select').and(page.getByLabel(new RegExp(`^${name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\s*\\*?$`)));
 export const button = (page, name) => page.getByRole('button', { name, exact: true });
 
-/** Presses what posts a form; answers the status of that post (303 for done, 422 for not accepted). */
-export async function press(page, locator) {
+/** Does what posts a form, and waits for the page that comes of it; answers the status of the post (303: done, 422: not accepted). */
+export async function posting(page, body) {
   const posted = page.waitForResponse((response) => response.request().method() === 'POST' && response.request().isNavigationRequest());
-  await locator.click();
-  const status = (await posted).status();
-  await page.waitForLoadState();
-  return status;
+  const shown = page.waitForEvent('load');
+  const [response] = await Promise.all([posted, shown, body()]);
+  return response.status();
 }
+
+export const press = (page, locator) => posting(page, () => locator.click());
 
 /** What the page says of the last form, in green. */
 export async function said(page, text) {

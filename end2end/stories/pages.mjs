@@ -1,0 +1,149 @@
+// Every page of the table, on both machines, in both languages, with and without JavaScript: it is there, it speaks one
+// language, it can be used by keyboard, on a small screen and by those who do not see. Leaves pictures of all of them.
+// timeout: 300
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { browser, openAs } from '../lib/browser.mjs';
+import { associated } from '../lib/machine.mjs';
+import { Pbx } from '../lib/pbx.mjs';
+import { output, story, until } from '../lib/story.mjs';
+
+const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const RULES = { runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] } };
+
+// As app/src/routes.rs has them: path, Italian title, English title, on which machine, and what is done there.
+const PAGES = [
+  { target: '/login', it: 'Accesso', en: 'Log in', stranger: true, action: 'form[action="/login"] button' },
+  { target: '/', it: 'Panorama', en: 'Overview', action: '.page-buttons a' },
+  { target: '/licenza', it: 'Licenza', en: 'Licence', action: '#licence-form button' },
+  { target: '/replicazione', it: 'Replicazione', en: 'Replication', only: 'client', action: '.task-form button' },
+  { target: '/disaster-recovery', it: 'Disaster Recovery', en: 'Disaster Recovery', action: 'button[form=peer-form]' },
+  { target: '/dati', it: 'Dati da replicare', en: 'Data to replicate', only: 'master', action: '#dataset-form button' },
+  { target: '/utenti', it: 'Utenti', en: 'Users', action: 'form .columns ~ button' },
+  { target: '/registro', it: 'Registro', en: 'Audit log', action: '.page-buttons a' },
+  { target: '/account', it: 'Account', en: 'Your account', action: 'button[form=password-form]' },
+];
+
+// Words that would betray the other language; names, code and data of the product are not looked at.
+const FOREIGN = {
+  it: /\b(the|and|with|password must|user name|refresh|save|cancel|replication|licence|overview|audit log|never|none yet|not associated|up to date|add|remove|search|required)\b/i,
+  en: /\b(il|della|delle|sono|questa|utente|salva|annulla|aggiorna|replicazione|licenza|registro|mai|nessun[ao]?|aggiungi|togli|rimuovi|cerca|campo)\b/i,
+};
+
+await story(async (t) => {
+  const { master, client } = await associated(t);
+  const pbx = await Pbx.at(t.root);
+  const cookies = { master: await master.settle(), client: await client.settle() };
+  for (const [name, kind, source, target] of [['configurazione', 'files', pbx.etc, 'etc'], ['registrazioni', 'files', pbx.sounds, 'sounds'], ['chiamate', 'sqlite', pbx.database, 'kamailio.sqlite']]) {
+    await master.ok(['dataset', 'add', name, '--kind', kind, '--source', source, '--target', pbx.target(target)]);
+  }
+  for (const address of ['noc@example.com', 'sala.operativa@example.com']) await client.ok(['recipient', 'add', 'email', address]);
+  await client.ok(['recipient', 'add', 'sms', '+393471234567']);
+  for (const machine of [master, client]) {
+    await machine.ok(['user', 'add', 'carla', '--role', 'operator'], { input: 'una password lunga' });
+    await machine.ok(['user', 'add', 'vittorio-osservatore', '--role', 'viewer'], { input: 'una password lunga' });
+  }
+  await until('the first copy', async () => (await client.json(['sync', 'status'])).datasets.filter((one) => one.state === 'current').length === 3);
+  await client.ok(['sync', 'full', '--wait']);
+  const chromium = await browser(t);
+  const pictures = path.join(output, 'screens');
+  fs.mkdirSync(pictures, { recursive: true });
+
+  for (const machine of [master, client]) {
+    for (const lang of ['it', 'en']) {
+      for (const javaScript of [true, false]) {
+        const member = await openAs(t, chromium, machine, cookies[machine.role], { javaScript });
+        const stranger = await openAs(t, chromium, machine, `tvox-dr-lang=${lang}`, { javaScript });
+        await member.context().addCookies([{ name: 'tvox-dr-lang', value: lang, url: machine.url }]);
+        for (const route of PAGES.filter((one) => !one.only || one.only === machine.role)) {
+          const how = `${machine.role} ${route.target} in ${lang === 'it' ? 'Italian' : 'English'} ${javaScript ? 'with' : 'without'} JavaScript`;
+          await t.check(how, async () => {
+            const page = route.stranger ? stranger : member;
+            const mistakes = [];
+            const expect = (holds, what) => { if (!holds) mistakes.push(what); };
+            page.complaints.length = 0;
+            await page.setViewportSize({ width: 1440, height: 900 });
+            const answer = await page.goto(route.target);
+            assert.equal(answer.status(), 200);
+            assert.equal(await page.title(), `${route[lang]} · ${machine.name} · TVox DR`);
+            assert.equal(await page.locator('html').getAttribute('lang'), lang);
+            assert.equal(await page.locator('h1').innerText(), route[lang]);
+            if (javaScript && !route.stranger) await page.locator('.menu-search').waitFor();
+
+            // Data, names and code are nobody's language; the other language's switch is its own.
+            const words = await page.evaluate(() => {
+              const copy = document.body.cloneNode(true);
+              for (const other of copy.querySelectorAll('code, script, .machine-words, [lang], .token, td:first-child, .details, th[scope=row]')) other.remove();
+              return [copy.textContent, ...[...copy.querySelectorAll('[aria-label],[title],[placeholder]')].flatMap((one) => ['aria-label', 'title', 'placeholder'].map((name) => one.getAttribute(name) ?? ''))].join('\n');
+            });
+            const foreign = FOREIGN[lang].exec(words);
+            expect(!foreign, `a word of the other language: ${foreign && words.slice(Math.max(0, foreign.index - 40), foreign.index + 60).replace(/\s+/g, ' ')}`);
+
+            // Colours do not depend on the language, nor on JavaScript.
+            for (const colorScheme of lang === 'it' && javaScript ? ['dark', 'light'] : ['light']) {
+              await page.emulateMedia({ colorScheme });
+              await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished)));
+              for (const width of [1440, 360]) {
+                await page.setViewportSize({ width, height: width === 360 ? 740 : 900 });
+                const wide = await page.evaluate(() => ({ has: document.documentElement.scrollWidth, may: document.documentElement.clientWidth }));
+                expect(wide.has <= wide.may, `at ${width} px it scrolls sideways: ${wide.has} px`);
+                // axe needs JavaScript to look; the drawing is the same without.
+                if (javaScript) {
+                  const found = await page.evaluate(async ([axe, rules]) => {
+                    if (!window.axe) (0, Function)(axe)();
+                    return (await window.axe.run(document, rules)).violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).slice(0, 3).join(' | ')}`);
+                  }, [axe, RULES]).catch((error) => [`axe did not run: ${error.message}`]);
+                  for (const one of found) expect(false, `at ${width} px, ${colorScheme}: ${one}`);
+                  if (lang === 'it') await page.screenshot({ path: path.join(pictures, `${machine.role}-${route.target.slice(1) || 'panorama'}-${width}-${colorScheme}.png`), fullPage: true });
+                }
+              }
+            }
+            expect(page.complaints.length === 0, `the browser’s console: ${page.complaints.join(' | ')}`);
+            assert.deepEqual(mistakes, []);
+          });
+
+          if (lang !== 'it') continue;
+          await t.check(`${how}: what is done there is reached and seen by Tab alone`, async () => {
+            const page = route.stranger ? stranger : member;
+            await page.emulateMedia({ colorScheme: 'light' });
+            await page.setViewportSize({ width: 1440, height: 900 });
+            await page.goto(route.target);
+            if (javaScript && !route.stranger) await page.locator('.menu-search').waitFor();
+            await page.locator(route.action).first().waitFor();
+            const seen = [];
+            for (let presses = 0; presses < 120; presses += 1) {
+              await page.keyboard.press('Tab');
+              const at = await page.evaluate((wanted) => {
+                const one = document.activeElement;
+                const style = getComputedStyle(one);
+                const box = one.getBoundingClientRect();
+                return { wanted: one.matches(wanted), body: one === document.body, what: `${one.tagName} ${one.id || one.textContent.trim().slice(0, 30)}`,
+                  visible: box.width > 0 && box.height > 0, ring: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0 || style.boxShadow !== 'none' };
+              }, route.action);
+              if (at.body) break;
+              seen.push(at.what);
+              assert.ok(at.visible, `the focus is on something unseen: ${at.what}`);
+              if (at.wanted) {
+                assert.ok(at.ring, `the focus cannot be seen on ${at.what}`);
+                return;
+              }
+            }
+            assert.fail(`never reached; the way was ${seen.join(' → ')}`);
+          });
+        }
+        await member.context().close();
+        await stranger.context().close();
+      }
+    }
+  }
+
+  await t.check('the other machine’s page says where it is', async () => {
+    for (const [machine, target, where] of [[master, '/replicazione', 'TVox DR Client'], [client, '/dati', 'TVox Master']]) {
+      const answer = await machine.ask('GET', target, { cookie: cookies[machine.role] });
+      assert.equal(answer.status, 404);
+      assert.ok(answer.text.includes(`Questa pagina si trova sul ${where}`), target);
+    }
+  });
+});
