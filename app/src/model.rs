@@ -39,8 +39,6 @@ pub struct Context {
     pub nonce: String,
     /// Where assets are, with the hash of their content in the path: `assets/0123abcd`.
     pub assets: String,
-    /// Whether the page asks the browser to load itself again.
-    pub refreshing: bool,
 }
 
 /// Who reads the page.

@@ -47,12 +47,8 @@ fn filter(typed: &str) {
         }
     }
     for group in all(&menu, "[data-group]") {
-        let empty = all(&group, "a").iter().all(|a| {
-            a.closest("[hidden]")
-                .ok()
-                .flatten()
-                .is_some_and(|e| e.tag_name() == "LI" && e.query_selector("a").ok().flatten().is_some_and(|x| x == **a))
-        });
+        let gone = |link: &web_sys::HtmlElement| link.parent_element().is_some_and(|li| li.has_attribute("hidden"));
+        let empty = all(&group, "a").iter().all(gone);
         group.set_hidden(empty);
     }
 }

@@ -83,7 +83,6 @@ fn draw(
         form: beside.form,
         nonce,
         assets: assets::base().to_owned(),
-        refreshing: beside.refresh.is_some(),
     };
     let html = app::document(&context, page);
     let mut response = (status, Html(html)).into_response();
