@@ -8,23 +8,25 @@ import path from 'node:path';
 import { browser, openAs } from '../lib/browser.mjs';
 import { associated } from '../lib/machine.mjs';
 import { Pbx } from '../lib/pbx.mjs';
+import { ROUTES } from '../lib/routes.mjs';
 import { output, story, until } from '../lib/story.mjs';
 
 const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const RULES = { runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] } };
 
-// As app/src/routes.rs has them: path, Italian title, English title, on which machine, and what is done there.
-const PAGES = [
-  { target: '/login', it: 'Accesso', en: 'Log in', stranger: true, action: 'form[action="/login"] button' },
-  { target: '/', it: 'Panorama', en: 'Overview', action: '.page-buttons a' },
-  { target: '/licenza', it: 'Licenza', en: 'Licence', action: '#licence-form button' },
-  { target: '/replicazione', it: 'Replicazione', en: 'Replication', only: 'client', action: '.task-form button' },
-  { target: '/disaster-recovery', it: 'Disaster Recovery', en: 'Disaster Recovery', action: 'button[form=peer-form]' },
-  { target: '/dati', it: 'Dati da replicare', en: 'Data to replicate', only: 'master', action: '#dataset-form button' },
-  { target: '/utenti', it: 'Utenti', en: 'Users', action: 'form .columns ~ button' },
-  { target: '/registro', it: 'Registro', en: 'Audit log', action: '.page-buttons a' },
-  { target: '/account', it: 'Account', en: 'Your account', action: 'button[form=password-form]' },
-];
+// What is done on each page, for the keyboard.
+const ACTIONS = {
+  Login: 'form[action="/login"] button',
+  Overview: '.page-buttons a',
+  Licence: '#licence-form button',
+  Replication: '.task-form button',
+  Pairing: 'button[form=peer-form]',
+  Datasets: '#dataset-form button',
+  Users: 'form .columns ~ button',
+  Audit: '.page-buttons a',
+  Account: 'button[form=password-form]',
+};
+const PAGES = ROUTES.map((route) => ({ ...route, action: ACTIONS[route.id] }));
 
 // Words that would betray the other language; names, code and data of the product are not looked at.
 const FOREIGN = {
@@ -106,6 +108,7 @@ await story(async (t) => {
 
           if (lang !== 'it') continue;
           await t.check(`${how}: what is done there is reached and seen by Tab alone`, async () => {
+            assert.ok(route.action, `say in ACTIONS what is done on ${route.id}`);
             const page = route.stranger ? stranger : member;
             await page.emulateMedia({ colorScheme: 'light' });
             await page.setViewportSize({ width: 1440, height: 900 });

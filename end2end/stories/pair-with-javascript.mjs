@@ -20,6 +20,16 @@ await story(async (t) => {
   const chromium = await browser(t);
   const m = await open(t, chromium, master);
   const c = await open(t, chromium, client);
+  // Every word that a switch has shown since the page was loaded, however shortly.
+  await c.addInitScript(() => {
+    window.switchShown = {};
+    new MutationObserver(() => {
+      for (const row of document.querySelectorAll('.switch-row')) {
+        const [name, word] = [row.children[0]?.textContent, row.children[1]?.textContent];
+        if (word && window.switchShown[name]?.at(-1) !== word) (window.switchShown[name] ??= []).push(word);
+      }
+    }).observe(document, { subtree: true, childList: true, characterData: true });
+  });
   for (const page of [m, c]) await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: page.machine.url });
 
   await t.step('the random first password must be changed before anything else, on both machines', async () => {
@@ -195,6 +205,7 @@ await story(async (t) => {
     await group(c, 'File di sistema').locator('.off', { hasText: 'OFF' }).waitFor();
     await group(c, 'Database').locator('.on', { hasText: 'ON' }).waitFor();
     await shows(c, 'conf is stopped', row(c, 'conf').locator('.badge', { hasText: 'Fermo' }));
+    assert.deepEqual(await c.evaluate(() => window.switchShown), { Database: ['ON'], 'File di sistema': ['OFF'] }, 'what was done is not taken back, not even for a moment');
     write('four');
     await pbx.call('call-four');
     await until('the database goes on', () => pbx.copyHasCall('kamailio.sqlite', 'call-four'));

@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
+import path from 'node:path';
 import { browser, openAs } from '../lib/browser.mjs';
-import { associated, PASSWORD } from '../lib/machine.mjs';
+import { associated, PASSWORD, run } from '../lib/machine.mjs';
+import { pagesOf } from '../lib/routes.mjs';
 import { story, until } from '../lib/story.mjs';
 
-const BOTH = ['/', '/licenza', '/disaster-recovery', '/utenti', '/registro', '/account'];
-const PAGES = { master: [...BOTH, '/dati'], client: [...BOTH, '/replicazione'] };
+const PAGES = { master: pagesOf('master'), client: pagesOf('client') };
 
 await story(async (t) => {
   const { master, client } = await associated(t, { tls: true });
@@ -214,5 +215,28 @@ await story(async (t) => {
     await master.start();
     assert.equal((await master.ask('GET', '/', { cookie: admin })).status, 200);
     await page.getByText('collegamento con il pannello interrotto').waitFor({ state: 'hidden' });
+  });
+
+  await t.step('a session that nobody used for half an hour has ended, and the login says so', async () => {
+    const idle = await master.session();
+    await master.stop();
+    // Half an hour passes, on the disk.
+    const ran = await run('sqlite3', ['-bail', path.join(master.data, 'tvox-dr.db'),
+      "UPDATE session SET expires_at = CAST(strftime('%s', 'now') AS INTEGER) - 1"]);
+    assert.equal(ran.code, 0, ran.err);
+    await master.start();
+    for (const cookie of [idle, admin]) {
+      assert.equal((await master.ask('GET', '/events', { cookie })).status, 401);
+      const answer = await master.ask('GET', '/', { cookie });
+      assert.equal(answer.status, 303);
+      assert.match(answer.headers.location, /ended=1/);
+      assert.match((await master.ask('GET', answer.headers.location)).text, /La sessione è terminata/);
+    }
+  });
+
+  await t.check('a session lasts half an hour from its last use', async () => {
+    const answer = await master.ask('GET', '/', { cookie: await master.session() });
+    const line = answer.headers['set-cookie'].find((one) => one.startsWith(master.cookieName));
+    assert.equal(/Max-Age=(\d+)/i.exec(line)?.[1], '1800', 'each use begins it anew');
   });
 });
