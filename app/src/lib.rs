@@ -27,7 +27,7 @@ mod shell;
 mod widgets;
 
 #[cfg(feature = "ssr")]
-pub use shell::document;
+pub use shell::{document, view};
 
 /// Called by the browser once the module is loaded; the islands follow one by one.
 #[cfg(feature = "hydrate")]

@@ -18,19 +18,29 @@ use crate::widgets::notices;
 /// The product's name, in plain type: the vendor's logo is not ours.
 pub(crate) const PRODUCT: &str = "TVox DR";
 
-/// Draws one page, whole. Nothing in it waits or suspends: the model is already there.
+/// One page as a view, for the server's renderer. Nothing in it waits or suspends: the model is already there.
+#[must_use]
+pub fn view(cx: &Context, page: &Page) -> AnyView {
+    // Only islands come alive in the browser; the rest needs no marks.
+    if let Some(shared) = Owner::current_shared_context() {
+        shared.set_is_hydrating(false);
+    }
+    provide_context(Nonce::from_value(cx.nonce.as_str()));
+    view! {
+        <!DOCTYPE html>
+        {html(cx, page)}
+    }
+    .into_any()
+}
+
+/// One page as text, without a server: what tests look at.
 #[must_use]
 pub fn document(cx: &Context, page: &Page) -> String {
     let shared: Arc<dyn SharedContext + Send + Sync> = Arc::new(SsrSharedContext::new());
-    let owner = Owner::new_root(Some(Arc::clone(&shared)));
-    let html = owner.with(|| {
-        provide_context(Nonce::from_value(cx.nonce.as_str()));
-        // Only islands come alive in the browser; the rest needs no marks.
-        shared.set_is_hydrating(false);
-        html(cx, page).to_html()
-    });
+    let owner = Owner::new_root(Some(shared));
+    let html = owner.with(|| view(cx, page).to_html());
     owner.unset_with_forced_cleanup();
-    format!("<!DOCTYPE html>{html}")
+    html
 }
 
 fn html(cx: &Context, page: &Page) -> AnyView {

@@ -9,13 +9,16 @@ use crate::action::Action;
 use crate::islands::{Chips, CopyButton, PairStatus};
 use crate::model::{Context, PairingPage};
 use crate::routes::{self, PageId};
-use crate::widgets::{Field, Kind, cancel_save, card, card_with_help, confirm, title, wrap};
+use crate::widgets::{Field, Kind, cancel_save, card, card_with_help, confirm, reload, title, wrap};
 
 pub(crate) fn view(cx: &Context, model: &PairingPage) -> AnyView {
     let may = cx.may(Action::PeerSet);
     let route = routes::of(PageId::Pairing);
     view! {
-        {title(route.label(cx.lang), may.then(|| cancel_save(cx, "peer-form", route.path)))}
+        {title(
+            route.label(cx.lang),
+            view! { {reload(cx, route.path)} {may.then(|| cancel_save(cx, "peer-form", route.path))} },
+        )}
         {settings(cx, model, may)}
         {association(cx, model)}
     }

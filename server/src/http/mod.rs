@@ -77,6 +77,8 @@ pub async fn serve(
 
 /// Everything the panel answers, without a listener.
 pub fn router(node: Arc<Node>, shutdown: CancellationToken) -> Router {
+    // The renderer runs its waiting parts on this runtime; whoever came first has set it already.
+    let _ = any_spawner::Executor::init_tokio();
     let panel = Arc::new(Panel::new(node, shutdown));
     let sessions = session::layer(&panel);
     let mut with_session = Router::new()

@@ -23,7 +23,7 @@ pub(super) async fn refuse_foreign(State(panel): State<Arc<Panel>>, request: Req
     }
     let site = request.headers().get("sec-fetch-site").and_then(|value| value.to_str().ok()).unwrap_or_default();
     tracing::warn!(path = request.uri().path(), site, "refused a request from a foreign page");
-    render::bare(&panel, request.headers(), request.uri().path(), &Page::Problem(ProblemKind::ForeignRequest))
+    render::bare(&panel, request.headers(), request.uri().path(), &Page::Problem(ProblemKind::ForeignRequest)).await
 }
 
 /// Whether a request may change something.

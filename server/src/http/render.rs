@@ -6,10 +6,11 @@ use std::sync::Arc;
 use app::action::Action;
 use app::form::FormState;
 use app::model::{Context, Page, ProblemKind, Reader};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use contract::Lang;
 use contract::live::Live;
 use futures_util::FutureExt;
@@ -42,7 +43,7 @@ pub(super) async fn page(panel: &Panel, visit: &Visit, page: &Page, status: Stat
         }
         None => None,
     };
-    draw(panel, visit.lang, &visit.path, reader, page, status, beside)
+    draw(panel, visit.lang, &visit.path, reader, page, status, beside).await
 }
 
 /// A problem for a visit.
@@ -52,15 +53,15 @@ pub(super) async fn problem(panel: &Panel, visit: &Visit, kind: ProblemKind) -> 
 }
 
 /// A problem where there is no session to look at.
-pub(super) fn bare(panel: &Panel, headers: &HeaderMap, path: &str, page: &Page) -> Response {
+pub(super) async fn bare(panel: &Panel, headers: &HeaderMap, path: &str, page: &Page) -> Response {
     let status = match page {
         Page::Problem(kind) => StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         _ => StatusCode::OK,
     };
-    draw(panel, visit::lang(headers), path, None, page, status, Beside::default())
+    draw(panel, visit::lang(headers), path, None, page, status, Beside::default()).await
 }
 
-fn draw(
+async fn draw(
     panel: &Panel,
     lang: Lang,
     path: &str,
@@ -84,10 +85,15 @@ fn draw(
         nonce,
         assets: assets::base().to_owned(),
     };
-    let html = app::document(&context, page);
-    let mut response = (status, Html(html)).into_response();
+    let policy = HeaderValue::from_str(&headers::page_policy(&context.nonce));
+    let (context, page) = (Arc::new(context), Arc::new(page.clone()));
+    // The whole page, also where a part of it waits: it must be complete without JavaScript.
+    let render = leptos_axum::render_app_async_with_context(|| (), move || app::view(&context, &page));
+    let request = Request::new(Body::empty());
+    let mut response = render(request).await;
+    *response.status_mut() = status;
     let headers = response.headers_mut();
-    if let Ok(policy) = HeaderValue::from_str(&headers::page_policy(&context.nonce)) {
+    if let Ok(policy) = policy {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(lang.tag()));
@@ -111,7 +117,7 @@ pub(super) async fn catch_panics(State(panel): State<Arc<Panel>>, request: Reque
         Ok(response) => response,
         Err(_) => {
             tracing::error!(path, "a page panicked");
-            bare(&panel, &headers, "/", &Page::Problem(ProblemKind::Broken))
+            bare(&panel, &headers, "/", &Page::Problem(ProblemKind::Broken)).await
         }
     }
 }

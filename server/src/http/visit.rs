@@ -63,27 +63,28 @@ pub(super) fn path(uri: &Uri) -> String {
     uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string)
 }
 
+async fn broken(panel: &Panel, parts: &Parts, why: &(dyn std::fmt::Display + Sync)) -> Response {
+    tracing::error!(%why, "a session cannot be read");
+    render::bare(panel, &parts.headers, parts.uri.path(), &Page::Problem(ProblemKind::Broken)).await
+}
+
 impl FromRequestParts<Arc<Panel>> for Visit {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, panel: &Arc<Panel>) -> Result<Self, Response> {
-        let broken = |parts: &Parts, why: &dyn std::fmt::Display| {
-            tracing::error!(%why, "a session cannot be read");
-            render::bare(panel, &parts.headers, parts.uri.path(), &Page::Problem(ProblemKind::Broken))
-        };
         let session = match Session::from_request_parts(parts, panel).await {
             Ok(session) => session,
-            Err((_, why)) => return Err(broken(parts, &why)),
+            Err((_, why)) => return Err(broken(panel, parts, &why).await),
         };
         let name = match session::user_of(&session, panel).await {
             Ok(name) => name,
-            Err(why) => return Err(broken(parts, &why)),
+            Err(why) => return Err(broken(panel, parts, &why).await),
         };
         // The role is read anew each time: it may have changed, and the user may be gone.
         let user = match name {
             Some(name) => match panel.node.user(&name).await {
                 Ok(user) => user,
-                Err(why) => return Err(broken(parts, &why.text(Lang::En))),
+                Err(why) => return Err(broken(panel, parts, &why.text(Lang::En)).await),
             },
             None => None,
         };
