@@ -85,7 +85,6 @@ await story(async (t) => {
     assert.equal(await press(c, button(c, 'Associa')), 303);
     await said(c, 'Le due macchine sono associate.');
     for (const [page, name] of [[m, 'dr1'], [c, 'master1']]) {
-      await go(page, 'Panorama');
       await shows(page, 'associated, green', page.locator('.pair .badge.good', { hasText: `Associato a ${name}` }));
     }
   });
