@@ -210,6 +210,10 @@ pub fn error_sentence(code: &str, lang: Lang) -> &'static str {
             "Il collegamento con il Master si è interrotto. La copia riprende da dove era arrivata.",
             "The link to the Master was cut. The copy goes on from where it was.",
         ),
+        "generation_not_newer" => (
+            "Il Master offre dati più vecchi di quelli già copiati: è stato sostituito, o ripristinato da un backup? La copia resta intatta. Per ripartire da questo Master, dichiarare i dati con un altro nome.",
+            "The Master offers data that is older than what was copied already: was it replaced, or restored from a backup? The copy stays intact. To begin anew from this Master, declare the data under another name.",
+        ),
         "store_damaged" => (
             "La replica su disco è danneggiata: avviare la sincronizzazione forzata, che la risana.",
             "The replica on disk is damaged: start the forced sync, which heals it.",

@@ -11,6 +11,9 @@ use sqlx::SqlitePool;
 use crate::identity::sha256;
 use crate::store::{Tx, db};
 
+/// Characters of a subject that are kept.
+const LONGEST_SUBJECT: usize = 256;
+
 /// What an entry says beside its place in the chain.
 #[derive(Debug, Clone)]
 pub struct Event<'a> {
@@ -62,7 +65,8 @@ pub async fn append(tx: &mut Tx, at: Timestamp, event: Event<'_>) -> Result<(), 
         actor: AuditActor { kind: event.actor.kind, name: event.actor.name.clone(), login_uid: event.actor.login_uid },
         from: event.actor.from.clone(),
         action: event.action.to_owned(),
-        subject: event.subject,
+        // What was typed may be anything; the log keeps enough of it to know what it was.
+        subject: event.subject.map(|subject| subject.chars().take(LONGEST_SUBJECT).collect()),
         reason: None,
         before: event.before,
         after: event.after,

@@ -146,7 +146,7 @@ impl Node {
         let recipients: Vec<&String> = lists.iter().flat_map(|(_, values)| values).collect();
         let after = json!({ "address": parsed.to_string(), "recipients": recipients });
         let outcome = act.done(tx, before.map(|b| json!({ "address": b.to_string() })), Some(after)).await?;
-        self.link.pair_changed();
+        self.pair_changed();
         Ok(outcome)
     }
 
@@ -216,7 +216,7 @@ impl Node {
         write_pair(&mut tx, &pair, self.clock.now()).await?;
         let after = json!({ "pair": pair.id, "peer": pair.name, "fingerprint": pair.fingerprint });
         let outcome = act.done(tx, None, Some(after)).await?;
-        self.link.pair_changed();
+        self.pair_changed();
         Ok(outcome)
     }
 
@@ -301,7 +301,7 @@ impl Node {
         event.after = Some(json!({ "pair": pair.id, "fingerprint": pair.fingerprint }));
         crate::audit::append(&mut tx, now, event).await?;
         tx.commit().await.map_err(db("commit the association"))?;
-        self.link.pair_changed();
+        self.pair_changed();
         self.poke();
         Ok(id)
     }
@@ -318,7 +318,7 @@ impl Node {
         .await
         .map_err(db("dissolve the association"))?;
         let outcome = act.done(tx, Some(json!({ "pair": pair.id, "peer": pair.name })), None).await?;
-        self.link.pair_changed();
+        self.pair_changed();
         Ok(outcome)
     }
 

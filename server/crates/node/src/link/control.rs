@@ -16,7 +16,7 @@ use crate::node::Node;
 /// A beat a second, more when something changes.
 const BEAT: Duration = Duration::from_secs(1);
 /// Silence after which the other side counts as lost.
-const SILENCE: Duration = Duration::from_secs(5);
+pub(crate) const SILENCE: Duration = Duration::from_secs(5);
 /// Pause before the next dial.
 const AGAIN: Duration = Duration::from_secs(1);
 

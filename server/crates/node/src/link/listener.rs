@@ -3,7 +3,7 @@
 //! Data is refused to strangers, the answer never is: everybody is told who listens here and why they get nothing.
 //! Every refusal is counted; each kind from each address is logged once.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use contract::{Denied, Refused, Rule};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::message::{self, Hello, Purpose, Reply};
@@ -23,8 +24,9 @@ use crate::node::Node;
 
 /// How long a stranger may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Connections at once; more wait in the kernel's queue.
-const MOST: usize = 64;
+/// Connections that have not yet said who they are. When one more comes, the oldest is cut: an honest machine needs
+/// milliseconds, so that whoever holds connections open only cuts off others of its kind.
+const MOST_UNPROVEN: usize = 64;
 
 /// A connection whose other end has proven its key and said what it wants.
 #[derive(Debug)]
@@ -55,20 +57,27 @@ impl Node {
             Ok(config) => TlsAcceptor::from(Arc::new(config)),
             Err(error) => return tracing::error!(%error, "the peer link cannot listen"),
         };
-        let (slots, tasks) = (Arc::new(Semaphore::new(MOST)), TaskTracker::new());
-        let known = Arc::new(Mutex::new(HashSet::new()));
+        let (tasks, known) = (TaskTracker::new(), Arc::new(Mutex::new(HashSet::new())));
+        let mut unproven: VecDeque<CancellationToken> = VecDeque::new();
         loop {
             let accepted = tokio::select! {
                 () = self.stop.cancelled() => break,
-                accepted = accept(&listener, &slots) => accepted,
+                accepted = accept(&listener) => accepted,
             };
-            let Ok((tcp, from, slot)) = accepted else { continue };
+            let Ok((tcp, from)) = accepted else { continue };
+            unproven.retain(|greeting| !greeting.is_cancelled());
+            if unproven.len() >= MOST_UNPROVEN
+                && let Some(oldest) = unproven.pop_front()
+            {
+                oldest.cancel();
+            }
+            let greeting = CancellationToken::new();
+            unproven.push_back(greeting.clone());
             let (node, acceptor, known) = (Arc::clone(&self), acceptor.clone(), Arc::clone(&known));
             tasks.spawn(async move {
-                let _slot = slot;
                 tokio::select! {
                     () = node.stop.cancelled() => {}
-                    outcome = node.receive(acceptor, tcp, from.ip()) => if let Err(why) = outcome {
+                    outcome = node.receive(acceptor, tcp, from.ip(), greeting) => if let Err(why) = outcome {
                         let mut known = known.lock().await;
                         if known.len() < 1000 && known.insert((from.ip(), why.to_string())) {
                             tracing::warn!(from = %from.ip(), %why, "a visitor of the peer link was sent away");
@@ -81,16 +90,28 @@ impl Node {
         tasks.wait().await;
     }
 
-    async fn receive(self: &Arc<Self>, acceptor: TlsAcceptor, tcp: TcpStream, from: IpAddr) -> io::Result<()> {
+    async fn receive(
+        self: &Arc<Self>,
+        acceptor: TlsAcceptor,
+        tcp: TcpStream,
+        from: IpAddr,
+        greeting: CancellationToken,
+    ) -> io::Result<()> {
         keep_alive(&tcp)?;
-        let greeting = async {
+        // Cancelled by who needs the place; or by its own end, which gives the place back.
+        let place = greeting.clone().drop_guard();
+        let hello = async {
             let mut stream = acceptor.accept(tcp).await?;
             let presented = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
             let fingerprint = presented.map(fingerprint).ok_or(io::ErrorKind::PermissionDenied)?;
             let hello: Hello = message::read(&mut stream).await?;
             Ok::<_, io::Error>(Visitor { stream, hello, from: from.to_canonical(), fingerprint })
         };
-        let visitor = tokio::time::timeout(PATIENCE, greeting).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        let visitor = tokio::select! {
+            () = greeting.cancelled() => return Err(io::ErrorKind::ConnectionAborted.into()),
+            visitor = tokio::time::timeout(PATIENCE, hello) => visitor.map_err(|_| io::ErrorKind::TimedOut)??,
+        };
+        drop(place);
         self.serve(visitor).await
     }
 
@@ -107,11 +128,19 @@ impl Node {
             }
         };
         message::write(&mut visitor.stream, &Reply::Welcome { who, pair }).await?;
-        match visitor.hello.purpose.clone() {
-            Purpose::Greet | Purpose::Join { .. } => tokio::io::AsyncWriteExt::shutdown(&mut visitor.stream).await,
-            Purpose::Control => self.control_as_master(visitor).await,
-            Purpose::Pull { dataset, rehash } => self.offer(visitor, &dataset, rehash).await,
-            Purpose::Manifest { dataset } => self.offer_manifest(visitor, &dataset).await,
+        let mut pair = self.link.watch_pair();
+        let served = async {
+            match visitor.hello.purpose.clone() {
+                Purpose::Greet | Purpose::Join { .. } => tokio::io::AsyncWriteExt::shutdown(&mut visitor.stream).await,
+                Purpose::Control => self.control_as_master(visitor).await,
+                Purpose::Pull { dataset, rehash } => self.offer(visitor, &dataset, rehash).await,
+                Purpose::Manifest { dataset } => self.offer_manifest(visitor, &dataset).await,
+            }
+        };
+        // What was allowed to one pair ends with it.
+        tokio::select! {
+            served = served => served,
+            _ = pair.changed() => Ok(()),
         }
     }
 
@@ -148,18 +177,12 @@ impl Node {
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
-    match listener.accept().await {
-        Ok((tcp, from)) => Ok((tcp, from, slot)),
-        Err(error) => {
-            // Out of descriptors, most likely: give those that are open a moment to end.
-            tracing::warn!(%error, "the peer link could not take a visitor");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            Err(error)
-        }
+async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let accepted = listener.accept().await;
+    if let Err(error) = &accepted {
+        // Out of descriptors, most likely: give those that are open a moment to end.
+        tracing::warn!(%error, "the peer link could not take a visitor");
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    accepted
 }

@@ -102,6 +102,8 @@ impl Reply {
 pub struct Pulse {
     /// The Master's clock.
     pub now: Timestamp,
+    /// The highest generation it ever gave; `None` for a Master that never captured anything.
+    pub generation: Option<u64>,
     /// Every declared dataset.
     pub datasets: Vec<Beat>,
 }
@@ -113,6 +115,8 @@ pub struct Beat {
     pub dataset: Dataset,
     /// Whether something may have changed since the last capture.
     pub dirty: bool,
+    /// Whether it is being read at this moment: until that ends nothing is known to be equal.
+    pub reading: bool,
     /// The generation of the last capture.
     pub generation: Option<u64>,
     /// What the last capture left out: path and reason, the first hundred.

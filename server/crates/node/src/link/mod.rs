@@ -10,7 +10,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use contract::address::PeerAddress;
 use contract::status::{DatasetBrief, MachineInfo, PairInfo, PeerInfo};
@@ -37,7 +37,7 @@ pub(crate) struct Contact {
     pub(crate) compatible: Option<bool>,
     pub(crate) complaint: Option<Refused>,
     /// Master: what the Client last said of its replicas.
-    pub(crate) echo: Option<Vec<DatasetBrief>>,
+    pub(crate) echo: Option<(Vec<DatasetBrief>, Instant)>,
 }
 
 /// The link as the rest of the node sees it.
@@ -134,6 +134,12 @@ impl Node {
         tokio::time::timeout(ANSWER, talk).await.map_err(|_| DialError::Silent)?
     }
 
+    /// The address or the association changed: talks and transfers of before end.
+    pub(crate) fn pair_changed(&self) {
+        self.link.pair_changed();
+        self.copies.cancel_pulls(|_, _| true);
+    }
+
     pub(crate) fn pair_info(&self, peer: &Peer) -> PairInfo {
         let contact = self.link.contact();
         let told = peer.address.is_some() || peer.pair.is_some();
@@ -188,11 +194,13 @@ impl Node {
             contact.reachable = false;
             contact.complaint = complaint;
         });
+        // A pull from a machine that fell silent would wait for ever; what has arrived is kept.
+        self.copies.cancel_pulls(|_, _| true);
         self.poke();
     }
 
     pub(crate) fn keep_echo(&self, echo: Vec<DatasetBrief>) {
-        self.link.change(|contact| contact.echo = Some(echo));
+        self.link.change(|contact| contact.echo = Some((echo, Instant::now())));
         self.poke();
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use contract::dataset::{Dataset, DatasetForm, DatasetKind};
 use contract::query::{DatasetEntry, DatasetsReport};
@@ -78,7 +79,7 @@ impl Node {
         Ok(DatasetsReport { schema: SCHEMA, datasets: entries })
     }
 
-    pub(crate) async fn dataset_add(&self, act: Act<'_>, form: &DatasetForm) -> Result<Outcome, Denied> {
+    pub(crate) async fn dataset_add(self: &Arc<Self>, act: Act<'_>, form: &DatasetForm) -> Result<Outcome, Denied> {
         let dataset = form.check().map_err(Denied::Invalid)?;
         let mut errors = Vec::new();
         if let Err(problem) = self.usable_source(&dataset) {
@@ -109,7 +110,7 @@ impl Node {
         Ok(outcome)
     }
 
-    pub(crate) async fn dataset_remove(&self, act: Act<'_>, name: &str) -> Result<Outcome, Denied> {
+    pub(crate) async fn dataset_remove(self: &Arc<Self>, act: Act<'_>, name: &str) -> Result<Outcome, Denied> {
         let known = self.datasets().await?.into_iter().find(|dataset| dataset.name == name);
         let Some(known) = known else { return Err(Denied::field("name", Problem::NotFound)) };
         let mut tx = self.store.begin().await?;

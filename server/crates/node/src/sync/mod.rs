@@ -1,10 +1,13 @@
 //! The sync of a pair: which datasets there are, who feeds them ([`source`] and [`offer`], on the Master), who keeps them ([`replica`],
-//! on the Client), and what is told about them ([`report`]). How bytes are captured, moved and committed is the business
+//! [`learn`] and [`pull`], on the Client), and what is told about them ([`report`]). How bytes are captured, moved and committed is the business
 //! of the crate `replication`.
 
+pub(crate) mod changes;
 pub(crate) mod dataset;
+pub(crate) mod learn;
 pub(crate) mod meter;
 pub(crate) mod offer;
+pub(crate) mod pull;
 pub(crate) mod replica;
 pub(crate) mod report;
 pub(crate) mod source;

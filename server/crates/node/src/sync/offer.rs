@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use contract::{Denied, Timestamp};
 use replication::ContentId;
@@ -24,6 +24,9 @@ use crate::sync::told;
 /// What is left out is told, but a tree of sockets does not fill the link.
 const MOST_SKIPPED: usize = 100;
 
+/// Generations of a dataset that the Master remembers having offered.
+const REMEMBERED: i64 = 100_000;
+
 impl Node {
     /// Serves one pull: reads the source, gives it a generation, and lets the engine answer.
     pub(crate) async fn offer(self: &Arc<Self>, mut visitor: Visitor, name: &str, rehash: bool) -> io::Result<()> {
@@ -31,6 +34,9 @@ impl Node {
             return fail(&mut visitor.stream, "source_missing", format!("no dataset {name} is declared")).await;
         };
         let stop = self.stop.child_token();
+        // Whoever leaves, or is sent away, takes the work for it along.
+        let _ended = stop.clone().drop_guard();
+        let mut unserved = Unserved::begin(&feed);
         let _cut = cut_when(stop.clone(), visitor.stream.get_ref().0)?;
         let captured = match self.capture(&feed, rehash, &mut visitor.stream, &stop).await? {
             Some(captured) => captured,
@@ -39,7 +45,6 @@ impl Node {
         let generation = match self.give_generation(&feed, captured.manifest.content_id(), captured.captured_at).await {
             Ok(generation) => generation,
             Err(error) => {
-                feed.dirty.store(true, Ordering::SeqCst);
                 let message = error.text(contract::Lang::En);
                 return fail(&mut visitor.stream, "io", message).await;
             }
@@ -56,11 +61,11 @@ impl Node {
         let mut bridge = SyncIoBridge::new(visitor.stream);
         let work = tokio::task::spawn_blocking(move || captured.serve(&mut bridge, generation, &recorder));
         match work.await.map_err(io::Error::other)? {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                feed.dirty.store(true, Ordering::SeqCst);
-                Err(io::Error::other(told(&error)))
+            Ok(_) => {
+                unserved.served = true;
+                Ok(())
             }
+            Err(error) => Err(io::Error::other(told(&error))),
         }
     }
 
@@ -70,10 +75,11 @@ impl Node {
             return fail(&mut visitor.stream, "source_missing", format!("no dataset {name} is declared")).await;
         };
         let stop = self.stop.child_token();
+        let _ended = stop.clone().drop_guard();
+        // What is captured here is not offered: the next pull captures for itself.
+        let _unserved = Unserved::begin(&feed);
         let _cut = cut_when(stop.clone(), visitor.stream.get_ref().0)?;
         let Some(captured) = self.capture(&feed, true, &mut visitor.stream, &stop).await? else { return Ok(()) };
-        // What was captured here is not offered: the next pull captures for itself.
-        feed.dirty.store(true, Ordering::SeqCst);
         let ready = Capture::Ready { generation: 0, captured_at: captured.captured_at };
         message::write(&mut visitor.stream, &ready).await?;
         let mut bridge = SyncIoBridge::new(visitor.stream);
@@ -114,10 +120,11 @@ impl Node {
                 let told = |one: &replication::Skipped| (one.path.clone(), skip_word(one.why).to_owned());
                 let skipped = captured.skipped.iter().take(MOST_SKIPPED).map(told).collect();
                 *feed.skipped.lock().unwrap_or_else(PoisonError::into_inner) = skipped;
+                let size = replication::Measure { files: captured.manifest.files(), bytes: captured.manifest.bytes() };
+                *feed.size.lock().unwrap_or_else(PoisonError::into_inner) = Some((size, Instant::now()));
                 Ok(Some(captured))
             }
             Err(error) => {
-                feed.dirty.store(true, Ordering::SeqCst);
                 tracing::warn!(dataset = feed.dataset.name, error = told(&error), "the source could not be captured");
                 fail(stream, error.kind().code(), told(&error)).await?;
                 Ok(None)
@@ -150,6 +157,13 @@ impl Node {
                 next
             }
         };
+        // The record of what was offered is kept long, not for ever.
+        sqlx::query("DELETE FROM generation WHERE dataset = ? AND number < ?")
+            .bind(&feed.dataset.name)
+            .bind(number - REMEMBERED)
+            .execute(&mut *tx)
+            .await
+            .map_err(db("give a generation"))?;
         tx.commit().await.map_err(db("give a generation"))?;
         let number = u64::try_from(number).map_err(|error| Denied::failed("give a generation", error))?;
         *feed.generation.lock().unwrap_or_else(PoisonError::into_inner) = Some(number);
@@ -167,6 +181,28 @@ impl Node {
             .await
             .map_err(db("amend a generation"))?;
         Ok(())
+    }
+}
+
+/// A capture under way. Unless it was served to its end, the source still counts as changed.
+struct Unserved {
+    feed: Arc<Feed>,
+    served: bool,
+}
+
+impl Unserved {
+    fn begin(feed: &Arc<Feed>) -> Self {
+        feed.reading.fetch_add(1, Ordering::SeqCst);
+        Self { feed: Arc::clone(feed), served: false }
+    }
+}
+
+impl Drop for Unserved {
+    fn drop(&mut self) {
+        if !self.served {
+            self.feed.dirty.store(true, Ordering::SeqCst);
+        }
+        self.feed.reading.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

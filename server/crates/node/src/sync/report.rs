@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use contract::dataset::{Dataset, Group};
+use contract::dataset::{Dataset, DatasetKind, Group};
 use contract::status::{DatasetBrief, Switches};
 use contract::sync::{DatasetReport, DatasetState, NotReplicated, Progress, RestorePointInfo, Switch, SyncReport};
 use contract::{Denied, NodeRole, Outcome, SCHEMA, Timestamp};
 use serde_json::json;
 
 use crate::door::Act;
+use crate::link::control::SILENCE;
 use crate::node::Node;
 use crate::store::db;
 use crate::sync::replica::{Copy, Standing};
@@ -43,6 +44,10 @@ impl Node {
                 .map_err(db("set a switch"))?;
         }
         let outcome = act.done(tx, Some(json!(before)), Some(json!({ "on": on }))).await?;
+        if !on {
+            let off = |group: Group| only.is_none_or(|only| only == group);
+            self.copies.cancel_pulls(|copy, pulling| !pulling.forced && off(copy.dataset.kind.group()));
+        }
         self.copies.wake_all();
         Ok(outcome)
     }
@@ -88,7 +93,9 @@ impl Node {
         if self.info.role == NodeRole::Client {
             return Ok(self.copies.all().iter().map(|copy| self.copy_report(copy, switches)).collect());
         }
-        let echo = self.link.contact().echo.unwrap_or_default();
+        let (echo, heard) =
+            self.link.contact().echo.map_or_else(|| (Vec::new(), None), |(echo, at)| (echo, Some(at.elapsed())));
+        let age = heard.unwrap_or_default();
         Ok(self
             .datasets()
             .await?
@@ -97,8 +104,12 @@ impl Node {
                 let told = echo.iter().find(|brief| brief.name == dataset.name);
                 let mut report = blank(dataset, switches);
                 if let Some(told) = told {
-                    report.state = told.state;
-                    report.lag_seconds = told.lag_seconds;
+                    // What was heard some time ago is that much older now, and no longer known to be so.
+                    let stale = age > SILENCE;
+                    report.state =
+                        if stale && told.state == DatasetState::Current { DatasetState::Behind } else { told.state };
+                    report.lag_seconds =
+                        told.lag_seconds.map(|lag| if stale { lag + age.as_secs_f64().round() } else { lag });
                     report.generation = told.generation;
                 }
                 report
@@ -115,7 +126,10 @@ impl Node {
             report.files = commit.map(|commit| commit.files);
             report.bytes = commit.map(|commit| commit.bytes);
             let point = standing.points.iter().find(|point| Some(point.generation) == report.generation);
-            report.path = point.map(|point| point.tree.display().to_string());
+            report.path = point.map(|point| match copy.dataset.kind {
+                DatasetKind::Files => point.tree.display().to_string(),
+                DatasetKind::Sqlite => point.tree.join(replication::DATABASE_NAME).display().to_string(),
+            });
             report.captured_at = standing.confirmed;
             report.lag_seconds = standing.confirmed.map(|at| lag(at, masters_now));
             report.progress = progress(standing);
@@ -134,9 +148,13 @@ impl Node {
         for point in kept.iter().flatten() {
             points.insert(point.generation, point.captured_at);
         }
+        // A point at which some dataset has no copy is none to go back to.
+        let whole = kept.iter().filter_map(|kept| kept.iter().map(|point| point.generation).min()).max();
+        let seeded = kept.iter().all(|kept| !kept.is_empty());
         points
             .into_iter()
             .rev()
+            .filter(|(generation, _)| seeded && whole.is_some_and(|whole| *generation >= whole))
             .map(|(generation, captured_at)| {
                 let newest = |kept: &Vec<replication::RestorePoint>| {
                     kept.iter()

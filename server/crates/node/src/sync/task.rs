@@ -14,7 +14,8 @@ use crate::door::Act;
 use crate::node::Node;
 use crate::random;
 use crate::sync::meter::Meter;
-use crate::sync::replica::{Copy, Manner};
+use crate::sync::pull::Manner;
+use crate::sync::replica::Copy;
 use crate::sync::sync_error;
 
 /// *Ultimi 2 mesi*: 61 days, by this machine's clock. A wrong clock keeps too much or too little of what the Master has
@@ -198,7 +199,7 @@ impl Node {
                 );
             }
             let keep_older = if deep { None } else { self.clock.now().checked_sub(RECENT).ok() };
-            let manner = Manner { rehash: deep, heal: deep, keep_older };
+            let manner = Manner { rehash: deep, heal: deep, keep_older, forced: true };
             let watched = self.follow_pull(&copy);
             let pulled = tokio::select! {
                 pulled = self.pull(&copy, manner, &stop) => pulled,
@@ -301,7 +302,7 @@ impl Node {
             Group::Files => switches.files.is_on(),
         });
         if on {
-            self.pull(copy, Manner { rehash: true, ..Manner::default() }, &stop).await?;
+            self.pull(copy, Manner { rehash: true, forced: true, ..Manner::default() }, &stop).await?;
         } else {
             let manifest = self.fetch_manifest(copy).await?;
             let compared = self.with_engine(copy, move |replica: &mut Replica| replica.compare(&manifest, &*meter));

@@ -1,0 +1,324 @@
+//! Filling a replica: one worker for each dataset pulls when the Master says that something changed, when time has
+//! passed, or when it failed before; what it commits is what the target shows.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use contract::Timestamp;
+use contract::dataset::DatasetKind;
+use contract::sync::SyncError;
+use replication::{Limits, Manifest, PullOptions, Replica, RestorePoint};
+use tokio_util::io::SyncIoBridge;
+use tokio_util::sync::CancellationToken;
+
+use crate::link::DialError;
+use crate::link::message::{self, Capture, Purpose, Reply};
+use crate::node::Node;
+use crate::sync::meter::Meter;
+use crate::sync::offer::cut_when;
+use crate::sync::replica::{Copy, Pulling};
+use crate::sync::source::kind;
+use crate::sync::sync_error;
+
+/// What a missed notification costs at most.
+const SCAN_EVERY: Duration = Duration::from_secs(30);
+/// Longest pause after a failure.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Generations kept to go back to.
+const KEEP: usize = 5;
+/// How long a reader that resolved the target may go on reading a superseded generation.
+const GRACE: Duration = Duration::from_secs(60);
+/// Bytes left free on the replica's disk.
+const RESERVE: u64 = 64 << 20;
+/// What superseded generations may hold of the free disk: one part in so many.
+const GRACE_SHARE: u64 = 20;
+/// Longest wait before a dataset that changes all the time is pulled again.
+const LONGEST_REST: Duration = Duration::from_secs(10);
+
+/// How thoroughly to pull.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Manner {
+    /// The Master reads and hashes everything again instead of trusting what it read before.
+    pub(crate) rehash: bool,
+    /// The Client re-reads what it has and heals what is damaged.
+    pub(crate) heal: bool,
+    /// What the Master has no more stays here when it was last written before this.
+    pub(crate) keep_older: Option<Timestamp>,
+    /// Started by a person, who may do so although the switch is off.
+    pub(crate) forced: bool,
+}
+
+/// What came of a pull: why it came to nothing, as shown.
+pub(crate) type Pulled = Result<replication::Pulled, SyncError>;
+
+impl Node {
+    fn error(&self, code: &str, message: impl std::fmt::Display) -> SyncError {
+        SyncError { code: code.to_owned(), message: message.to_string(), at: self.clock.now() }
+    }
+
+    pub(super) async fn work(self: Arc<Self>, copy: Arc<Copy>) {
+        let mut failures = 0_u32;
+        if let Err(error) = self.open_engine(&copy).await {
+            copy.change(|standing| standing.error = Some(error));
+        }
+        copy.wake.notify_one();
+        let mut pause = SCAN_EVERY;
+        while !copy.stop.is_cancelled() {
+            tokio::select! {
+                () = copy.stop.cancelled() => break,
+                () = copy.wake.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+            if !self.may_pull(&copy).await {
+                pause = SCAN_EVERY;
+                continue;
+            }
+            let began = Instant::now();
+            let pulled = {
+                let Ok(_slot) = self.copies.slots.acquire().await else { break };
+                let _busy = copy.busy.lock().await;
+                self.pull(&copy, Manner::default(), &copy.stop).await
+            };
+            match pulled {
+                Ok(done) => {
+                    failures = 0;
+                    let rest = self.rest(&copy, &done, began.elapsed()).await;
+                    tokio::select! { () = copy.stop.cancelled() => {} () = tokio::time::sleep(rest) => {} }
+                    pause = SCAN_EVERY;
+                }
+                Err(error) if error.code == "cancelled" => pause = SCAN_EVERY,
+                Err(_) => {
+                    failures = failures.saturating_add(1);
+                    pause = Duration::from_secs(1 << failures.min(5)).min(LONGEST_PAUSE);
+                }
+            }
+        }
+        let engine = Arc::clone(&copy.engine);
+        let gone = !self.stop.is_cancelled();
+        // Only a dataset that was taken back loses its target; a stop leaves everything as it is.
+        let _ = tokio::task::spawn_blocking(move || {
+            let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
+            if gone
+                && let Some(replica) = engine.take()
+                && let Err(error) = replica.detach()
+            {
+                tracing::warn!(%error, "a target could not be taken away");
+            }
+        })
+        .await;
+    }
+
+    /// How long to wait before the same dataset is pulled again, however often it changes: at most half of the time is
+    /// spent pulling, and what readers may still hold of superseded generations stays within a share of the free disk.
+    async fn rest(&self, copy: &Copy, done: &replication::Pulled, took: Duration) -> Duration {
+        if !done.changed {
+            return took.clamp(Duration::from_millis(100), LONGEST_REST);
+        }
+        // A database is a file of its own in each generation; of a tree only what changed is.
+        let cost = if copy.dataset.kind == DatasetKind::Sqlite { done.commit.bytes } else { done.received_bytes };
+        let free = self.with_engine(copy, |replica| replica.free_bytes()).await.unwrap_or(0);
+        let share = (free / GRACE_SHARE).max(1);
+        let held = GRACE.as_millis().saturating_mul(u128::from(cost)) / u128::from(share);
+        let held = Duration::from_millis(u64::try_from(held).unwrap_or(u64::MAX));
+        took.max(held).clamp(Duration::from_millis(200), LONGEST_REST)
+    }
+
+    async fn may_pull(&self, copy: &Copy) -> bool {
+        let on = match self.switches().await {
+            Ok(switches) => match copy.dataset.kind.group() {
+                contract::dataset::Group::Database => switches.database.is_on(),
+                contract::dataset::Group::Files => switches.files.is_on(),
+            },
+            Err(_) => false,
+        };
+        on && self.link.contact().reachable && self.peer().await.is_ok_and(|peer| peer.pair.is_some())
+    }
+
+    /// One pull, from the dial to the flip of the target. The caller holds `busy`.
+    pub(crate) async fn pull(&self, copy: &Arc<Copy>, manner: Manner, stop: &CancellationToken) -> Pulled {
+        // Its own token: STOP, the end of the association and a Master that fell silent end this pull, not the worker.
+        let stop = &stop.child_token();
+        let _ended = stop.clone().drop_guard();
+        let meter = Arc::new(Meter::new(stop.clone()));
+        let forced = manner.forced;
+        let pulling = Pulling { meter: Arc::clone(&meter), reading: None, forced, cancel: stop.clone() };
+        copy.change(|standing| standing.pulling = Some(pulling));
+        self.poke();
+        let pulled = tokio::select! {
+            pulled = self.pull_through(copy, manner, &meter, stop) => pulled,
+            () = stop.cancelled() => Err(self.error("cancelled", "stopped")),
+        };
+        self.prune(copy).await;
+        copy.change(|standing| {
+            standing.pulling = None;
+            match &pulled {
+                Ok(done) => {
+                    standing.commit = Some(done.commit.clone());
+                    standing.error = None;
+                    standing.wanted = false;
+                    standing.confirmed = standing.confirmed.max(Some(done.captured_at));
+                }
+                Err(error) if error.code == "cancelled" => {}
+                Err(error) => {
+                    tracing::warn!(dataset = copy.dataset.name, code = error.code, error.message, "the sync failed");
+                    standing.error = Some(error.clone());
+                }
+            }
+        });
+        self.poke();
+        pulled
+    }
+
+    async fn pull_through(
+        &self,
+        copy: &Arc<Copy>,
+        manner: Manner,
+        meter: &Arc<Meter>,
+        stop: &CancellationToken,
+    ) -> Pulled {
+        self.open_engine(copy).await?;
+        let purpose = Purpose::Pull { dataset: copy.dataset.name.clone(), rehash: manner.rehash };
+        let stream = self.dial_data(copy, &purpose).await?;
+        let _cut = cut_when(stop.clone(), stream.get_ref().0).map_err(|error| self.error("io", error))?;
+        let (engine, seen, clock) = (Arc::clone(&copy.engine), Arc::clone(meter), Arc::clone(&self.clock));
+        let mut bridge = SyncIoBridge::new(stream);
+        let work = tokio::task::spawn_blocking(move || {
+            let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
+            let replica = engine.as_mut()?;
+            let now = || clock.now();
+            let options = PullOptions {
+                heal: manner.heal,
+                reserve_bytes: RESERVE,
+                now: &now,
+                limits: Limits::default(),
+                keep_older: manner.keep_older,
+            };
+            Some(replica.pull(&mut bridge, &options, &*seen))
+        });
+        match work.await {
+            Ok(Some(pulled)) => pulled.map_err(|error| sync_error(&error, self.clock.now())),
+            Ok(None) => Err(self.error("store_damaged", "the replica is not open")),
+            Err(error) => Err(self.error("io", error)),
+        }
+    }
+
+    /// Drops generations that nobody may be reading any more and that no restore point needs.
+    async fn prune(&self, copy: &Copy) {
+        let now = self.clock.now();
+        let points = self.with_engine(copy, move |replica| {
+            let pinned = pinned(&replica.restore_points()?, now);
+            replica.prune_except(KEEP, &pinned, now, GRACE, &replication::Unwatched)?;
+            replica.restore_points()
+        });
+        match points.await {
+            Some(Ok(points)) => copy.change(|standing| standing.points = points),
+            Some(Err(error)) => tracing::warn!(%error, "old generations could not be pruned"),
+            None => {}
+        }
+    }
+
+    /// Opens the replica's store and sets its target, once; a failure is tried again at the next pull.
+    pub(super) async fn open_engine(&self, copy: &Arc<Copy>) -> Result<(), SyncError> {
+        let (engine, store, dataset) = (Arc::clone(&copy.engine), copy.store.clone(), copy.dataset.clone());
+        let opened = tokio::task::spawn_blocking(move || {
+            let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(replica) = &*engine {
+                return Ok((replica.committed().cloned(), replica.restore_points()?, Ok(())));
+            }
+            let mut replica = Replica::open(store, kind(&dataset))?;
+            let (commit, points) = (replica.committed().cloned(), replica.restore_points()?);
+            // What is here is told also when it cannot be shown at its target.
+            let shown = replica.set_target(Some(Path::new(&dataset.target)));
+            if shown.is_ok() {
+                *engine = Some(replica);
+            }
+            Ok((commit, points, shown))
+        });
+        let told = |error: replication::Error| sync_error(&error, self.clock.now());
+        let (commit, points, shown) = opened.await.map_err(|error| self.error("io", error))?.map_err(told)?;
+        copy.change(|standing| {
+            standing.confirmed = standing.confirmed.max(commit.as_ref().map(|commit| commit.captured_at));
+            standing.commit = commit;
+            standing.points = points;
+        });
+        shown.map_err(told)
+    }
+
+    /// Dials for data and waits until the Master has read its source.
+    async fn dial_data(
+        &self,
+        copy: &Copy,
+        purpose: &Purpose,
+    ) -> Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>, SyncError> {
+        let lost = |error: &dyn std::fmt::Display| self.error("connection_lost", error);
+        let peer = self.peer().await.map_err(|error| self.error("io", error.text(contract::Lang::En)))?;
+        let (Some(address), Some(pair)) = (peer.address, peer.pair) else {
+            return Err(self.error("connection_lost", "not associated"));
+        };
+        let dialled = self.dial(address, Some(&pair.fingerprint), purpose.clone()).await;
+        let dialled = dialled.map_err(|error: DialError| lost(&error))?;
+        if let Reply::Refused { refused, .. } = dialled.reply {
+            let told = refused.iter().map(|r| r.finding(contract::Lang::En).to_string()).collect::<Vec<_>>();
+            return Err(self.error("refused", told.join("; ")));
+        }
+        let mut stream = dialled.stream;
+        loop {
+            let next = tokio::time::timeout(Duration::from_secs(30), message::read::<Capture>(&mut stream));
+            match next.await.map_err(|_| lost(&"the Master fell silent while reading its source"))? {
+                Ok(Capture::Reading { files, bytes }) => {
+                    copy.change(|standing| {
+                        if let Some(pulling) = &mut standing.pulling {
+                            pulling.reading = Some((files, bytes));
+                        }
+                    });
+                }
+                Ok(Capture::Ready { .. }) => return Ok(stream),
+                Ok(Capture::Failed { code, message }) => return Err(self.error(&code, message)),
+                Err(error) => return Err(lost(&error)),
+            }
+        }
+    }
+
+    /// The Master's list of one dataset's content, read and hashed anew.
+    pub(crate) async fn fetch_manifest(&self, copy: &Copy) -> Result<Manifest, SyncError> {
+        let stream = self.dial_data(copy, &Purpose::Manifest { dataset: copy.dataset.name.clone() }).await?;
+        let mut bridge = SyncIoBridge::new(stream);
+        let work = tokio::task::spawn_blocking(move || {
+            replication::read_manifest(&mut bridge, Limits::default(), &replication::Unwatched)
+        });
+        let read = work.await.map_err(|error| self.error("io", error))?;
+        read.map_err(|error| sync_error(&error, self.clock.now()))
+    }
+
+    /// Does something with the engine on a thread of its own; `None` while it is not open.
+    pub(crate) async fn with_engine<T: Send + 'static>(
+        &self,
+        copy: &Copy,
+        work: impl FnOnce(&mut Replica) -> T + Send + 'static,
+    ) -> Option<T> {
+        let engine = Arc::clone(&copy.engine);
+        let done = tokio::task::spawn_blocking(move || {
+            engine.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(work)
+        });
+        done.await.map_err(io::Error::other).ok().flatten()
+    }
+}
+
+/// Beside the newest: the last restore point of each of the last 24 hours and of each of the last 7 days, so that what
+/// went wrong an hour ago can still be gone back behind.
+fn pinned(points: &[RestorePoint], now: Timestamp) -> HashSet<u64> {
+    let mut last: BTreeMap<(u64, i64), u64> = BTreeMap::new();
+    for point in points {
+        let age = now.duration_since(point.captured_at).as_secs();
+        for (tier, length, count) in [(0, 3600, 24), (1, 86_400, 7)] {
+            if age < length * count {
+                let slot = last.entry((tier, point.captured_at.as_second().div_euclid(length))).or_default();
+                *slot = point.generation.max(*slot);
+            }
+        }
+    }
+    last.into_values().collect()
+}
