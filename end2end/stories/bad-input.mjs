@@ -127,7 +127,7 @@ await story(async (t) => {
       }
       assert.equal((await master.json(['licence', 'show'])).state, 'missing');
     });
-    await t.known(`the reason why a licence ${what} is refused is told in the reader’s language`, () => assert.ok(reasons[0] !== reasons[1], `both say “${reasons[0]}”`));
+    await t.check(`the reason why a licence ${what} is refused is told in the reader’s language`, () => assert.ok(reasons[0] !== reasons[1], `both say “${reasons[0]}”`));
   }
 
   await t.step('the right licence is taken', async () => {

@@ -150,3 +150,42 @@ fn a_database_behind_a_symlink_and_a_tree_that_was_exchanged_are_followed_within
         fs::write(source.join("c"), "3").unwrap();
     });
 }
+
+/// A small disk of its own, unmounted when dropped; `None` where mounting is not allowed.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(at: std::path::PathBuf) -> Option<Self> {
+        fs::create_dir_all(&at).unwrap();
+        let mounted =
+            std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=100m", "tmpfs"]).arg(&at).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(at))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn with_the_disk_full_there_is_still_room_to_act() {
+    let root = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mount(root.path().join("disk")) else {
+        println!("skipped: mounting is not allowed here");
+        return;
+    };
+    let mut machine = Machine::init_in(&disk.0.join("node"), root.path(), "client", "c");
+    machine.start();
+    until("space is kept back", || machine.dir.join("reserve").exists());
+    let mut filler = fs::File::create(disk.0.join("filler")).unwrap();
+    while filler.write_all(&[7; 65_536]).is_ok() {}
+    until("the reserve is given up", || !machine.dir.join("reserve").exists());
+    machine.ok(&["recipient", "add", "email", "a@b.it"]);
+    machine.kill();
+    fs::remove_file(disk.0.join("filler")).unwrap();
+    machine.start();
+    until("and kept again once there is space", || machine.dir.join("reserve").exists());
+    drop(machine);
+}

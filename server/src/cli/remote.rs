@@ -1,6 +1,6 @@
 //! The verbs that talk to a node: each becomes one command or one question, and its answer is printed.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use contract::command::Secret;
@@ -243,16 +243,38 @@ async fn audit(line: &Line, args: &AuditArgs) -> Result<Exit, Exit> {
     Ok(line.show(&report, print::audit))
 }
 
-/// A secret from stdin: its first line, or all of it where there is only one.
+/// A secret from stdin: its first line. On a terminal it is asked for and not shown.
 fn secret() -> Result<Secret, Exit> {
-    let mut text = String::new();
-    io::stdin()
-        .take(64 * 1024)
-        .read_to_string(&mut text)
-        .map_err(|error| Exit::Usage.saying(format_args!("stdin cannot be read: {error}")))?;
-    let first = text.lines().next().unwrap_or_default();
-    if first.is_empty() {
+    let unreadable = |error: io::Error| Exit::Usage.saying(format_args!("stdin cannot be read: {error}"));
+    let mut line = String::new();
+    let stdin = io::stdin();
+    let quiet = stdin.is_terminal().then(|| Quiet::begin("Password: ")).flatten();
+    stdin.lock().take(64 * 1024).read_line(&mut line).map_err(unreadable)?;
+    drop(quiet);
+    let line = line.trim_end_matches(['\r', '\n']);
+    if line.is_empty() {
         return Err(Exit::Usage.saying(format_args!("stdin: {}", Problem::Required.text(Lang::En))));
     }
-    Ok(Secret::new(first))
+    Ok(Secret::new(line))
+}
+
+/// A terminal that does not show what is typed, until dropped.
+struct Quiet(rustix::termios::Termios);
+
+impl Quiet {
+    fn begin(prompt: &str) -> Option<Self> {
+        let before = rustix::termios::tcgetattr(io::stdin()).ok()?;
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(rustix::termios::LocalModes::ECHO);
+        rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Flush, &quiet).ok()?;
+        eprint!("{prompt}");
+        Some(Self(before))
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Flush, &self.0);
+        eprintln!();
+    }
 }

@@ -18,6 +18,7 @@ pub mod query;
 pub mod recipient;
 pub mod role;
 pub mod rule;
+mod sentence;
 pub mod state;
 pub mod status;
 pub mod sync;

@@ -61,6 +61,15 @@ pub enum TaskKind {
 }
 
 impl TaskKind {
+    /// The word in JSON.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Verify => "verify",
+        }
+    }
+
     /// The words a reader sees.
     #[must_use]
     pub const fn label(self, lang: Lang) -> &'static str {

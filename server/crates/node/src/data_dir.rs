@@ -10,6 +10,9 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::error::OpenError;
 
+/// Bytes kept back for the day the disk is full.
+const RESERVE: u64 = 8 << 20;
+
 /// A node's directory, held by this process until dropped.
 #[derive(Debug)]
 pub struct DataDir {
@@ -114,6 +117,34 @@ impl DataDir {
     #[must_use]
     pub fn scratch(&self) -> PathBuf {
         self.root.join("scratch")
+    }
+}
+
+impl DataDir {
+    /// Keeps some space back, and gives it up when the disk is nearly full: then there is still room to write down a login
+    /// and whatever an operator must do. Returns whether it is held.
+    ///
+    /// # Errors
+    /// What the disk says; nothing depends on it.
+    pub(crate) fn keep_reserve(&self) -> io::Result<bool> {
+        let path = self.root.join("reserve");
+        let told = rustix::fs::statvfs(&self.root)?;
+        let free = told.f_bavail.saturating_mul(told.f_frsize);
+        let held = path.exists();
+        if held && free < RESERVE / 2 {
+            fs::remove_file(&path)?;
+            tracing::warn!(free, "the disk is full: the reserve is given up");
+            return Ok(false);
+        }
+        if !held && free > RESERVE * 8 {
+            let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path)?;
+            if let Err(error) = rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, RESERVE) {
+                fs::remove_file(&path)?;
+                return Err(error.into());
+            }
+            return Ok(true);
+        }
+        Ok(held)
     }
 }
 

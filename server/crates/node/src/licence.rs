@@ -62,6 +62,17 @@ pub enum LicenceError {
     KeyFile(String),
 }
 
+impl LicenceError {
+    /// The word under which the reader's language has a sentence for it.
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Format | Self::KeyFile(_) => "format",
+            Self::Signature => "signature",
+            Self::NoKey => "no_key",
+        }
+    }
+}
+
 /// A supplier's public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SupplierKey([u8; 32]);
@@ -189,12 +200,12 @@ impl Node {
 
     pub(crate) async fn licence_load(&self, act: Act<'_>, text: &str) -> Result<Outcome, Denied> {
         let invalid = |why: String| Denied::rule(Rule::LicenceInvalid, &self.info.name, why);
-        let payload = verify(text, self.supplier_key.as_ref()).map_err(|error| invalid(error.to_string()))?;
+        let payload = verify(text, self.supplier_key.as_ref()).map_err(|error| invalid(error.code().to_owned()))?;
         let now = self.clock.now();
         match state(&payload, &self.info.id, now) {
-            LicenceState::Expired => return Err(invalid(format!("it expired on {}", payload.expires.unwrap_or(now)))),
+            LicenceState::Expired => return Err(invalid(format!("expired={}", payload.expires.unwrap_or(now)))),
             LicenceState::Invalid => {
-                return Err(invalid(format!("it is bound to the machine {}", payload.machine.unwrap_or_default())));
+                return Err(invalid(format!("bound={}", payload.machine.unwrap_or_default())));
             }
             LicenceState::Valid | LicenceState::Missing => {}
         }

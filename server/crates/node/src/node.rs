@@ -254,12 +254,19 @@ impl Node {
         }
     }
 
-    /// Ends sessions that nobody used; once a minute is often enough, each use checks for itself.
+    /// Keeps the reserve on the disk, and ends sessions that nobody used: once a minute is often enough, each use checks
+    /// for itself.
     async fn sweep(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(Duration::from_secs(60));
+        let mut looks = tokio::time::interval(Duration::from_secs(1));
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => return,
+                _ = looks.tick() => {
+                    if let Err(error) = self.dir.keep_reserve() {
+                        tracing::debug!(%error, "no space can be kept back");
+                    }
+                }
                 _ = ticks.tick() => {
                     let _ = self.sessions.delete_expired(self.clock.now().as_second()).await;
                 }

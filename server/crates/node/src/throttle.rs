@@ -14,6 +14,8 @@ const LONGEST: Duration = Duration::from_secs(60);
 const FORGET: Duration = Duration::from_secs(15 * 60);
 /// Bounds the memory that a flood of invented names can take.
 const MOST: usize = 10_000;
+/// Logins from one address that are checked at the same time.
+const AT_ONCE: u32 = 2;
 
 #[derive(Debug, Clone, Copy)]
 struct Failures {
@@ -34,9 +36,42 @@ impl Failures {
 #[derive(Debug, Default)]
 pub struct Throttle {
     failures: Mutex<HashMap<(IpAddr, String), Failures>>,
+    at_once: Mutex<HashMap<IpAddr, u32>>,
+}
+
+/// A login that is being checked; gives its place back when dropped.
+#[derive(Debug)]
+pub struct Place<'a> {
+    throttle: &'a Throttle,
+    from: IpAddr,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut at_once = self.throttle.at_once.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = at_once.get_mut(&self.from) {
+            *count -= 1;
+            if *count == 0 {
+                at_once.remove(&self.from);
+            }
+        }
+    }
 }
 
 impl Throttle {
+    /// A place for one login from this address; `None` while it has as many as it may at once. A flood from one address
+    /// then fills no queue in which somebody elsewhere would wait.
+    pub fn place(&self, from: IpAddr) -> Option<Place<'_>> {
+        let from = key(from, "").0;
+        let mut at_once = self.at_once.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = at_once.entry(from).or_default();
+        if *count >= AT_ONCE {
+            return None;
+        }
+        *count += 1;
+        Some(Place { throttle: self, from })
+    }
+
     /// How long this address must still wait before it may try this name again.
     pub fn remaining(&self, from: IpAddr, name: &str, now: Instant) -> Option<Duration> {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,8 +85,10 @@ impl Throttle {
         if failures.len() >= MOST {
             failures.retain(|_, known| now.saturating_duration_since(known.last) < FORGET);
         }
-        if failures.len() >= MOST {
-            failures.clear();
+        if failures.len() >= MOST
+            && let Some(oldest) = failures.iter().min_by_key(|(_, known)| known.last).map(|(key, _)| key.clone())
+        {
+            failures.remove(&oldest);
         }
         let known = failures.entry(key(from, name)).or_insert(Failures { count: 0, last: now });
         if now.saturating_duration_since(known.last) >= FORGET {
@@ -97,6 +134,16 @@ mod tests {
         assert_eq!(throttle.remaining(THERE, "admin", now), None, "the administrator elsewhere is not delayed");
         assert_eq!(throttle.remaining(HERE, "carla", now), None);
         assert_eq!(throttle.remaining(HERE, "admin", now + LONGEST), None);
+    }
+
+    #[test]
+    fn one_address_has_few_logins_at_once_and_gives_its_places_back() {
+        let throttle = Throttle::default();
+        let held = (throttle.place(HERE), throttle.place(HERE));
+        assert!(held.0.is_some() && held.1.is_some() && throttle.place(HERE).is_none());
+        assert!(throttle.place(THERE).is_some(), "nobody else waits for it");
+        drop(held);
+        assert!(throttle.place(HERE).is_some());
     }
 
     #[test]

@@ -108,6 +108,9 @@ impl Node {
         if let Some(left) = self.throttle.remaining(from, name, now) {
             return Err(LoginDenied::TooMany { retry_after_seconds: left.as_secs().max(1) });
         }
+        let Some(_place) = self.throttle.place(from) else {
+            return Err(LoginDenied::TooMany { retry_after_seconds: 1 });
+        };
         // Counted before the comparison: parallel guesses do not slip through while one is being hashed.
         self.throttle.failed(from, name, now);
         let unavailable = |_| LoginDenied::Unavailable;

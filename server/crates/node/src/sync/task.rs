@@ -99,7 +99,7 @@ impl Node {
         {
             let mut last = self.tasks.last.lock().unwrap_or_else(PoisonError::into_inner);
             if last.as_ref().is_some_and(|task| task.state == TaskState::Running) {
-                return Err(Denied::rule(Rule::RunInProgress, &self.info.name, kind.label(Lang::En)));
+                return Err(Denied::rule(Rule::RunInProgress, &self.info.name, kind.code()));
             }
             *last = Some(report);
         }

@@ -1,0 +1,223 @@
+//! The sentences of the rules: what is wrong and what to do, in both languages, and the words for the fact that decided.
+
+use crate::lang::Lang;
+use crate::role::Role;
+use crate::rule::Rule;
+use crate::task::TaskKind;
+
+pub(crate) type Pair = (&'static str, &'static str);
+
+/// Message and remedy, Italian then English. `{s}` is the subject, `{d}` the deciding fact.
+pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
+    match rule {
+        Rule::RoleWrong => (
+            (
+                "Questa operazione non si fa su questa macchina, che è {d}.",
+                "Eseguirla sull'altra macchina della coppia.",
+            ),
+            ("This is not done on this machine, which is the {d}.", "Do it on the other machine of the pair."),
+        ),
+        Rule::PermissionDenied => (
+            ("Serve il ruolo {d}.", "Chiedere a un amministratore di eseguire l'operazione o di assegnare il ruolo."),
+            ("The role {d} is needed.", "Ask an administrator to do it or to give you that role."),
+        ),
+        Rule::StateIllegal => (
+            ("Non è possibile nello stato attuale: {d}.", "Attendere che lo stato cambi, poi riprovare."),
+            ("Not possible in the present state: {d}.", "Wait until the state has changed, then try again."),
+        ),
+        Rule::RunInProgress => (
+            ("È già in corso un'altra operazione: {d}.", "Attendere che finisca, poi riprovare."),
+            ("Another operation is in progress: {d}.", "Wait until it has ended, then try again."),
+        ),
+        Rule::ConfirmName => (
+            (
+                "Il nome scritto non è quello di questa macchina.",
+                "Scrivere {s}, dopo aver controllato di essere sulla macchina giusta.",
+            ),
+            ("The name typed is not this machine's.", "Type {s}, after checking that this is the right machine."),
+        ),
+        Rule::PairNotAssociated => (
+            (
+                "Le due macchine non sono ancora associate.",
+                "Impostare gli indirizzi IP, creare il codice di associazione sul Master e incollarlo sul DR Client.",
+            ),
+            (
+                "The two machines are not associated yet.",
+                "Set the IP addresses, make the join token on the Master and paste it on the DR Client.",
+            ),
+        ),
+        Rule::PairAlreadyAssociated => (
+            (
+                "Questo Master è già associato a {d}.",
+                "Per associare un'altra macchina, sciogliere prima l'associazione attuale.",
+            ),
+            (
+                "This machine is already associated with {d}.",
+                "To associate another machine, dissolve the present association first.",
+            ),
+        ),
+        Rule::PairSameRole => (
+            (
+                "Le due macchine hanno lo stesso ruolo: {d}.",
+                "Una deve essere Master e l'altra DR Client: rifare l'inizializzazione di una delle due.",
+            ),
+            (
+                "Both machines have the same role: {d}.",
+                "One must be the Master and the other the DR Client: initialise one of them again.",
+            ),
+        ),
+        Rule::PairSameName => (
+            (
+                "Le due macchine hanno lo stesso nome: {d}.",
+                "Il nome serve a non confonderle: inizializzarne una con un altro nome.",
+            ),
+            (
+                "Both machines have the same name: {d}.",
+                "The name is there to tell them apart: initialise one of them with another name.",
+            ),
+        ),
+        Rule::PairIncompatible => (
+            (
+                "Le versioni delle due macchine non sono compatibili: {d}.",
+                "Portare tvox-dr alla stessa versione su entrambe.",
+            ),
+            (
+                "The versions of the two machines do not fit together: {d}.",
+                "Bring tvox-dr to the same version on both.",
+            ),
+        ),
+        Rule::PeerUnset => (
+            ("L'indirizzo IP dell'altra macchina non è impostato.", "Impostarlo nella pagina Disaster Recovery."),
+            ("The other machine's IP address is not set.", "Set it on the Disaster Recovery page."),
+        ),
+        Rule::PeerOwnAddress => (
+            ("{s} è un indirizzo di questa macchina.", "Scrivere l'indirizzo dell'altra macchina della coppia."),
+            ("{s} is this machine's own address.", "Write the address of the other machine of the pair."),
+        ),
+        Rule::PeerWrongAddress => (
+            (
+                "A {s} risponde una macchina diversa da quella attesa. {d}",
+                "Controllare l'indirizzo IP impostato su entrambe le macchine.",
+            ),
+            ("The machine at {s} is not the expected one. {d}", "Check the IP address that is set on both machines."),
+        ),
+        Rule::TokenExpired => (
+            ("Il codice di associazione è scaduto.", "Crearne uno nuovo sul Master: vale 15 minuti."),
+            ("The join token has expired.", "Make a new one on the Master: it lasts 15 minutes."),
+        ),
+        Rule::TokenUsed => (
+            ("Il codice di associazione è già stato usato.", "Crearne uno nuovo sul Master: vale una volta sola."),
+            ("The join token was used already.", "Make a new one on the Master: it works once."),
+        ),
+        Rule::TokenInvalid => (
+            (
+                "Il codice di associazione non è valido.",
+                "Copiarlo per intero dalla pagina Disaster Recovery del Master, oppure crearne uno nuovo.",
+            ),
+            (
+                "The join token is not valid.",
+                "Copy all of it from the Master's Disaster Recovery page, or make a new one.",
+            ),
+        ),
+        Rule::LicenceModule => (
+            ("Manca una licenza con il modulo {d}.", "Caricarla nella pagina Licenza."),
+            (
+                "There is no licence with the module {d}.",
+                "Load it on the Licenza page, or with `tvox-dr licence load`.",
+            ),
+        ),
+        Rule::LicenceInvalid => (
+            (
+                "La licenza non è valida: {d}.",
+                "Caricare il file ricevuto dal fornitore senza modificarlo, oppure chiederne uno nuovo.",
+            ),
+            ("The licence is not valid: {d}.", "Load the supplier's file without changing it, or ask for a new one."),
+        ),
+        Rule::IsolationAlive => (
+            ("{s} risponde: {d}.", "Isolare e spegnere la macchina, poi riprovare."),
+            ("{s} answers: {d}.", "Isolate the machine and power it off, then try again."),
+        ),
+        Rule::IsolationUnattested => (
+            (
+                "Nessuno ha confermato che {s} è spenta. Non raggiungibile non significa isolata.",
+                "Verificare di persona e dichiarare chi l'ha vista spenta, e come.",
+            ),
+            (
+                "Nobody vouches that {s} is off. Unreachable is not isolated.",
+                "Make sure yourself and state who saw it off, and how.",
+            ),
+        ),
+        Rule::DataNone => (
+            ("Non esiste ancora una copia completa di {s}.", "Attendere la prima copia completa."),
+            ("There is no complete copy of {s} yet.", "Wait for the first complete copy."),
+        ),
+        Rule::DataLossConsent => (
+            ("Andrebbero persi dei dati: {d}.", "Leggere che cosa si perde e dare il consenso."),
+            ("Data would be lost: {d}.", "Read what will be lost and consent to it."),
+        ),
+        Rule::DrDataDiscard => (
+            ("Andrebbero persi i dati creati sul DR: {d}.", "Esportarli, poi confermare di volerli scartare."),
+            ("Data made on the DR would be lost: {d}.", "Export it, then confirm that it may be discarded."),
+        ),
+        Rule::DiskFull => (
+            ("Spazio insufficiente su {s}: {d}.", "Liberare spazio, poi riprovare."),
+            ("Not enough space on {s}: {d}.", "Free some space, then try again."),
+        ),
+        Rule::ServiceNone => (
+            (
+                "Nessun servizio è dichiarato su questa macchina.",
+                "Dichiarare i servizi da avviare nella pagina Servizi.",
+            ),
+            ("No service is declared on this machine.", "Declare the services to start on the Servizi page."),
+        ),
+    }
+}
+
+/// The deciding fact in the reader's language. Facts that are words of ours travel as codes; names, addresses and versions
+/// are the same in every language.
+pub(crate) fn fact(rule: Rule, detail: &str, lang: Lang) -> String {
+    let (code, value) = detail.split_once('=').unwrap_or((detail, ""));
+    match (rule, code) {
+        (Rule::LicenceInvalid, "format") => lang
+            .pick("il file non è una licenza di questo prodotto", "the file is not a licence of this product")
+            .into(),
+        (Rule::LicenceInvalid, "signature") => lang
+            .pick(
+                "la firma non corrisponde: il file è stato modificato, oppure è di un altro fornitore",
+                "the signature does not fit: the file was changed, or is from another supplier",
+            )
+            .into(),
+        (Rule::LicenceInvalid, "no_key") => lang
+            .pick(
+                "su questa macchina manca la chiave del fornitore con cui verificarla (tvox-dr init --licence-key)",
+                "this machine has no supplier key to check it with (tvox-dr init --licence-key)",
+            )
+            .into(),
+        (Rule::LicenceInvalid, "expired") => format!("{} {value}", lang.pick("è scaduta il", "it expired on")),
+        (Rule::LicenceInvalid, "bound") => {
+            format!("{} {value}", lang.pick("è legata alla macchina", "it is bound to the machine"))
+        }
+        (Rule::RunInProgress, "full") => TaskKind::Full.label(lang).into(),
+        (Rule::RunInProgress, "verify") => TaskKind::Verify.label(lang).into(),
+        (Rule::PermissionDenied, role) => {
+            role.parse::<Role>().map_or_else(|_| detail.to_owned(), |role| role.label(lang).to_owned())
+        }
+        _ => detail.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fact_of_ours_is_told_in_the_readers_language_and_a_name_as_it_is() {
+        for code in ["format", "signature", "no_key", "expired=2027-01-01", "bound=abc"] {
+            let (it, en) = (fact(Rule::LicenceInvalid, code, Lang::It), fact(Rule::LicenceInvalid, code, Lang::En));
+            assert!(it != en && it != code && en != code, "{code}");
+        }
+        assert_eq!(fact(Rule::PermissionDenied, "admin", Lang::It), "Amministratore");
+        assert_eq!(fact(Rule::RunInProgress, "verify", Lang::It), "Verifica");
+        assert_eq!(fact(Rule::PairSameName, "dr1", Lang::It), "dr1");
+    }
+}
