@@ -181,6 +181,7 @@ fn with_the_disk_full_there_is_still_room_to_act() {
     until("space is kept back", || machine.dir.join("reserve").exists());
     let mut filler = fs::File::create(disk.0.join("filler")).unwrap();
     while filler.write_all(&[7; 65_536]).is_ok() {}
+    drop(filler);
     until("the reserve is given up", || !machine.dir.join("reserve").exists());
     machine.ok(&["recipient", "add", "email", "a@b.it"]);
     machine.kill();
