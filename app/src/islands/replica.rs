@@ -22,6 +22,7 @@ pub fn ReplicaTable(
 ) -> impl IntoView {
     let now = follow(initial, |live| live.sync.clone());
     let caption = lang.pick("Dati replicati", "Replicated data");
+    let [state, kind, lag, generation, files, size] = columns(lang);
     let body = move || {
         let rows = now.with(|sync| sync.datasets.iter().map(|d| row(d, offset, lang)).collect::<Vec<_>>());
         if rows.is_empty() {
@@ -47,18 +48,30 @@ pub fn ReplicaTable(
                 <thead>
                     <tr>
                         <th scope="col">{lang.pick("Nome", "Name")}</th>
-                        <th scope="col">{lang.pick("Tipo", "Kind")}</th>
-                        <th scope="col">{lang.pick("Stato", "State")}</th>
-                        <th scope="col">{lang.pick("Ritardo (limite)", "Lag (limit)")}</th>
-                        <th scope="col">{lang.pick("Generazione", "Generation")}</th>
-                        <th scope="col" class="number">{lang.pick("File", "Files")}</th>
-                        <th scope="col" class="number">{lang.pick("Spazio", "Size")}</th>
+                        <th scope="col">{state}</th>
+                        <th scope="col">{kind}</th>
+                        <th scope="col">{lag}</th>
+                        <th scope="col">{generation}</th>
+                        <th scope="col" class="number">{files}</th>
+                        <th scope="col" class="number">{size}</th>
                     </tr>
                 </thead>
                 <tbody>{body}</tbody>
             </table>
         </div>
     }
+}
+
+/// What stands beside the name, in this order; on a small screen each cell says it again (`data-label`).
+fn columns(lang: Lang) -> [&'static str; 6] {
+    [
+        lang.pick("Stato", "State"),
+        lang.pick("Tipo", "Kind"),
+        lang.pick("Ritardo (limite)", "Lag (limit)"),
+        lang.pick("Generazione", "Generation"),
+        lang.pick("File", "Files"),
+        lang.pick("Spazio", "Size"),
+    ]
 }
 
 const fn tone(state: DatasetState) -> &'static str {
@@ -71,6 +84,7 @@ const fn tone(state: DatasetState) -> &'static str {
 
 fn row(d: &DatasetReport, offset: i32, lang: Lang) -> AnyView {
     const NONE: &str = "–";
+    let [state_head, kind_head, lag_head, generation_head, files_head, size_head] = columns(lang);
     let number = |n: Option<u64>| n.map_or_else(|| NONE.to_owned(), |n| format::count(n, lang));
     let lag = match d.lag_seconds {
         Some(lag) => format!("{} ({})", format::span(lag, lang), format::span(d.lag_limit_seconds, lang)),
@@ -105,16 +119,16 @@ fn row(d: &DatasetReport, offset: i32, lang: Lang) -> AnyView {
     view! {
         <tr>
             <th scope="row">{d.name.clone()}</th>
-            <td>{d.kind.label(lang)} <br /> <span class="muted">{d.class.label(lang)}</span></td>
-            <td>
+            <td data-label=state_head>
                 <span class=format!("badge {}", tone(d.state))>{d.state.label(lang)}</span>
                 {transfer}
                 {error}
             </td>
-            <td class=if late { "late" } else { "" }>{lag}</td>
-            <td>{generation}</td>
-            <td class="number">{number(d.files)}</td>
-            <td class="number">{d.bytes.map_or_else(|| NONE.to_owned(), |n| format::bytes(n, lang))}</td>
+            <td data-label=kind_head>{d.kind.label(lang)} <br /> <span class="muted">{d.class.label(lang)}</span></td>
+            <td data-label=lag_head class=if late { "late" } else { "" }>{lag}</td>
+            <td data-label=generation_head>{generation}</td>
+            <td data-label=files_head class="number">{number(d.files)}</td>
+            <td data-label=size_head class="number">{d.bytes.map_or_else(|| NONE.to_owned(), |n| format::bytes(n, lang))}</td>
         </tr>
     }
     .into_any()

@@ -100,18 +100,19 @@ fn table(cx: &Context, model: &AuditPage) -> AnyView {
         return view! { <p>{cx.t("Nessuna riga.", "No entry.")}</p> }.into_any();
     }
     let caption = cx.t("Operazioni", "Actions");
+    let [number, when, who, action, outcome, details] = columns(cx);
     view! {
         <div class="scroll" tabindex="0" role="region" aria-label=caption>
             <table>
                 <caption class="visually-hidden">{caption}</caption>
                 <thead>
                     <tr>
-                        <th scope="col" class="number">{cx.t("N.", "No.")}</th>
-                        <th scope="col">{cx.t("Data e ora", "When")}</th>
-                        <th scope="col">{cx.t("Chi", "Who")}</th>
-                        <th scope="col">{cx.t("Operazione", "Action")}</th>
-                        <th scope="col">{cx.t("Esito", "Outcome")}</th>
-                        <th scope="col">{cx.t("Dettagli", "Details")}</th>
+                        <th scope="col" class="number">{number}</th>
+                        <th scope="col">{when}</th>
+                        <th scope="col">{who}</th>
+                        <th scope="col">{action}</th>
+                        <th scope="col">{outcome}</th>
+                        <th scope="col">{details}</th>
                     </tr>
                 </thead>
                 <tbody>{model.entries.iter().map(|entry| row(cx, entry)).collect_view()}</tbody>
@@ -121,8 +122,21 @@ fn table(cx: &Context, model: &AuditPage) -> AnyView {
     .into_any()
 }
 
+/// The columns; on a small screen each cell says it again (`data-label`).
+fn columns(cx: &Context) -> [&'static str; 6] {
+    [
+        cx.t("N.", "No."),
+        cx.t("Data e ora", "When"),
+        cx.t("Chi", "Who"),
+        cx.t("Operazione", "Action"),
+        cx.t("Esito", "Outcome"),
+        cx.t("Dettagli", "Details"),
+    ]
+}
+
 fn row(cx: &Context, entry: &AuditEntry) -> AnyView {
     let line = &entry.line;
+    let [number_head, when_head, who_head, action_head, outcome_head, details_head] = columns(cx);
     let (tone, outcome) = match line.outcome {
         AuditOutcome::Done => ("good", cx.t("eseguita", "done")),
         AuditOutcome::Refused => ("warn", cx.t("rifiutata", "refused")),
@@ -145,12 +159,12 @@ fn row(cx: &Context, entry: &AuditEntry) -> AnyView {
         details.into_iter().filter_map(|(name, value)| Some(view! { <div><dt>{name}</dt><dd>{value?}</dd></div> }));
     view! {
         <tr id=format!("n{}", line.seq)>
-            <td class="number">{line.seq}</td>
-            <td class="when">{cx.moment(line.at)}</td>
-            <td>{who} <br /> <span class="muted">{line.from.clone()}</span></td>
-            <td>{spoken(cx, &line.action)} <br /> <code>{line.action.clone()}</code></td>
-            <td><span class=format!("badge {tone}")>{outcome}</span></td>
-            <td><dl class="details">{details.collect_view()}</dl></td>
+            <td data-label=number_head class="number">{line.seq}</td>
+            <td data-label=when_head class="when">{cx.moment(line.at)}</td>
+            <td data-label=who_head>{who} <br /> <span class="muted">{line.from.clone()}</span></td>
+            <td data-label=action_head>{spoken(cx, &line.action)} <br /> <code>{line.action.clone()}</code></td>
+            <td data-label=outcome_head><span class=format!("badge {tone}")>{outcome}</span></td>
+            <td data-label=details_head><dl class="details">{details.collect_view()}</dl></td>
         </tr>
     }
     .into_any()

@@ -46,6 +46,7 @@ fn list(cx: &Context, model: &DatasetsPage) -> AnyView {
         .into_any()
     } else {
         let caption = cx.t("Dati dichiarati", "Declared data");
+        let [replica, kind, here, there, files, size] = columns(cx);
         view! {
             <p>
                 <strong>{cx.t("Spazio necessario sul DR:", "Space needed on the DR:")} " " {total}</strong>
@@ -56,12 +57,12 @@ fn list(cx: &Context, model: &DatasetsPage) -> AnyView {
                     <thead>
                         <tr>
                             <th scope="col">{cx.t("Nome", "Name")}</th>
-                            <th scope="col">{cx.t("Tipo", "Kind")}</th>
-                            <th scope="col">{cx.t("Sul Master", "On the Master")}</th>
-                            <th scope="col">{cx.t("Sul DR Client", "On the DR Client")}</th>
-                            <th scope="col">{cx.t("Replica", "Replica")}</th>
-                            <th scope="col" class="number">{cx.t("File", "Files")}</th>
-                            <th scope="col" class="number">{cx.t("Spazio", "Size")}</th>
+                            <th scope="col">{replica}</th>
+                            <th scope="col">{kind}</th>
+                            <th scope="col">{here}</th>
+                            <th scope="col">{there}</th>
+                            <th scope="col" class="number">{files}</th>
+                            <th scope="col" class="number">{size}</th>
                             {cx.may(Action::DatasetRemove).then(|| view! { <th scope="col"><span class="visually-hidden">{cx.t("Azioni", "Actions")}</span></th> })}
                         </tr>
                     </thead>
@@ -74,8 +75,21 @@ fn list(cx: &Context, model: &DatasetsPage) -> AnyView {
     card_with_help(cx, "datasets", cx.t("Dati dichiarati", "Declared data"), about, body)
 }
 
+/// What stands beside the name, in this order; on a small screen each cell says it again (`data-label`).
+fn columns(cx: &Context) -> [&'static str; 6] {
+    [
+        cx.t("Replica", "Replica"),
+        cx.t("Tipo", "Kind"),
+        cx.t("Sul Master", "On the Master"),
+        cx.t("Sul DR Client", "On the DR Client"),
+        cx.t("File", "Files"),
+        cx.t("Spazio", "Size"),
+    ]
+}
+
 fn row(cx: &Context, entry: &DatasetEntry) -> AnyView {
     let d = &entry.dataset;
+    let [replica_head, kind_head, here_head, there_head, files_head, size_head] = columns(cx);
     let none = || "–".to_owned();
     let problem = entry.problem.as_ref().map(|code| {
         view! { <span class="row-error">{error_sentence(code, cx.lang)}</span> }
@@ -109,12 +123,12 @@ fn row(cx: &Context, entry: &DatasetEntry) -> AnyView {
     view! {
         <tr>
             <th scope="row">{d.name.clone()}</th>
-            <td>{d.kind.label(cx.lang)} <br /> <span class="muted">{d.class.label(cx.lang)}</span></td>
-            <td><code>{d.source.clone()}</code> {excludes} {problem}</td>
-            <td><code>{d.target.clone()}</code></td>
-            <td>{state.unwrap_or_else(none)}</td>
-            <td class="number">{entry.files.map_or_else(none, |n| format::count(n, cx.lang))}</td>
-            <td class="number">{entry.bytes.map_or_else(none, |n| format::bytes(n, cx.lang))}</td>
+            <td data-label=replica_head>{state.unwrap_or_else(none)}</td>
+            <td data-label=kind_head>{d.kind.label(cx.lang)} <br /> <span class="muted">{d.class.label(cx.lang)}</span></td>
+            <td data-label=here_head><code>{d.source.clone()}</code> {excludes} {problem}</td>
+            <td data-label=there_head><code>{d.target.clone()}</code></td>
+            <td data-label=files_head class="number">{entry.files.map_or_else(none, |n| format::count(n, cx.lang))}</td>
+            <td data-label=size_head class="number">{entry.bytes.map_or_else(none, |n| format::bytes(n, cx.lang))}</td>
             {remove}
         </tr>
     }

@@ -68,13 +68,15 @@ fn restore_points(cx: &Context, model: &ReplicationPage) -> AnyView {
         );
         return view! { <p>{text}</p> }.into_any();
     }
+    let (taken, generation) = (cx.t("Dati del Master al", "The Master's data at"), cx.t("Generazione", "Generation"));
+    let (size, id) = (cx.t("Spazio", "Size"), cx.t("Codice", "Id"));
     let rows = points.iter().map(|point| {
         view! {
             <tr>
-                <td>{cx.moment(point.captured_at)}</td>
-                <td class="number">{point.generation}</td>
-                <td class="number">{format::bytes(point.bytes, cx.lang)}</td>
-                <td><code>{point.id.clone()}</code></td>
+                <td data-label=taken>{cx.moment(point.captured_at)}</td>
+                <td data-label=generation class="number">{point.generation}</td>
+                <td data-label=size class="number">{format::bytes(point.bytes, cx.lang)}</td>
+                <td data-label=id><code>{point.id.clone()}</code></td>
             </tr>
         }
     });
@@ -85,10 +87,10 @@ fn restore_points(cx: &Context, model: &ReplicationPage) -> AnyView {
                 <caption class="visually-hidden">{caption}</caption>
                 <thead>
                     <tr>
-                        <th scope="col">{cx.t("Dati del Master al", "The Master's data at")}</th>
-                        <th scope="col" class="number">{cx.t("Generazione", "Generation")}</th>
-                        <th scope="col" class="number">{cx.t("Spazio", "Size")}</th>
-                        <th scope="col">{cx.t("Codice", "Id")}</th>
+                        <th scope="col">{taken}</th>
+                        <th scope="col" class="number">{generation}</th>
+                        <th scope="col" class="number">{size}</th>
+                        <th scope="col">{id}</th>
                     </tr>
                 </thead>
                 <tbody>{rows.collect_view()}</tbody>

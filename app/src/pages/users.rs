@@ -22,6 +22,7 @@ pub(crate) fn view(cx: &Context, users: &[User]) -> AnyView {
 fn list(cx: &Context, users: &[User]) -> AnyView {
     let may = cx.may(Action::UserRemove);
     let caption = cx.t("Utenti", "Users");
+    let [role, added, login] = columns(cx);
     let actions = may.then(|| view! { <th scope="col">{cx.t("Azioni", "Actions")}</th> });
     view! {
         <div class="scroll" tabindex="0" role="region" aria-label=caption>
@@ -30,9 +31,9 @@ fn list(cx: &Context, users: &[User]) -> AnyView {
                 <thead>
                     <tr>
                         <th scope="col">{cx.t("Nome", "Name")}</th>
-                        <th scope="col">{cx.t("Ruolo", "Role")}</th>
-                        <th scope="col">{cx.t("Creato il", "Added on")}</th>
-                        <th scope="col">{cx.t("Ultimo accesso", "Last login")}</th>
+                        <th scope="col">{role}</th>
+                        <th scope="col">{added}</th>
+                        <th scope="col">{login}</th>
                         {actions}
                     </tr>
                 </thead>
@@ -43,7 +44,13 @@ fn list(cx: &Context, users: &[User]) -> AnyView {
     .into_any()
 }
 
+/// What stands beside the name; on a small screen each cell says it again (`data-label`).
+fn columns(cx: &Context) -> [&'static str; 3] {
+    [cx.t("Ruolo", "Role"), cx.t("Creato il", "Added on"), cx.t("Ultimo accesso", "Last login")]
+}
+
 fn row(cx: &Context, user: &User, may: bool) -> AnyView {
+    let [role_head, added_head, login_head] = columns(cx);
     let own = cx.user.as_ref().is_some_and(|reader| reader.name == user.name);
     let note = user.must_change.then(|| {
         view! { <br /> <span class="muted">{cx.t("deve scegliere una nuova password", "must choose a new password")}</span> }
@@ -73,9 +80,9 @@ fn row(cx: &Context, user: &User, may: bool) -> AnyView {
     view! {
         <tr>
             <th scope="row">{user.name.clone()} {note}</th>
-            <td>{user.role.label(cx.lang)}</td>
-            <td>{cx.moment(user.created_at)}</td>
-            <td>{login}</td>
+            <td data-label=role_head>{user.role.label(cx.lang)}</td>
+            <td data-label=added_head>{cx.moment(user.created_at)}</td>
+            <td data-label=login_head>{login}</td>
             {actions}
         </tr>
     }
