@@ -36,6 +36,9 @@ use panel::Panel;
 
 /// How long open requests may take once the node stops; open event streams end at once.
 const GRACE: Duration = Duration::from_secs(3);
+/// How long the head of a request may take, and a connection may wait for the next one: whoever sends it a byte at a
+/// time, or nothing, must not keep a place.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// As much as a form may hold: a licence is the largest, and is a few hundred bytes.
 const BODY_LIMIT: usize = 256 * 1024;
 
@@ -59,6 +62,15 @@ pub async fn serve(
     listener: std::net::TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), PanelError> {
+    listen(node, listener, shutdown, HEAD_LIMIT).await
+}
+
+async fn listen(
+    node: Arc<Node>,
+    listener: std::net::TcpListener,
+    shutdown: CancellationToken,
+    head_limit: Duration,
+) -> Result<(), PanelError> {
     listener.set_nonblocking(true)?;
     let tls = if node.config().insecure_http { None } else { Some(tls::config(&node)?) };
     let app = router(node, shutdown.clone()).into_make_service_with_connect_info::<SocketAddr>();
@@ -68,9 +80,16 @@ pub async fn serve(
         shutdown.cancelled().await;
         ender.graceful_shutdown(Some(GRACE));
     });
-    match tls {
-        Some(tls) => axum_server::from_tcp_rustls(listener, tls)?.handle(handle).serve(app).await?,
-        None => axum_server::from_tcp(listener)?.handle(handle).serve(app).await?,
+    // HTTP/1 only, as TLS offers: a server that first guesses the version waits for its first bytes without a limit.
+    // axum-server's builder has its timer already.
+    if let Some(tls) = tls {
+        let mut server = axum_server::from_tcp_rustls(listener, tls)?.http1_only().handle(handle);
+        server.http_builder().http1().header_read_timeout(head_limit);
+        server.serve(app).await?;
+    } else {
+        let mut server = axum_server::from_tcp(listener)?.http1_only().handle(handle);
+        server.http_builder().http1().header_read_timeout(head_limit);
+        server.serve(app).await?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Headers, assets, and pages for what goes wrong.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use app::routes::ROUTES;
 use axum::Router;
@@ -9,6 +10,8 @@ use axum::http::{Request, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use contract::{NodeRole, Role};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tower::ServiceExt;
 
 use super::super::{assets, panel::Panel, render};
@@ -119,4 +122,29 @@ async fn assets_are_cached_for_ever_under_their_hash_and_come_compressed() {
     for path in ["/assets/x/../Cargo.toml", "/assets/x/nope.css", "/assets/x/style.css.br", "/assets/style.css"] {
         assert_eq!(ask(path.into(), "", "").await.status, StatusCode::NOT_FOUND, "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_request_that_is_never_finished_is_closed() {
+    let bench = Bench::new(NodeRole::Client).await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let limit = Duration::from_millis(300);
+    let serving = tokio::spawn(super::super::listen(Arc::clone(&bench.node), listener, bench.stop.clone(), limit));
+    for begun in ["", "G", "GET /login HTTP/1.1\r\nHost: x\r\nX-Slow: "] {
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        let mut rest = Vec::new();
+        let closed = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut rest)).await;
+        assert!(closed.is_ok(), "still open after {begun:?}");
+        assert!(!rest.starts_with(b"HTTP/1.1 200"), "{begun:?}");
+    }
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    stream.write_all(b"GET /login HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
+    assert!(closed.is_ok(), "nor does a connection wait for ever for its next request");
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "a whole one is answered");
+    bench.stop.cancel();
+    serving.await.unwrap().unwrap();
 }
