@@ -53,7 +53,7 @@ pub(super) struct LoginForm {
 /// `POST /login`
 pub(super) async fn enter(
     State(panel): State<Arc<Panel>>,
-    visit: Visit,
+    mut visit: Visit,
     form: Result<Form<LoginForm>, axum::extract::rejection::FormRejection>,
 ) -> Response {
     let Ok(Form(form)) = form else { return render::problem(&panel, &visit, ProblemKind::Unreadable).await };
@@ -75,6 +75,8 @@ pub(super) async fn enter(
         LoginTrouble::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
         LoginTrouble::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     };
+    // The page's address, where the language switch comes back to: a form leaves none of its own.
+    visit.path = format!("/login?next={}", query::encode(&next));
     let page = LoginPage { name: form.name, next, trouble: Some(trouble), ended: false };
     let mut response = render::page(&panel, &visit, &Page::Login(page), status, Beside::default()).await;
     if let LoginTrouble::TooMany { retry_after_seconds } = trouble {

@@ -143,6 +143,9 @@ async fn too_many_wrong_passwords_make_the_next_one_wait() {
     assert!(last.headers.contains_key("retry-after"));
     assert!(last.body.contains("value=\"the-admin\"") && !last.body.contains("wrong"), "{}", last.body);
     assert!(last.body.contains("value=\"/dati\""), "where to go is not lost");
+    assert!(last.body.contains("value=\"/login?next=/dati\""), "nor by changing the language: {}", last.body);
+    let turned = bench.post("/lang", "", &[("lang", "en"), ("next", "/login?next=/dati")]).await;
+    assert_eq!(turned.location(), "/login?next=/dati");
 }
 
 #[test]
