@@ -3,6 +3,7 @@
 
 use contract::Lang;
 use contract::task::{MAX_DIFFERENCES, Scope, TaskKind, TaskReport, TaskState};
+use leptos::html::Div;
 use leptos::prelude::*;
 
 use super::follow;
@@ -24,6 +25,7 @@ pub fn TaskPanel(
     lang: Lang,
 ) -> impl IntoView {
     let task = follow(initial, |live| live.task.clone());
+    let console = Console::following(task);
     let busy = move || task.with(|t| running(t.as_ref()));
     let form = may.then(move || {
         let options = Scope::ALL.map(|scope| {
@@ -69,7 +71,7 @@ pub fn TaskPanel(
     view! {
         <div class="task">
             {form}
-            {move || task.with(|t| t.as_ref().filter(|t| t.kind == TaskKind::Full).map(|t| watch(t, offset, lang)))}
+            {move || task.with(|t| t.as_ref().filter(|t| t.kind == TaskKind::Full).map(|t| watch(t, console, offset, lang)))}
         </div>
     }
 }
@@ -87,6 +89,7 @@ pub fn VerifyPanel(
     lang: Lang,
 ) -> impl IntoView {
     let task = follow(initial, |live| live.task.clone());
+    let console = Console::following(task);
     let busy = move || task.with(|t| running(t.as_ref()));
     let form = may.then(move || {
         view! {
@@ -112,7 +115,7 @@ pub fn VerifyPanel(
                 task.with(|t| {
                     t.as_ref()
                         .filter(|t| t.kind == TaskKind::Verify)
-                        .map(|t| view! { {verdict(t, offset, lang)} {watch(t, offset, lang)} })
+                        .map(|t| view! { {verdict(t, offset, lang)} {watch(t, console, offset, lang)} })
                 })
             }}
         </div>
@@ -123,8 +126,44 @@ fn running(task: Option<&TaskReport>) -> bool {
     task.is_some_and(|task| task.state == TaskState::Running)
 }
 
+/// The console shows its newest line, unless the reader has scrolled up to an older one.
+#[derive(Clone, Copy)]
+struct Console {
+    element: NodeRef<Div>,
+    at_end: StoredValue<bool>,
+}
+
+impl Console {
+    /// A console that goes to its end whenever the task says something new.
+    fn following(task: Memo<Option<TaskReport>>) -> Self {
+        let console = Self { element: NodeRef::new(), at_end: StoredValue::new(true) };
+        Effect::new(move |_| {
+            task.track();
+            // Once the new line is drawn.
+            request_animation_frame(move || {
+                if console.at_end.try_get_value() == Some(true)
+                    && let Some(element) = console.element.get_untracked()
+                {
+                    element.set_scroll_top(element.scroll_height());
+                }
+            });
+        });
+        console
+    }
+
+    /// The reader, or this console itself, has moved.
+    fn moved(self) {
+        /// Less than a line.
+        const NEAR: i32 = 16;
+        if let Some(element) = self.element.get_untracked() {
+            let below = element.scroll_height() - element.client_height() - element.scroll_top();
+            self.at_end.set_value(below < NEAR);
+        }
+    }
+}
+
 /// Progress while it runs, and the console.
-fn watch(task: &TaskReport, offset: i32, lang: Lang) -> AnyView {
+fn watch(task: &TaskReport, console: Console, offset: i32, lang: Lang) -> AnyView {
     let label = format!("{}: {}", task.kind.label(lang), lang.pick("avanzamento", "progress"));
     let bar = (task.state == TaskState::Running).then(|| {
         let fraction = task.progress.fraction();
@@ -159,6 +198,8 @@ fn watch(task: &TaskReport, offset: i32, lang: Lang) -> AnyView {
         {bar}
         <div
             class="console"
+            node_ref=console.element
+            on:scroll=move |_| console.moved()
             role="log"
             tabindex="0"
             aria-label=format!("{}: {}", task.kind.label(lang), lang.pick("console", "console"))
