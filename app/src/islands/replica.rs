@@ -74,6 +74,11 @@ fn columns(lang: Lang) -> [&'static str; 6] {
     ]
 }
 
+/// The state of one dataset's replica, wherever it is said.
+pub(crate) fn state_badge(state: DatasetState, lang: Lang) -> AnyView {
+    view! { <span class=format!("badge {}", tone(state))>{state.label(lang)}</span> }.into_any()
+}
+
 const fn tone(state: DatasetState) -> &'static str {
     match state {
         DatasetState::Current => "good",
@@ -92,7 +97,11 @@ fn row(d: &DatasetReport, offset: i32, lang: Lang) -> AnyView {
     };
     let late = d.lag_seconds.is_some_and(|lag| lag > d.lag_limit_seconds);
     let generation = match (d.generation, d.captured_at) {
-        (Some(n), Some(at)) => format!("{n} · {}", format::moment(at, offset, lang)),
+        (Some(n), Some(at)) => {
+            // The last confirmation, later than the generation's own capture while nothing changes.
+            let known = lang.pick("dati del Master al", "Master's data as of");
+            format!("{n} · {known} {}", format::moment(at, offset, lang))
+        }
         (Some(n), None) => n.to_string(),
         _ => NONE.to_owned(),
     };
@@ -120,7 +129,7 @@ fn row(d: &DatasetReport, offset: i32, lang: Lang) -> AnyView {
         <tr>
             <th scope="row">{d.name.clone()}</th>
             <td data-label=state_head>
-                <span class=format!("badge {}", tone(d.state))>{d.state.label(lang)}</span>
+                {state_badge(d.state, lang)}
                 {transfer}
                 {error}
             </td>

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use crate::action::Action;
 use crate::format;
+use crate::islands::state_badge;
 use crate::model::{Context, DatasetsPage};
 use crate::routes::{self, PageId};
 use crate::widgets::{Field, Kind, card, card_with_help, confirm, reload, select, title};
@@ -98,10 +99,12 @@ fn row(cx: &Context, entry: &DatasetEntry) -> AnyView {
         let text = format!("{} {}", cx.t("escluso:", "excluded:"), d.excludes.join(", "));
         view! { <br /> <span class="muted">{text}</span> }
     });
-    let state =
-        cx.live.as_ref().and_then(|live| live.sync.datasets.iter().find(|r| r.name == d.name)).map(|r| {
-            format!("{}{}", r.state.label(cx.lang), r.generation.map(|n| format!(" · {n}")).unwrap_or_default())
-        });
+    let standing = cx.live.as_ref().and_then(|live| live.sync.datasets.iter().find(|r| r.name == d.name));
+    let state = standing.map(|r| {
+        let generation = r.generation.map(|n| format!("{} {n}", cx.t("generazione", "generation")));
+        view! { {state_badge(r.state, cx.lang)} " " {generation} }
+    });
+    let state = state.map_or_else(|| none().into_any(), IntoAny::into_any);
     let remove = cx.may(Action::DatasetRemove).then(|| {
         let question = format!("{} {}?", cx.t("Togliere dalla replica", "Stop replicating"), d.name);
         view! {
@@ -123,7 +126,7 @@ fn row(cx: &Context, entry: &DatasetEntry) -> AnyView {
     view! {
         <tr>
             <th scope="row">{d.name.clone()}</th>
-            <td data-label=replica_head>{state.unwrap_or_else(none)}</td>
+            <td data-label=replica_head>{state}</td>
             <td data-label=kind_head>{d.kind.label(cx.lang)} <br /> <span class="muted">{d.class.label(cx.lang)}</span></td>
             <td data-label=here_head><code>{d.source.clone()}</code> {excludes} {problem}</td>
             <td data-label=there_head><code>{d.target.clone()}</code></td>
