@@ -68,7 +68,7 @@ fn html(cx: &Context, page: &Page) -> AnyView {
                         {notices(cx)} {pages::view(cx, page)}
                     </main>
                 </div>
-                {moves(cx).then(|| no_script(cx))}
+                {moves(cx).then(|| no_script(cx, page))}
             </body>
         </html>
     }
@@ -80,16 +80,21 @@ fn moves(cx: &Context) -> bool {
     cx.user.as_ref().is_some_and(|user| !user.must_change)
 }
 
-fn no_script(cx: &Context) -> AnyView {
+fn no_script(cx: &Context, page: &Page) -> AnyView {
+    let text = if pages::has_reload(page) {
+        cx.t(
+            "Senza JavaScript la pagina non si aggiorna da sola: usare Aggiorna.",
+            "Without JavaScript this page does not update by itself: use Refresh.",
+        )
+    } else {
+        cx.t(
+            "Senza JavaScript la pagina non si aggiorna da sola.",
+            "Without JavaScript this page does not update by itself.",
+        )
+    };
     view! {
         <noscript>
-            <p class="no-script">
-                {cx
-                    .t(
-                        "Senza JavaScript la pagina non si aggiorna da sola: usare Aggiorna.",
-                        "Without JavaScript this page does not update by itself: use Refresh.",
-                    )}
-            </p>
+            <p class="no-script">{text}</p>
         </noscript>
     }
     .into_any()

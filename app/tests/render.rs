@@ -197,6 +197,15 @@ fn no_field_of_any_form_lets_markup_through() {
 }
 
 #[test]
+fn refresh_is_named_only_where_its_link_stands() {
+    every_page(|html, route, side, lang| {
+        let link = format!(">{}</a>", lang.pick("Aggiorna", "Refresh"));
+        let named = html.contains(lang.pick("usare Aggiorna", "use Refresh"));
+        assert_eq!(named, html.contains(&link), "{} on {side}", route.path);
+    });
+}
+
+#[test]
 fn a_password_to_be_chosen_leaves_no_menu() {
     let mut cx = context(NodeRole::Master, Lang::It, Role::Admin, "/account");
     cx.user.as_mut().unwrap().must_change = true;

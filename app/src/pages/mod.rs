@@ -33,6 +33,14 @@ pub(crate) fn title_of(cx: &Context, page: &Page) -> String {
     routes::of(id).label(cx.lang).to_owned()
 }
 
+/// Whether the link *Aggiorna* stands on it.
+pub(crate) const fn has_reload(page: &Page) -> bool {
+    match page {
+        Page::Overview(_) | Page::Pairing(_) | Page::Datasets(_) | Page::Replication(_) | Page::Audit(_) => true,
+        Page::Login(_) | Page::Account | Page::Licence(_) | Page::Users(_) | Page::Problem(_) => false,
+    }
+}
+
 /// Draws it.
 pub(crate) fn view(cx: &Context, page: &Page) -> AnyView {
     match page {
