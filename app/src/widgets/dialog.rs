@@ -23,7 +23,7 @@ pub(crate) fn confirm(
     let name = subject.map(|subject| view! { <input type="hidden" name="name" value=subject.to_owned() /> });
     let label = subject.map(|subject| format!("{button} {subject}"));
     view! {
-        <button type="button" class="button" popovertarget=open aria-label=label>
+        <button type="button" class="button grave" popovertarget=open aria-label=label>
             {button.to_owned()}
         </button>
         <div class="dialog" popover="auto" id=id role="dialog" aria-labelledby=titled_by>
