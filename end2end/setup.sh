@@ -32,7 +32,11 @@ apt_install() {
 programs=(
   cc:gcc make:make git:git chromium:chromium rsync:rsync sqlite3:sqlite3 ip:iproute2 ps:procps
 )
-packages=(libc6-dev ca-certificates fonts-dejavu-core fonts-liberation)
+# Kannel's libraries: the programs themselves are unpacked below.
+packages=(
+  libc6-dev ca-certificates fonts-dejavu-core fonts-liberation
+  libct4 libhiredis0.14 libmariadb3 libpcre3 libpq5 libxml2
+)
 
 system_packages() {
   local missing=() entry package
@@ -167,9 +171,9 @@ sample_data() {
   rm -rf "$at" "$at.part"
   mkdir -p "$at.part/deb"
   # As the user that we are: apt's own user cannot write into a home directory.
-  if ! fetch_sample "$at.part/deb" 2>/dev/null; then
+  if ! fetch "$at.part/deb" "${sample_packages[@]}" 2>/dev/null; then
     apt_update
-    fetch_sample "$at.part/deb" || die "the sample packages cannot be downloaded"
+    fetch "$at.part/deb" "${sample_packages[@]}" || die "the sample packages cannot be downloaded"
   fi
   local deb
   for deb in "$at.part"/deb/*.deb; do dpkg-deb -x "$deb" "$at.part"; done
@@ -178,7 +182,27 @@ sample_data() {
   mv "$at.part" "$at"
 }
 
-fetch_sample() { (cd "$1" && apt-get download -qq -o APT::Sandbox::User="$(id -un)" "${sample_packages[@]}"); }
+# The SMS gateway of the tests with its fake telephone network, unpacked and never
+# installed: Debian's package would start it as a service.
+kannel() {
+  local at="$TVOX_DR_KANNEL"
+  if [ -x "$at/usr/sbin/bearerbox" ] && [ -x "$at/usr/lib/kannel/test/fakesmsc" ]; then return; fi
+  command -v apt-get >/dev/null || die "Kannel comes from Debian's packages, and there is no apt-get here"
+  say "setup: unpacking Kannel"
+  rm -rf "$at" "$at.part"
+  mkdir -p "$at.part/deb"
+  if ! fetch "$at.part/deb" kannel kannel-extras 2>/dev/null; then
+    apt_update
+    fetch "$at.part/deb" kannel kannel-extras || die "Kannel cannot be downloaded"
+  fi
+  local deb
+  for deb in "$at.part"/deb/*.deb; do dpkg-deb -x "$deb" "$at.part"; done
+  rm -rf "$at.part"/{deb,etc,usr/share}
+  mv "$at.part" "$at"
+}
+
+# fetch FOLDER PACKAGE…
+fetch() { (cd "$1" && apt-get download -qq -o APT::Sandbox::User="$(id -un)" "${@:2}"); }
 
 system_packages
 rust
@@ -189,3 +213,4 @@ cargo_deny
 node_runtime
 npm_packages
 sample_data
+kannel
