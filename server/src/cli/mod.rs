@@ -3,7 +3,9 @@
 //! Everything but `init`, `serve` and the making of licences goes over the control socket to the running node, through
 //! the same door as the panel.
 
+mod alarm;
 mod args;
+mod delivery;
 mod licence;
 mod print;
 mod remote;

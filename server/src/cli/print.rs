@@ -14,7 +14,7 @@ pub fn line(text: &str) {
 }
 
 /// A value in words: what is unknown is a dash.
-fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
         Value::String(text) => text.clone(),
@@ -29,7 +29,7 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// Columns as wide as what stands in them.
-fn table(heads: &[&str], rows: &[Vec<String>]) {
+pub fn table(heads: &[&str], rows: &[Vec<String>]) {
     let width = |at: usize| {
         rows.iter().map(|row| row[at].chars().count()).chain([heads[at].chars().count()]).max().unwrap_or(0)
     };
@@ -44,8 +44,14 @@ fn table(heads: &[&str], rows: &[Vec<String>]) {
     }
 }
 
-fn rows(items: &Value, keys: &[&str]) -> Vec<Vec<String>> {
+/// Those values of each object of a list.
+pub fn rows(items: &Value, keys: &[&str]) -> Vec<Vec<String>> {
     list(items).map(|item| keys.iter().map(|key| text(&item[*key])).collect()).collect()
+}
+
+/// Some values of one object.
+pub fn cells(item: &Value, keys: &[&str]) -> Vec<String> {
+    keys.iter().map(|key| text(&item[*key])).collect()
 }
 
 /// What `init` tells, once.

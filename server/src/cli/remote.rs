@@ -9,8 +9,10 @@ use contract::{Command, Denied, Lang, NodeRole, Outcome, Problem, SCHEMA};
 use node::{DataDir, Init, SystemClock};
 use serde_json::{Value, json};
 
-use super::args::{AuditArgs, DatasetVerb, InitArgs, LicenceVerb, PeerVerb, RecipientVerb, RoleArg, UserVerb, Verb};
-use super::{Exit, print, sync};
+use super::args::{
+    AuditArgs, DatasetVerb, InitArgs, LicenceVerb, PeerVerb, RecipientVerb, RoleArg, SmsVerb, UserVerb, Verb,
+};
+use super::{Exit, alarm, delivery, print, sync};
 use crate::socket::{self, Request, Told};
 
 /// Where a command line goes and how it answers.
@@ -93,7 +95,7 @@ impl Line {
     }
 
     /// Prints an answer: as it came, or in words.
-    fn show(&self, answer: &Value, words: fn(&Value)) -> Exit {
+    pub fn show(&self, answer: &Value, words: fn(&Value)) -> Exit {
         if self.json {
             print::json(answer)
         } else {
@@ -150,6 +152,11 @@ async fn dispatch(line: &Line, verb: Verb) -> Result<Exit, Exit> {
         Verb::Recipient { verb } => {
             let channel = |typed: &str| typed.parse().map_err(|problem| line.deny(&Denied::field("channel", problem)));
             match verb {
+                RecipientVerb::Language { language } => {
+                    let unknown = || line.deny(&Denied::field("language", Problem::NotOneOf("it, en".into())));
+                    let language = Lang::from_tag(&language).ok_or_else(unknown)?;
+                    done(line.tell(Command::MessageLanguage { language }).await?)
+                }
                 RecipientVerb::List => line.show(&line.ask(query::Recipients {}).await?, print::recipients),
                 RecipientVerb::Add { channel: typed, value } => {
                     done(line.tell(Command::RecipientAdd { channel: channel(&typed)?, value }).await?)
@@ -168,6 +175,10 @@ async fn dispatch(line: &Line, verb: Verb) -> Result<Exit, Exit> {
             }
         },
         Verb::Sync { verb } => return sync::run(line, verb).await,
+        Verb::Smtp { verb } => return delivery::smtp(line, verb).await,
+        Verb::Sms { verb: SmsVerb::Account { verb } } => return delivery::sms_account(line, verb).await,
+        Verb::Threshold { verb } => return alarm::threshold(line, verb).await,
+        Verb::Alarm { verb } => return alarm::alarm(line, verb).await,
         Verb::Audit(args) => return audit(line, &args).await,
     })
 }
@@ -244,7 +255,7 @@ async fn audit(line: &Line, args: &AuditArgs) -> Result<Exit, Exit> {
 }
 
 /// A secret from stdin: its first line. On a terminal it is asked for and not shown.
-fn secret() -> Result<Secret, Exit> {
+pub fn secret() -> Result<Secret, Exit> {
     let unreadable = |error: io::Error| Exit::Usage.saying(format_args!("stdin cannot be read: {error}"));
     let mut line = String::new();
     let stdin = io::stdin();

@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::dataset::{DatasetForm, Group};
+use crate::lang::Lang;
 use crate::recipient::Channel;
 use crate::role::{NodeRole, Role};
+use crate::sms::SmsForm;
+use crate::smtp::SmtpForm;
 use crate::task::Scope;
 
 /// A text that never appears in a log or a debug print.
@@ -112,6 +115,56 @@ pub enum Command {
         /// As typed or as stored.
         value: String,
     },
+    /// Chooses the language of alarm messages.
+    MessageLanguage {
+        /// `it` or `en`.
+        language: Lang,
+    },
+    /// Sets the mail server.
+    SmtpSet(SmtpForm),
+    /// Sends a test mail.
+    SmtpTest {
+        /// To whom.
+        to: String,
+    },
+    /// Adds an SMS account, or replaces the one of that name.
+    SmsAccountAdd(SmsForm),
+    /// Removes an SMS account.
+    SmsAccountRemove {
+        /// Its name.
+        name: String,
+    },
+    /// Makes an SMS account the one that is tried first.
+    SmsAccountDefault {
+        /// Its name.
+        name: String,
+    },
+    /// Sends a test SMS.
+    SmsTest {
+        /// Through which account; `None` for the default with its stand-ins.
+        name: Option<String>,
+        /// To whom.
+        to: String,
+    },
+    /// Sets a limit.
+    ThresholdSet {
+        /// Its name.
+        name: String,
+        /// As typed.
+        value: String,
+    },
+    /// Gives a limit its default back.
+    ThresholdReset {
+        /// Its name.
+        name: String,
+    },
+    /// Takes note of an alarm.
+    AlarmAck {
+        /// Its id.
+        id: String,
+        /// What is to be remembered.
+        note: Option<String>,
+    },
     /// Declares a dataset (Master).
     DatasetAdd(DatasetForm),
     /// Takes a declaration back (Master). The replica's data stays on the Client.
@@ -146,7 +199,9 @@ impl Command {
     pub const fn role(&self) -> Role {
         match self {
             Self::PasswordChange { .. } => Role::Viewer,
-            Self::SyncSwitch { .. } | Self::SyncFull { .. } | Self::SyncVerify { .. } => Role::Operator,
+            Self::SyncSwitch { .. } | Self::SyncFull { .. } | Self::SyncVerify { .. } | Self::AlarmAck { .. } => {
+                Role::Operator
+            }
             Self::UserAdd { .. }
             | Self::UserPassword { .. }
             | Self::UserRemove { .. }
@@ -158,6 +213,15 @@ impl Command {
             | Self::PeerForget
             | Self::RecipientAdd { .. }
             | Self::RecipientRemove { .. }
+            | Self::MessageLanguage { .. }
+            | Self::SmtpSet(_)
+            | Self::SmtpTest { .. }
+            | Self::SmsAccountAdd(_)
+            | Self::SmsAccountRemove { .. }
+            | Self::SmsAccountDefault { .. }
+            | Self::SmsTest { .. }
+            | Self::ThresholdSet { .. }
+            | Self::ThresholdReset { .. }
             | Self::DatasetAdd(_)
             | Self::DatasetRemove { .. } => Role::Admin,
         }
@@ -206,6 +270,16 @@ impl Command {
             Self::PeerForget => "peer.forget",
             Self::RecipientAdd { .. } => "recipient.add",
             Self::RecipientRemove { .. } => "recipient.remove",
+            Self::MessageLanguage { .. } => "message.language",
+            Self::SmtpSet(_) => "smtp.set",
+            Self::SmtpTest { .. } => "smtp.test",
+            Self::SmsAccountAdd(_) => "sms.account.add",
+            Self::SmsAccountRemove { .. } => "sms.account.remove",
+            Self::SmsAccountDefault { .. } => "sms.account.default",
+            Self::SmsTest { .. } => "sms.test",
+            Self::ThresholdSet { .. } => "threshold.set",
+            Self::ThresholdReset { .. } => "threshold.reset",
+            Self::AlarmAck { .. } => "alarm.ack",
             Self::DatasetAdd(_) => "dataset.add",
             Self::DatasetRemove { .. } => "dataset.remove",
             Self::SyncSwitch { on: true, .. } => "sync.start",
@@ -222,7 +296,17 @@ impl Command {
             Self::UserAdd { name, .. }
             | Self::UserPassword { name, .. }
             | Self::UserRemove { name }
-            | Self::DatasetRemove { name } => Some(name.clone()),
+            | Self::DatasetRemove { name }
+            | Self::SmsAccountRemove { name }
+            | Self::SmsAccountDefault { name }
+            | Self::ThresholdSet { name, .. }
+            | Self::ThresholdReset { name } => Some(name.clone()),
+            Self::SmsAccountAdd(form) => Some(form.name.clone()),
+            Self::SmtpSet(form) => Some(form.server.clone()),
+            Self::SmtpTest { to } => Some(to.clone()),
+            Self::SmsTest { name, .. } => name.clone(),
+            Self::AlarmAck { id, .. } => Some(id.clone()),
+            Self::MessageLanguage { language } => Some(language.tag().to_owned()),
             Self::DatasetAdd(form) => Some(form.name.clone()),
             Self::PeerSet { address, .. } => Some(address.clone()),
             Self::RecipientAdd { channel, value } | Self::RecipientRemove { channel, value } => {

@@ -57,6 +57,29 @@ pub enum Problem {
     NotFound,
     /// The last administrator cannot be removed.
     LastAdmin,
+    /// Not a whole number.
+    NotANumber,
+    /// Outside the range that makes sense.
+    OutOfRange {
+        /// The least.
+        min: u32,
+        /// The greatest.
+        max: u32,
+    },
+    /// Not a server's name or IP.
+    NotAServer,
+    /// Not an `http` or `https` URL, or with a placeholder where the host stands.
+    NotAUrl,
+    /// Not `Name: value`.
+    NotAHeader,
+    /// Not an HTTP status or a range of them.
+    NotAStatus,
+    /// Not a regular expression.
+    NotARegex,
+    /// Not a certificate in PEM.
+    NotACertificate,
+    /// A template without a placeholder that it needs.
+    NoPlaceholder(String),
     /// One of several values in the field cannot be taken.
     Value {
         /// Which one.
@@ -137,6 +160,30 @@ impl Problem {
                 "È l'ultimo amministratore: crearne prima un altro",
                 "This is the last administrator: make another one first",
             ),
+            Self::NotANumber => ("Scrivere un numero intero", "Write a whole number"),
+            Self::OutOfRange { min, max } => {
+                return match lang {
+                    Lang::It => format!("Scrivere un numero fra {min} e {max}"),
+                    Lang::En => format!("Write a number between {min} and {max}"),
+                };
+            }
+            Self::NotAServer => {
+                ("Non è un nome di server né un indirizzo IP", "Neither a server's name nor an IP address")
+            }
+            Self::NotAUrl => (
+                "Scrivere un indirizzo che comincia con https:// o http://, senza segnaposto nel nome del server",
+                "Write an address that begins with https:// or http://, without a placeholder in the server's name",
+            ),
+            Self::NotAHeader => ("Scrivere ogni intestazione come Nome: valore", "Write each header as Name: value"),
+            Self::NotAStatus => ("Scrivere ad esempio 200 oppure 200-299", "Write for example 200 or 200-299"),
+            Self::NotARegex => ("Non è un'espressione regolare", "Not a regular expression"),
+            Self::NotACertificate => ("Non è un certificato in formato PEM", "Not a certificate in PEM"),
+            Self::NoPlaceholder(text) => {
+                return match lang {
+                    Lang::It => format!("Manca il segnaposto {text}"),
+                    Lang::En => format!("The placeholder {text} is missing"),
+                };
+            }
             Self::Value { value, problem } => return format!("{value}: {}", problem.text(lang)),
             Self::Other(text) => (text, text),
         };

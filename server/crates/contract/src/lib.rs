@@ -6,6 +6,7 @@
 
 pub mod actor;
 pub mod address;
+pub mod alarm;
 pub mod audit;
 pub mod command;
 pub mod dataset;
@@ -19,10 +20,13 @@ pub mod recipient;
 pub mod role;
 pub mod rule;
 mod sentence;
+pub mod sms;
+pub mod smtp;
 pub mod state;
 pub mod status;
 pub mod sync;
 pub mod task;
+pub mod threshold;
 pub mod users;
 
 pub use actor::{Actor, ActorKind};

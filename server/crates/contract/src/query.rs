@@ -3,13 +3,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::alarm::AlarmsReport;
 use crate::audit::{AuditReport, AuditVerdict};
 use crate::dataset::Dataset;
 use crate::licence::LicenceReport;
 use crate::live;
+use crate::sms::SmsReport;
+use crate::smtp::SmtpReport;
 use crate::status::{PeerReport, RecipientsReport, StatusReport};
 use crate::sync::SyncReport;
 use crate::task::TaskReport;
+use crate::threshold::ThresholdsReport;
 use crate::users::UsersReport;
 
 /// A question and the type of its answer.
@@ -75,6 +79,17 @@ questions! {
     Datasets {} => DatasetsReport;
     /// The licence.
     Licence {} => LicenceReport;
+    /// The limits.
+    Thresholds {} => ThresholdsReport;
+    /// The alarms.
+    Alarms {
+        /// Also those that have ended.
+        all: bool,
+    } => AlarmsReport;
+    /// The mail server.
+    Smtp {} => SmtpReport;
+    /// The SMS accounts.
+    Sms {} => SmsReport;
     /// Who may log in.
     Users {} => UsersReport;
     /// The audit log.

@@ -3,16 +3,19 @@
 //!
 //! It knows no route, no page and no command line; how bytes are replicated is the business of the crate `replication`.
 
+mod alarms;
 mod audit;
 mod clock;
 mod config;
 mod data_dir;
+mod delivery;
 mod door;
 mod error;
 mod identity;
 mod init;
 pub mod licence;
 mod link;
+mod monitor;
 mod node;
 mod pairing;
 mod passwords;
@@ -21,6 +24,7 @@ mod recipients;
 pub mod sessions;
 mod store;
 mod sync;
+mod thresholds;
 mod throttle;
 mod users;
 

@@ -235,16 +235,21 @@ impl Node {
         act.done(tx, before.serial.map(|serial| json!({ "serial": serial })), None).await
     }
 
-    /// Refuses until a licence with this side's module was loaded once.
-    pub(crate) async fn require_licence(&self) -> Result<(), Denied> {
+    /// Whether a licence with this side's module was ever loaded.
+    pub(crate) async fn was_licensed(&self) -> Result<bool, Denied> {
         let licensed: Option<String> = sqlx::query_scalar("SELECT licensed_at FROM node")
             .fetch_one(self.store.pool())
             .await
             .map_err(db("read the licence"))?;
-        match licensed {
-            Some(_) => Ok(()),
-            None => Err(Denied::rule(Rule::LicenceModule, &self.info.name, self.info.role.module())),
+        Ok(licensed.is_some())
+    }
+
+    /// Refuses until a licence with this side's module was loaded once.
+    pub(crate) async fn require_licence(&self) -> Result<(), Denied> {
+        if self.was_licensed().await? {
+            return Ok(());
         }
+        Err(Denied::rule(Rule::LicenceModule, &self.info.name, self.info.role.module()))
     }
 }
 

@@ -15,10 +15,12 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::delivery::Outbox;
 use crate::error::OpenError;
 use crate::identity::Identity;
 use crate::licence::SupplierKey;
 use crate::link::Link;
+use crate::monitor::Watchman;
 use crate::sessions::Sessions;
 use crate::store::Store;
 use crate::sync::replica::Copies;
@@ -49,6 +51,8 @@ pub struct Node {
     pub(crate) feeds: Feeds,
     pub(crate) copies: Copies,
     pub(crate) tasks: Tasks,
+    pub(crate) watch: Watchman,
+    pub(crate) outbox: Outbox,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks_running: TaskTracker,
     sessions: Sessions,
@@ -114,6 +118,8 @@ impl Node {
             feeds: Feeds::default(),
             copies: Copies::default(),
             tasks: Tasks::default(),
+            watch: Watchman::default(),
+            outbox: Outbox::default(),
             stop: CancellationToken::new(),
             tasks_running: TaskTracker::new(),
             sessions,
@@ -142,6 +148,8 @@ impl Node {
         self.tasks_running.spawn(Arc::clone(self).keep_contact());
         self.tasks_running.spawn(Arc::clone(self).keep_picture());
         self.tasks_running.spawn(Arc::clone(self).sweep());
+        self.tasks_running.spawn(Arc::clone(self).watch_over());
+        self.tasks_running.spawn(Arc::clone(self).deliver());
         Ok(())
     }
 
@@ -218,6 +226,7 @@ impl Node {
             sync: self.switches().await?,
             datasets: self.briefs().await?,
             licence: self.licence().await?.summary,
+            alarms: self.alarm_count().await?,
             ..blank_status(&self.info)
         })
     }

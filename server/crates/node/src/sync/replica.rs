@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use contract::Timestamp;
 use contract::dataset::Dataset;
 use contract::sync::SyncError;
+use contract::threshold::Threshold;
 use replication::{Commit, Replica, RestorePoint};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -62,17 +64,32 @@ pub(crate) struct Copies {
     pub(super) slots: Semaphore,
     /// The Master's clock as last told, and when that was on ours.
     pub(super) clock: Mutex<Option<(Timestamp, Instant)>>,
+    /// The lag from which a replica counts as behind, in seconds.
+    lag_limit: AtomicU32,
 }
 
 impl Default for Copies {
     fn default() -> Self {
-        Self { all: Mutex::default(), slots: Semaphore::new(2), clock: Mutex::default() }
+        Self {
+            all: Mutex::default(),
+            slots: Semaphore::new(2),
+            clock: Mutex::default(),
+            lag_limit: AtomicU32::new(Threshold::LagSoft.default()),
+        }
     }
 }
 
 impl Copies {
     pub(crate) fn all(&self) -> Vec<Arc<Copy>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    pub(crate) fn lag_limit(&self) -> f64 {
+        f64::from(self.lag_limit.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_lag_limit(&self, seconds: u32) {
+        self.lag_limit.store(seconds, Ordering::Relaxed);
     }
 
     pub(crate) fn wake_all(&self) {

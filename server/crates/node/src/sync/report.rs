@@ -14,8 +14,6 @@ use crate::node::Node;
 use crate::store::db;
 use crate::sync::replica::{Copy, Standing};
 
-/// The lag from which a replica counts as behind, in seconds.
-pub(crate) const LAG_LIMIT: f64 = 60.0;
 /// A pull that is over sooner than this is not shown as copying: it would only flicker.
 const WORTH_SHOWING: f64 = 1.0;
 
@@ -58,6 +56,11 @@ impl Node {
         Ok(reports.into_iter().map(brief).collect())
     }
 
+    /// Every replica of the Client in full.
+    pub(crate) fn replica_reports(&self, switches: Switches) -> Vec<DatasetReport> {
+        self.copies.all().iter().map(|copy| self.copy_report(copy, switches)).collect()
+    }
+
     /// Every replica of the Client in short, without asking the database.
     pub(crate) fn replica_briefs(&self) -> Vec<DatasetBrief> {
         let on = Switches { database: Switch::On, files: Switch::On };
@@ -91,7 +94,7 @@ impl Node {
 
     async fn dataset_reports(&self, switches: Switches) -> Result<Vec<DatasetReport>, Denied> {
         if self.info.role == NodeRole::Client {
-            return Ok(self.copies.all().iter().map(|copy| self.copy_report(copy, switches)).collect());
+            return Ok(self.replica_reports(switches));
         }
         let (echo, heard) =
             self.link.contact().echo.map_or_else(|| (Vec::new(), None), |(echo, at)| (echo, Some(at.elapsed())));
@@ -119,6 +122,7 @@ impl Node {
 
     fn copy_report(&self, copy: &Copy, switches: Switches) -> DatasetReport {
         let mut report = blank(copy.dataset.clone(), switches);
+        report.lag_limit_seconds = self.copies.lag_limit();
         let masters_now = self.copies.masters_now().unwrap_or_else(|| self.clock.now());
         copy.standing(|standing| {
             let commit = standing.commit.as_ref();
@@ -211,7 +215,7 @@ fn blank(dataset: Dataset, switches: Switches) -> DatasetReport {
         generation: None,
         captured_at: None,
         lag_seconds: None,
-        lag_limit_seconds: LAG_LIMIT,
+        lag_limit_seconds: f64::from(contract::threshold::Threshold::LagSoft.default()),
         files: None,
         bytes: None,
         progress: None,
@@ -257,7 +261,7 @@ fn state(report: &DatasetReport, standing: &Standing) -> DatasetState {
         DatasetState::Failed
     } else if standing.commit.is_none() {
         DatasetState::Unseeded
-    } else if report.lag_seconds.is_some_and(|lag| lag > LAG_LIMIT) {
+    } else if report.lag_seconds.is_some_and(|lag| lag > report.lag_limit_seconds) {
         DatasetState::Behind
     } else {
         DatasetState::Current

@@ -1,0 +1,281 @@
+//! The catalogue of alarms: code, clear code, priority, and what a person is told, in both languages. One open alarm per
+//! cause: a cause is a code and its subject.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::lang::{Lang, Text};
+use crate::recipient::Channel;
+
+macro_rules! catalogue {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal / $clear:literal, $priority:literal,
+        $it:literal, $en:literal, $back_it:literal, $back_en:literal, $do_it:literal, $do_en:literal;)*) => {
+        /// What an alarm is about.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum AlarmKind { $($(#[$doc])* #[serde(rename = $code)] $variant,)* }
+
+        impl AlarmKind {
+            /// The whole catalogue.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The code in JSON, messages and pages.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// The code of its end (*Allarme Rientro*).
+            #[must_use]
+            pub const fn clear_code(self) -> &'static str {
+                match self { $(Self::$variant => $clear,)* }
+            }
+
+            /// 1 to 6, 6 is the highest.
+            #[must_use]
+            pub const fn priority(self) -> u8 {
+                match self { $(Self::$variant => $priority,)* }
+            }
+
+            const fn raised(self) -> (&'static str, &'static str) {
+                match self { $(Self::$variant => ($it, $en),)* }
+            }
+
+            const fn cleared(self) -> (&'static str, &'static str) {
+                match self { $(Self::$variant => ($back_it, $back_en),)* }
+            }
+
+            const fn to_do(self) -> (&'static str, &'static str) {
+                match self { $(Self::$variant => ($do_it, $do_en),)* }
+            }
+        }
+    };
+}
+
+// `{s}` is the subject, `{d}` the deciding fact. No accents in what an SMS may carry are needed: the gateway encodes.
+catalogue! {
+    /// Client: the Master does not answer on the peer link.
+    MasterUnreachable = "dr.master.unreachable" / "dr.master.reachable", 6,
+        "Il Master {s} non risponde", "The Master {s} does not answer",
+        "Il Master {s} risponde di nuovo", "The Master {s} answers again",
+        "Verificare se il Master è acceso e se il collegamento fra le sedi funziona. Non raggiungibile non significa spento: non attivare il DR prima di averlo isolato e spento.",
+        "Find out whether the Master is on and the link between the sites works. Unreachable does not mean off: do not activate the DR before the Master is isolated and powered off.";
+    /// Master: the DR Client does not answer.
+    ClientUnreachable = "dr.client.unreachable" / "dr.client.reachable", 5,
+        "Il DR Client {s} non risponde: non c'è ridondanza", "The DR Client {s} does not answer: there is no redundancy",
+        "Il DR Client {s} risponde di nuovo", "The DR Client {s} answers again",
+        "Verificare se il DR Client è acceso e se il collegamento fra le sedi funziona. Il servizio telefonico non è toccato.",
+        "Find out whether the DR Client is on and the link between the sites works. The telephone service is not affected.";
+    /// Client: nothing is replicated, because somebody stopped it or because it fails.
+    SyncStopped = "dr.sync.stopped" / "dr.sync.running", 5,
+        "La replicazione di {s} è ferma: {d}", "The replication of {s} has stopped: {d}",
+        "La replicazione di {s} funziona di nuovo", "The replication of {s} runs again",
+        "Aprire la pagina Replicazione del DR Client: se è OFF premere START, altrimenti leggere l'errore.",
+        "Open the Replicazione page of the DR Client: press START if it is OFF, else read the error.";
+    /// Client: the replica is behind by more than the soft limit.
+    LagWarning = "dr.lag.warning" / "dr.lag.recovered", 3,
+        "La replica di {s} è in ritardo di {d}", "The replica of {s} is {d} behind",
+        "La replica di {s} ha recuperato il ritardo", "The replica of {s} has caught up",
+        "Seguire il ritardo nella pagina Monitor di sistema: se cresce, controllare il collegamento fra le sedi.",
+        "Watch the lag on the Monitor di sistema page: if it grows, check the link between the sites.";
+    /// Client: the replica is behind by more than the hard limit.
+    LagExceeded = "dr.lag.exceeded" / "dr.lag.normal", 5,
+        "La replica di {s} è in ritardo di {d}, oltre il limite", "The replica of {s} is {d} behind, beyond the limit",
+        "La replica di {s} è di nuovo entro il limite", "The replica of {s} is within the limit again",
+        "Un'attivazione adesso perderebbe i dati del ritardo. Controllare il collegamento fra le sedi e gli errori nella pagina Replicazione.",
+        "An activation now would lose the data of that time. Check the link between the sites and the errors on the Replicazione page.";
+    /// The disk that holds the data directory is nearly full.
+    DiskLow = "dr.disk.low" / "dr.disk.normal", 4,
+        "Spazio su disco quasi esaurito su {s}: {d} libero", "Disk nearly full on {s}: {d} free",
+        "Spazio su disco di nuovo sufficiente su {s}", "Enough disk space again on {s}",
+        "Liberare spazio: quando finisce, la replicazione si ferma sull'ultima copia completa.",
+        "Free some space: when there is none, the replication stops at the last complete copy.";
+    /// The licence ends soon.
+    LicenceExpiring = "dr.licence.expiring" / "dr.licence.renewed", 2,
+        "La licenza {s} scade il {d}", "The licence {s} expires on {d}",
+        "La licenza {s} non è più in scadenza", "The licence {s} is no longer about to expire",
+        "Chiedere al fornitore una licenza nuova e caricarla nella pagina Licenza.",
+        "Ask the supplier for a new licence and load it on the Licenza page.";
+    /// The licence has ended, was removed, or is not valid.
+    LicenceExpired = "dr.licence.expired" / "dr.licence.valid", 3,
+        "La licenza {s} non è valida: {d}", "The licence {s} is not valid: {d}",
+        "La licenza {s} è valida", "The licence {s} is valid",
+        "Caricare una licenza valida nella pagina Licenza. La replicazione e l'attivazione continuano a funzionare.",
+        "Load a valid licence on the Licenza page. Replication and activation go on working.";
+    /// The two machines run versions that do not fit together.
+    VersionMismatch = "dr.version.mismatch" / "dr.version.match", 4,
+        "Le versioni delle due macchine non sono compatibili: {d}", "The versions of the two machines do not fit together: {d}",
+        "Le versioni delle due macchine sono di nuovo compatibili", "The versions of the two machines fit together again",
+        "Portare tvox-dr alla stessa versione su entrambe le macchine: fino ad allora nulla viene replicato.",
+        "Bring tvox-dr to the same version on both machines: until then nothing is replicated.";
+}
+
+/// Whether a message tells of the beginning or of the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlarmEvent {
+    /// It began.
+    Raise,
+    /// It ended.
+    Clear,
+}
+
+impl AlarmEvent {
+    /// The word in JSON and tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Raise => "raise",
+            Self::Clear => "clear",
+        }
+    }
+}
+
+impl AlarmKind {
+    /// Finds a kind by its code.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.code() == code)
+    }
+
+    /// What happened, in one sentence.
+    #[must_use]
+    pub fn text(self, event: AlarmEvent, subject: &str, detail: &Text) -> Text {
+        let (it, en) = match event {
+            AlarmEvent::Raise => self.raised(),
+            AlarmEvent::Clear => self.cleared(),
+        };
+        let fill = |text: &str, detail: &str| text.replace("{s}", subject).replace("{d}", detail);
+        Text::new(fill(it, &detail.it), fill(en, &detail.en))
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn remedy(self, lang: Lang) -> &'static str {
+        let (it, en) = self.to_do();
+        lang.pick(it, en)
+    }
+}
+
+/// How far one message to one recipient is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryState {
+    /// On disk, to be sent, or to be tried again.
+    Queued,
+    /// Taken by the server.
+    Sent,
+    /// Refused for good.
+    Failed,
+}
+
+impl DeliveryState {
+    /// The word in JSON and tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The words a reader sees.
+    #[must_use]
+    pub const fn label(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Queued => lang.pick("In attesa", "Waiting"),
+            Self::Sent => lang.pick("Inviato", "Sent"),
+            Self::Failed => lang.pick("Non riuscito", "Failed"),
+        }
+    }
+}
+
+/// One message to one recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryInfo {
+    /// By which way.
+    pub channel: Channel,
+    /// To whom.
+    pub to: String,
+    /// Of the beginning or of the end.
+    pub event: AlarmEvent,
+    /// How far it is.
+    pub state: DeliveryState,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was last tried; `null` before the first try.
+    pub at: Option<Timestamp>,
+    /// The server's words.
+    pub detail: Option<String>,
+}
+
+/// Who took note.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// What they wrote.
+    pub note: Option<String>,
+}
+
+/// One alarm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmInfo {
+    /// Its id.
+    pub id: String,
+    /// Its code.
+    pub code: String,
+    /// The code of its end.
+    pub clear_code: String,
+    /// 1 to 6.
+    pub priority: u8,
+    /// The machine that raised it.
+    pub host: String,
+    /// The part of the product that noticed.
+    pub source: String,
+    /// What it is about.
+    pub subject: String,
+    /// When it began.
+    pub raised_at: Timestamp,
+    /// When it ended; `null` while it is open.
+    pub cleared_at: Option<Timestamp>,
+    /// Who took note; `null` while nobody did.
+    pub acknowledged: Option<Acknowledgement>,
+    /// How often its cause came and went while it was already open.
+    pub repeats: u32,
+    /// What happened.
+    pub text: Text,
+    /// The messages about it.
+    pub deliveries: Vec<DeliveryInfo>,
+}
+
+/// `tvox-dr alarm list --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmsReport {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// Newest first.
+    pub alarms: Vec<AlarmInfo>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_alarm_has_its_own_codes_a_priority_and_words_in_both_languages() {
+        let mut codes = std::collections::HashSet::new();
+        for kind in AlarmKind::ALL {
+            assert!(codes.insert(kind.code()) && codes.insert(kind.clear_code()), "{}", kind.code());
+            assert!((1..=6).contains(&kind.priority()));
+            assert_eq!(AlarmKind::from_code(kind.code()), Some(*kind));
+            for event in [AlarmEvent::Raise, AlarmEvent::Clear] {
+                let text = kind.text(event, "SUBJECT", &Text::new("FATTO", "FACT"));
+                assert!(text.it != text.en && !text.it.contains('{') && !text.en.contains('{'), "{text:?}");
+            }
+            assert!(kind.remedy(Lang::It).ends_with('.') && kind.remedy(Lang::En).ends_with('.'));
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Alarms: one open alarm per cause, written down together with the messages about it before anything is sent, and kept
+//! until it has ended. What happened is never deleted; who took note is remembered.
+
+use std::collections::{BTreeMap, HashMap};
+
+use contract::alarm::{Acknowledgement, AlarmEvent, AlarmInfo, AlarmKind, AlarmsReport, DeliveryInfo, DeliveryState};
+use contract::status::AlarmCount;
+use contract::{Denied, Lang, Outcome, Problem, SCHEMA, Text, Timestamp};
+use serde_json::json;
+
+use crate::delivery::{self, Announcement};
+use crate::door::Act;
+use crate::node::Node;
+use crate::random;
+use crate::store::{Tx, db, time};
+
+/// Ended alarms listed at most.
+const MOST: u32 = 500;
+/// Longest note, in characters.
+const LONGEST_NOTE: usize = 1000;
+
+/// A cause: one alarm at most is open for it.
+pub(crate) type Cause = (AlarmKind, String);
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    code: String,
+    subject: String,
+    detail_it: String,
+    detail_en: String,
+    raised_at: String,
+    cleared_at: Option<String>,
+    ack_by: Option<String>,
+    ack_at: Option<String>,
+    ack_note: Option<String>,
+    repeats: u32,
+}
+
+#[derive(sqlx::FromRow)]
+struct DeliveryRow {
+    alarm: String,
+    event: String,
+    channel: String,
+    recipient: String,
+    state: String,
+    attempts: u32,
+    at: Option<String>,
+    detail: Option<String>,
+}
+
+impl Node {
+    /// The language of messages.
+    pub(crate) async fn message_lang(&self) -> Result<Lang, Denied> {
+        let tag: String = sqlx::query_scalar("SELECT language FROM node")
+            .fetch_one(self.store.pool())
+            .await
+            .map_err(db("read the language"))?;
+        Ok(Lang::from_tag(&tag).unwrap_or_default())
+    }
+
+    pub(crate) async fn message_language(&self, act: Act<'_>, language: Lang) -> Result<Outcome, Denied> {
+        let before = self.message_lang().await?;
+        let mut tx = self.store.begin().await?;
+        sqlx::query("UPDATE node SET language = ?")
+            .bind(language.tag())
+            .execute(&mut *tx)
+            .await
+            .map_err(db("set the language"))?;
+        act.done(tx, Some(json!(before)), Some(json!(language))).await
+    }
+
+    /// The causes that are open now, with what was last said of them.
+    pub(crate) async fn open_causes(&self) -> Result<BTreeMap<Cause, String>, Denied> {
+        let rows: Vec<(String, String, String)> =
+            sqlx::query_as("SELECT id, code, subject FROM alarm WHERE cleared_at IS NULL")
+                .fetch_all(self.store.pool())
+                .await
+                .map_err(db("read the alarms"))?;
+        let known = |(id, code, subject): (String, String, String)| {
+            AlarmKind::from_code(&code).map(|kind| ((kind, subject), id))
+        };
+        Ok(rows.into_iter().filter_map(known).collect())
+    }
+
+    /// Begins an alarm; its id. The messages about it are in the outbox when this returns.
+    pub(crate) async fn raise(&self, kind: AlarmKind, subject: &str, detail: &Text) -> Result<String, Denied> {
+        let (id, now) = (random::id(), self.clock.now());
+        let mut tx = self.store.begin().await?;
+        sqlx::query("INSERT INTO alarm (id, code, subject, detail_it, detail_en, raised_at) VALUES (?, ?, ?, ?, ?, ?)")
+            .bind(&id)
+            .bind(kind.code())
+            .bind(subject)
+            .bind(&detail.it)
+            .bind(&detail.en)
+            .bind(now.to_string())
+            .execute(&mut *tx)
+            .await
+            .map_err(db("raise an alarm"))?;
+        self.announce(&mut tx, &id, kind, AlarmEvent::Raise, subject, detail, now).await?;
+        tx.commit().await.map_err(db("raise an alarm"))?;
+        tracing::warn!(code = kind.code(), subject, detail = detail.en, "alarm");
+        self.outbox.wake();
+        self.poke();
+        Ok(id)
+    }
+
+    /// Ends an alarm.
+    pub(crate) async fn clear(&self, id: &str, kind: AlarmKind, subject: &str) -> Result<(), Denied> {
+        let now = self.clock.now();
+        let mut tx = self.store.begin().await?;
+        let ended = sqlx::query("UPDATE alarm SET cleared_at = ? WHERE id = ? AND cleared_at IS NULL")
+            .bind(now.to_string())
+            .bind(id)
+            .execute(&mut *tx)
+            .await
+            .map_err(db("clear an alarm"))?;
+        if ended.rows_affected() == 1 {
+            self.announce(&mut tx, id, kind, AlarmEvent::Clear, subject, &Text::new("", ""), now).await?;
+        }
+        tx.commit().await.map_err(db("clear an alarm"))?;
+        tracing::info!(code = kind.clear_code(), subject, "alarm ended");
+        self.outbox.wake();
+        self.poke();
+        Ok(())
+    }
+
+    /// The cause came and went while its alarm was open.
+    pub(crate) async fn count_repeat(&self, id: &str) -> Result<(), Denied> {
+        sqlx::query("UPDATE alarm SET repeats = repeats + 1 WHERE id = ?")
+            .bind(id)
+            .execute(self.store.pool())
+            .await
+            .map_err(db("count a repeated alarm"))?;
+        self.poke();
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one sentence has many parts")]
+    async fn announce(
+        &self,
+        tx: &mut Tx,
+        id: &str,
+        kind: AlarmKind,
+        event: AlarmEvent,
+        subject: &str,
+        detail: &Text,
+        at: Timestamp,
+    ) -> Result<(), Denied> {
+        let raised: String = sqlx::query_scalar("SELECT raised_at FROM alarm WHERE id = ?")
+            .bind(id)
+            .fetch_one(&mut **tx)
+            .await
+            .map_err(db("read an alarm"))?;
+        let tag: String = sqlx::query_scalar("SELECT language FROM node")
+            .fetch_one(&mut **tx)
+            .await
+            .map_err(db("read the language"))?;
+        let announcement = Announcement {
+            alarm_id: id,
+            kind,
+            event,
+            subject,
+            detail,
+            raised_at: time(&raised)?,
+            at,
+            host: &self.info.name,
+            role: self.info.role,
+            language: Lang::from_tag(&tag).unwrap_or_default(),
+        };
+        delivery::enqueue(tx, &announcement).await
+    }
+
+    pub(crate) async fn alarm_ack(&self, act: Act<'_>, id: &str, note: Option<&str>) -> Result<Outcome, Denied> {
+        let note = note.map(str::trim).filter(|note| !note.is_empty());
+        if note.is_some_and(|note| note.chars().count() > LONGEST_NOTE) {
+            return Err(Denied::field("note", Problem::TooLong(LONGEST_NOTE as u32)));
+        }
+        let mut tx = self.store.begin().await?;
+        let noted = sqlx::query("UPDATE alarm SET ack_by = ?, ack_at = ?, ack_note = ? WHERE id = ?")
+            .bind(&act.actor.name)
+            .bind(self.clock.now().to_string())
+            .bind(note)
+            .bind(id)
+            .execute(&mut *tx)
+            .await
+            .map_err(db("acknowledge an alarm"))?;
+        if noted.rows_affected() == 0 {
+            return Err(Denied::field("id", Problem::NotFound));
+        }
+        act.done(tx, None, Some(json!({ "note": note }))).await
+    }
+
+    pub(crate) async fn alarm_count(&self) -> Result<AlarmCount, Denied> {
+        let open = self.open_causes().await?;
+        Ok(AlarmCount {
+            open: u32::try_from(open.len()).unwrap_or(u32::MAX),
+            highest_priority: open.keys().map(|(kind, _)| kind.priority()).max(),
+        })
+    }
+
+    /// Open alarms, or all of them with the newest first.
+    pub(crate) async fn alarms_report(&self, all: bool) -> Result<AlarmsReport, Denied> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT id, code, subject, detail_it, detail_en, raised_at, cleared_at, ack_by, ack_at, ack_note, repeats \
+             FROM alarm WHERE cleared_at IS NULL OR ? ORDER BY raised_at DESC, id LIMIT ?",
+        )
+        .bind(all)
+        .bind(MOST)
+        .fetch_all(self.store.pool())
+        .await
+        .map_err(db("read the alarms"))?;
+        let told: Vec<DeliveryRow> = sqlx::query_as(
+            "SELECT alarm, event, channel, recipient, state, attempts, at, detail FROM delivery \
+             WHERE alarm IN (SELECT id FROM alarm WHERE cleared_at IS NULL OR ? ORDER BY raised_at DESC, id LIMIT ?) ORDER BY id",
+        )
+        .bind(all)
+        .bind(MOST)
+        .fetch_all(self.store.pool())
+        .await
+        .map_err(db("read the outbox"))?;
+        let mut deliveries: HashMap<String, Vec<DeliveryInfo>> = HashMap::new();
+        for row in told {
+            deliveries.entry(row.alarm.clone()).or_default().push(delivery_info(row)?);
+        }
+        let alarms = rows
+            .into_iter()
+            .filter_map(|row| {
+                let kind = AlarmKind::from_code(&row.code)?;
+                let deliveries = deliveries.remove(&row.id).unwrap_or_default();
+                Some(alarm_info(row, kind, &self.info.name, deliveries))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(AlarmsReport { schema: SCHEMA, alarms })
+    }
+}
+
+fn alarm_info(row: Row, kind: AlarmKind, host: &str, deliveries: Vec<DeliveryInfo>) -> Result<AlarmInfo, Denied> {
+    let acknowledged = match (row.ack_by, row.ack_at) {
+        (Some(by), Some(at)) => Some(Acknowledgement { by, at: time(&at)?, note: row.ack_note }),
+        _ => None,
+    };
+    Ok(AlarmInfo {
+        id: row.id,
+        code: kind.code().to_owned(),
+        clear_code: kind.clear_code().to_owned(),
+        priority: kind.priority(),
+        host: host.to_owned(),
+        source: "tvox-dr".to_owned(),
+        text: kind.text(AlarmEvent::Raise, &row.subject, &Text::new(row.detail_it, row.detail_en)),
+        subject: row.subject,
+        raised_at: time(&row.raised_at)?,
+        cleared_at: row.cleared_at.as_deref().map(time).transpose()?,
+        acknowledged,
+        repeats: row.repeats,
+        deliveries,
+    })
+}
+
+fn delivery_info(row: DeliveryRow) -> Result<DeliveryInfo, Denied> {
+    let states = [DeliveryState::Queued, DeliveryState::Sent, DeliveryState::Failed];
+    let state = states.into_iter().find(|state| state.as_str() == row.state);
+    Ok(DeliveryInfo {
+        channel: row.channel.parse().map_err(|problem| Denied::failed("read the outbox", problem))?,
+        to: row.recipient,
+        event: if row.event == AlarmEvent::Clear.as_str() { AlarmEvent::Clear } else { AlarmEvent::Raise },
+        state: state.unwrap_or(DeliveryState::Queued),
+        attempts: row.attempts,
+        at: row.at.as_deref().map(time).transpose()?,
+        detail: row.detail,
+    })
+}

@@ -1,0 +1,147 @@
+//! What the monitor looks at. Each condition is a cause (a kind of alarm and its subject) that is good or bad now; what
+//! becomes of it is the business of the hysteresis.
+
+use std::collections::BTreeMap;
+
+use contract::alarm::AlarmKind;
+use contract::dataset::Group;
+use contract::licence::{LicenceReport, LicenceState};
+use contract::threshold::Threshold;
+use contract::{Denied, Lang, NodeRole, Text, Timestamp};
+
+use super::Probe;
+use crate::alarms::Cause;
+use crate::node::Node;
+use crate::thresholds::Limits;
+
+/// How long before its end a licence is worth a word.
+const LICENCE_NOTICE: std::time::Duration = std::time::Duration::from_secs(30 * 86_400);
+
+/// How a condition looks now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// As it should be.
+    Good,
+    /// Not as it should be; the deciding fact.
+    Bad(Text),
+}
+
+impl Seen {
+    fn bad_if(bad: bool, detail: impl FnOnce() -> Text) -> Self {
+        if bad { Self::Bad(detail()) } else { Self::Good }
+    }
+}
+
+impl Node {
+    /// Looks at everything once.
+    pub(crate) async fn conditions(&self, probe: &Probe, limits: &Limits) -> Result<BTreeMap<Cause, Seen>, Denied> {
+        let mut seen = BTreeMap::new();
+        self.look_at_peer(probe, &mut seen).await?;
+        if self.info.role == NodeRole::Client && !matches!(probe, Probe::Nobody) {
+            self.look_at_replicas(limits, &mut seen).await?;
+        }
+        self.look_at_disk(limits, &mut seen);
+        look_at_licence(&self.licence().await?, self.was_licensed().await?, self.clock.now(), &mut seen);
+        Ok(seen)
+    }
+
+    async fn look_at_peer(&self, probe: &Probe, seen: &mut BTreeMap<Cause, Seen>) -> Result<(), Denied> {
+        let Some(pair) = self.peer().await?.pair else { return Ok(()) };
+        let kind = match self.info.role {
+            NodeRole::Master => AlarmKind::ClientUnreachable,
+            NodeRole::Client => AlarmKind::MasterUnreachable,
+        };
+        let silent = match probe {
+            Probe::Nobody => return Ok(()),
+            Probe::Answered => Seen::Good,
+            Probe::Silent(why) => Seen::Bad(Text::new(why.clone(), why.clone())),
+        };
+        seen.insert((kind, pair.name.clone()), silent);
+        let contact = self.link.contact();
+        let misfit = contact.who.as_ref().and_then(|who| self.incompatible(who)).map(|refused| refused.detail);
+        let misfit = Seen::bad_if(misfit.is_some(), || {
+            let told = misfit.clone().unwrap_or_default();
+            Text::new(told.clone(), told)
+        });
+        seen.insert((AlarmKind::VersionMismatch, pair.name), misfit);
+        Ok(())
+    }
+
+    async fn look_at_replicas(&self, limits: &Limits, seen: &mut BTreeMap<Cause, Seen>) -> Result<(), Denied> {
+        let switches = self.switches().await?;
+        for report in self.replica_reports(switches) {
+            let on = match report.group {
+                Group::Database => switches.database.is_on(),
+                Group::Files => switches.files.is_on(),
+            };
+            // A cut link has its own alarm; the replica is then late, not broken.
+            let error = report.last_error.as_ref().filter(|error| error.code != "connection_lost");
+            let stopped = Seen::bad_if(!on || error.is_some(), || match error {
+                _ if !on => Text::new("OFF", "OFF"),
+                Some(error) => Text::new(
+                    contract::sync::error_sentence(&error.code, Lang::It),
+                    contract::sync::error_sentence(&error.code, Lang::En),
+                ),
+                None => Text::new("", ""),
+            });
+            seen.insert((AlarmKind::SyncStopped, report.name.clone()), stopped);
+            let lag = report.lag_seconds.unwrap_or(0.0);
+            let hard = lag > limits.seconds(Threshold::LagHard);
+            let soft = lag > limits.seconds(Threshold::LagSoft);
+            let told = || duration(lag);
+            // Beyond the hard limit the warning stands as well: it began first and ends last.
+            seen.insert((AlarmKind::LagWarning, report.name.clone()), Seen::bad_if(soft, told));
+            seen.insert((AlarmKind::LagExceeded, report.name), Seen::bad_if(hard, told));
+        }
+        Ok(())
+    }
+
+    fn look_at_disk(&self, limits: &Limits, seen: &mut BTreeMap<Cause, Seen>) {
+        let Some((free, total)) = self.disk() else { return };
+        let percent = free.saturating_mul(100) / total.max(1);
+        let low = percent < u64::from(limits.get(Threshold::DiskMinFree));
+        let path = self.dir.root().display().to_string();
+        let told = || Text::new(format!("{percent}%"), format!("{percent}%"));
+        seen.insert((AlarmKind::DiskLow, path), Seen::bad_if(low, told));
+    }
+
+    /// Free and total bytes of the disk that holds the data directory.
+    pub(crate) fn disk(&self) -> Option<(u64, u64)> {
+        let told = rustix::fs::statvfs(self.dir.root()).ok()?;
+        Some((told.f_bavail.saturating_mul(told.f_frsize), told.f_blocks.saturating_mul(told.f_frsize)))
+    }
+}
+
+fn look_at_licence(licence: &LicenceReport, was_licensed: bool, now: Timestamp, seen: &mut BTreeMap<Cause, Seen>) {
+    if !was_licensed {
+        return;
+    }
+    let subject = licence.needed.clone();
+    let summary = &licence.summary;
+    let bad = summary.state != LicenceState::Valid || !licence.granted;
+    let label = |lang: Lang| {
+        if summary.state == LicenceState::Valid {
+            lang.pick("manca il modulo", "the module is missing").to_owned()
+        } else {
+            summary.state.label(lang).to_owned()
+        }
+    };
+    let told = || Text::new(label(Lang::It), label(Lang::En));
+    seen.insert((AlarmKind::LicenceExpired, subject.clone()), Seen::bad_if(bad, told));
+    let soon = summary.expires.filter(|end| !bad && now.checked_add(LICENCE_NOTICE).is_ok_and(|limit| *end < limit));
+    let day = soon.map(|end| end.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
+    seen.insert((AlarmKind::LicenceExpiring, subject), Seen::bad_if(soon.is_some(), || Text::new(day.clone(), day)));
+}
+
+/// A lag in words.
+fn duration(seconds: f64) -> Text {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole seconds for people")]
+    let seconds = seconds.max(0.0) as u64;
+    if seconds < 120 {
+        Text::new(format!("{seconds} secondi"), format!("{seconds} seconds"))
+    } else if seconds < 7200 {
+        Text::new(format!("{} minuti", seconds / 60), format!("{} minutes", seconds / 60))
+    } else {
+        Text::new(format!("{} ore", seconds / 3600), format!("{} hours", seconds / 3600))
+    }
+}

@@ -1,0 +1,130 @@
+//! The monitor: looks at the other machine, the replicas, the disk and the licence at every `probe.interval_ms`, and
+//! turns what it sees into alarms by hysteresis, so that one lost packet wakes nobody and a flapping link wakes once.
+
+mod conditions;
+mod hysteresis;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::threshold::Threshold;
+use contract::{Denied, Text};
+use tokio::sync::Notify;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::alarms::Cause;
+use crate::link::message::Purpose;
+use crate::node::Node;
+use conditions::Seen;
+use hysteresis::{Hysteresis, Turn};
+
+/// A probe that takes longer has failed, however short the interval is.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What wakes the monitor before its time.
+#[derive(Debug, Default)]
+pub(crate) struct Watchman {
+    limits: Notify,
+}
+
+impl Watchman {
+    /// The limits were changed: they hold from the next look on.
+    pub(crate) fn limits_changed(&self) {
+        self.limits.notify_one();
+    }
+}
+
+/// What one probe of the other machine came to.
+#[derive(Debug, Clone)]
+pub(crate) enum Probe {
+    /// There is nobody to probe: not associated.
+    Nobody,
+    /// It answered, with the pinned key.
+    Answered,
+    /// It did not, and why.
+    Silent(String),
+}
+
+impl Node {
+    /// Watches until the node stops.
+    pub(crate) async fn watch_over(self: Arc<Self>) {
+        let mut state: BTreeMap<Cause, Hysteresis> = match self.open_causes().await {
+            Ok(open) => open.into_iter().map(|(cause, id)| (cause, Hysteresis::open(id))).collect(),
+            Err(error) => {
+                tracing::error!(?error, "the alarms of before cannot be read");
+                BTreeMap::new()
+            }
+        };
+        while !self.stop.is_cancelled() {
+            let Ok(limits) = self.limits().await else {
+                tokio::time::sleep(LEAST_PATIENCE).await;
+                continue;
+            };
+            self.copies.set_lag_limit(limits.get(Threshold::LagSoft));
+            let mut ticks = interval(limits.probe_interval());
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    () = self.stop.cancelled() => return,
+                    () = self.watch.limits.notified() => break,
+                    _ = ticks.tick() => {}
+                }
+                let probe = self.probe(limits.probe_interval().max(LEAST_PATIENCE)).await;
+                match self.conditions(&probe, &limits).await {
+                    Ok(seen) => {
+                        let turns = (limits.get(Threshold::PeerBad), limits.get(Threshold::PeerGood));
+                        if let Err(error) = self.judge(&mut state, seen, turns).await {
+                            tracing::error!(?error, "an alarm could not be written down");
+                        }
+                    }
+                    Err(error) => tracing::error!(?error, "the state of this machine cannot be judged"),
+                }
+            }
+        }
+    }
+
+    /// Dials the other machine and hears its greeting.
+    async fn probe(&self, patience: Duration) -> Probe {
+        let Ok(peer) = self.peer().await else { return Probe::Nobody };
+        let (Some(address), Some(pair)) = (peer.address, peer.pair) else { return Probe::Nobody };
+        match tokio::time::timeout(patience, self.dial(address, Some(&pair.fingerprint), Purpose::Greet)).await {
+            Ok(Ok(_)) => Probe::Answered,
+            Ok(Err(error)) => Probe::Silent(error.to_string()),
+            Err(_) => Probe::Silent("no answer in time".into()),
+        }
+    }
+
+    /// Turns what was seen into alarms. A cause that is not looked at any more (a dataset taken back, a pair dissolved)
+    /// counts as good.
+    async fn judge(
+        &self,
+        state: &mut BTreeMap<Cause, Hysteresis>,
+        seen: BTreeMap<Cause, Seen>,
+        (bad, good): (u32, u32),
+    ) -> Result<(), Denied> {
+        for cause in seen.keys() {
+            state.entry(cause.clone()).or_default();
+        }
+        let gone = Seen::Good;
+        for (cause, hysteresis) in state.iter_mut() {
+            let now = seen.get(cause).unwrap_or(&gone);
+            let (kind, subject) = cause;
+            match hysteresis.look(matches!(now, Seen::Bad(_)), bad, good) {
+                Turn::Nothing => {}
+                Turn::Raise => {
+                    let detail = if let Seen::Bad(detail) = now { detail.clone() } else { Text::new("", "") };
+                    let id = self.raise(*kind, subject, &detail).await?;
+                    hysteresis.raised(id);
+                }
+                Turn::Repeat(id) => self.count_repeat(&id).await?,
+                Turn::Clear(id) => {
+                    self.clear(&id, *kind, subject).await?;
+                    hysteresis.cleared();
+                }
+            }
+        }
+        state.retain(|cause, hysteresis| seen.contains_key(cause) || hysteresis.is_open());
+        Ok(())
+    }
+}
