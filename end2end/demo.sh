@@ -43,11 +43,13 @@ nodes() {
 }
 
 writer_pid=
+sinks=()
 stop_all() {
   local status=$? pids n
   trap - EXIT
   trap '' INT TERM HUP
   if [ -n "$writer_pid" ]; then kill "$writer_pid" 2>/dev/null || true; fi
+  if [ "${#sinks[@]}" -gt 0 ]; then kill "${sinks[@]}" 2>/dev/null || true; fi
   pids="$(nodes)"
   if [ -n "$pids" ]; then
     say "demo: stopping"
@@ -80,6 +82,8 @@ pick_port 8443; master_panel="127.0.0.1:$port"
 pick_port 8444; client_panel="127.0.0.1:$port"
 pick_port 5461; master_peer="127.0.0.1:$port"
 pick_port 5462; client_peer="127.0.0.1:$port"
+pick_port 2525; mail_port="$port"
+pick_port 2580; sms_port="$port"
 
 # ---- the two nodes ------------------------------------------------------------
 
@@ -89,7 +93,7 @@ master() { "$bin" "$@" --data "$demo/master"; }
 client() { "$bin" "$@" --data "$demo/client"; }
 
 rm -rf "$demo"
-mkdir -p "$demo/licence" "$demo/log" "$replica"
+mkdir -p "$demo/licence" "$demo/log" "$demo/mail" "$demo/sms" "$replica"
 chmod 0700 "$demo"
 end2end/sample.sh "$pbx"
 
@@ -131,6 +135,24 @@ await_node client "$client_pid"
 master licence load "$demo/licence/master.lic" >/dev/null
 client licence load "$demo/licence/client.lic" >/dev/null
 
+# Where the alarms go: servers that keep what they are given in files.
+sink() { # NAME PORT
+  setpriv --pdeathsig TERM node "end2end/counterparts/$1-sink.mjs" --folder "$demo/${1/smtp/mail}" --port "$2" \
+    >>"$demo/log/$1.log" 2>&1 9>&- </dev/null &
+}
+sink smtp "$mail_port"; sinks+=($!)
+sink sms "$sms_port"; sinks+=($!)
+disown -a
+for log in smtp sms; do
+  for n in {1..100}; do grep -qsx ready "$demo/log/$log.log" && continue 2; sleep 0.1; done
+  die "the $log server of the demo did not start: see demo/log/$log.log"
+done
+for node in master client; do
+  "$node" smtp set --server 127.0.0.1 --port "$mail_port" --security none --from tvox-dr@demo.example >/dev/null
+  "$node" sms account add demo --url "http://127.0.0.1:$sms_port/" --header 'Content-Type: application/json' \
+    --body '{"to":"{to}","text":"{text}","ref":"{ref}"}' >/dev/null
+done
+
 # The PBX at work: a call a second.
 end2end/sample.sh --writer "$pbx/db/kamailio.sqlite" 1 $$ >/dev/null 2>&1 9>&- </dev/null &
 writer_pid=$!
@@ -165,6 +187,10 @@ if [ -n "${READY:-}" ]; then
   await "the association" 30 associated client
   for name in "${datasets[@]}"; do
     master dataset add "$name" --kind "${kind[$name]}" --source "${source[$name]}" --target "${target[$name]}" >/dev/null
+  done
+  for node in master client; do
+    "$node" recipient add email operatore@demo.example >/dev/null
+    "$node" recipient add sms 3471234567 >/dev/null
   done
   say "demo: first copy"
   client sync start >/dev/null
@@ -228,7 +254,10 @@ cat <<BANNER
 
   Logs: demo/log/   Logins for scripts: demo/demo.json
 BANNER
-# Where mail and SMS land is named here as soon as the product sends any.
+cat <<BANNER
+  Mail and SMS of alarms land in demo/mail/ and demo/sms/ (recipients: page Disaster
+  Recovery of the DR Client$([ -n "${READY:-}" ] && echo "; one of each is set")). For one, kill the Master and wait a few seconds.
+BANNER
 say ""
 say "  Ctrl-C stops everything.${DEMO_FOR:+ (By itself after $DEMO_FOR s.)}"
 
