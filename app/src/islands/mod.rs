@@ -16,6 +16,7 @@ pub use header::HeaderState;
 pub use menu::MenuSearch;
 pub use pair::PairStatus;
 pub use replica::ReplicaTable;
+#[cfg(feature = "ssr")]
 pub(crate) use replica::state_badge;
 pub use switches::{SwitchRows, rows as switch_rows};
 pub use task::{TaskPanel, VerifyPanel};
