@@ -124,8 +124,6 @@ e2e:
 .PHONY: soak
 soak: site
 	@$(ENV)
-	cargo build --release -p server --bin tvox-dr
-	TVOX_DR_BIN="$(RELEASE_BINARY)" node end2end/run.mjs --soak $(STORY)
 	if cargo nextest --version >/dev/null 2>&1; then
 		cargo nextest run --workspace --run-ignored only --no-fail-fast --no-tests=pass
 	else

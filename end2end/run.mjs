@@ -1,9 +1,9 @@
 // Runs the stories: one process each, two at a time, every one with a folder of its
 // own for what it leaves behind (screenshots, logs), and nothing running after it.
 //
-//   node end2end/run.mjs [--soak] [part of a name]…
+//   node end2end/run.mjs [part of a name]…
 //
-// A story is an executable module in end2end/stories/ (or end2end/soak/). It prints
+// A story is an executable module in end2end/stories/. It prints
 // one line per thing shown, `ok - sentence` or `not ok - sentence`, and ends with
 // status 0; if it prints none, it counts as one by its status. It is given:
 //   TVOX_DR_BIN       the binary under test (default: the development binary)
@@ -19,11 +19,10 @@ import path from 'node:path';
 
 const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
 const args = process.argv.slice(2);
-const soak = args.includes('--soak');
 const wanted = args.filter((a) => !a.startsWith('--'));
-const folder = path.join(here, soak ? 'soak' : 'stories');
+const folder = path.join(here, 'stories');
 const output = path.join(here, 'output');
-const parallel = Number(process.env.TVOX_DR_JOBS ?? (soak ? 1 : 2));
+const parallel = Number(process.env.TVOX_DR_JOBS ?? 2);
 
 // As env.sh says it, for who runs this file alone.
 const cache = path.join(os.homedir(), '.cache/tvox-dr');

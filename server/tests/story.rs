@@ -98,6 +98,17 @@ fn a_flipped_bit_on_the_replica_is_found_by_verify_and_healed_by_the_forced_sync
 
 #[test]
 fn either_process_killed_at_any_time_goes_on_and_nothing_is_ever_half() {
+    kill_in_turn(6);
+}
+
+#[test]
+#[ignore = "minutes long: `make soak`"]
+fn two_hundred_kills_leave_nothing_half() {
+    kill_in_turn(200);
+}
+
+/// Kills Client and Master in turn while a database and a file are being written, and reads what can be seen throughout.
+fn kill_in_turn(rounds: u32) {
     let mut pair = Pair::new();
     let database = pair.path("src").join("pbx");
     fs::create_dir_all(database.parent().unwrap()).unwrap();
@@ -128,7 +139,7 @@ fn either_process_killed_at_any_time_goes_on_and_nothing_is_ever_half() {
         true
     };
     until("the first copies", || rows(&copy).is_ok() && whole(&replica));
-    for round in 0..6_u32 {
+    for round in 0..rounds {
         let victim = if round % 2 == 0 { &mut pair.client } else { &mut pair.master };
         victim.kill();
         assert!(whole(&replica), "round {round}");

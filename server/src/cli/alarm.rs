@@ -1,11 +1,49 @@
 //! `tvox-dr alarm` and `tvox-dr threshold`: what is wrong, who took note, and from when on it counts as wrong.
 
+use clap::Subcommand;
 use contract::{Command, query};
 use serde_json::Value;
 
-use super::args::{AlarmVerb, ThresholdVerb};
 use super::remote::Line;
 use super::{Exit, print};
+
+/// Alarms.
+#[derive(Debug, Subcommand)]
+pub enum AlarmVerb {
+    /// The open ones
+    List {
+        /// Also those that have ended
+        #[arg(long)]
+        all: bool,
+    },
+    /// Take note of one
+    Ack {
+        /// Its id
+        id: String,
+        /// What is to be remembered
+        #[arg(long)]
+        note: Option<String>,
+    },
+}
+
+/// Thresholds.
+#[derive(Debug, Subcommand)]
+pub enum ThresholdVerb {
+    /// Every limit with its value
+    List,
+    /// Set one
+    Set {
+        /// Its name
+        name: String,
+        /// A whole number
+        value: String,
+    },
+    /// Give one its default back
+    Reset {
+        /// Its name
+        name: String,
+    },
+}
 
 /// Does what an alarm verb says.
 pub async fn alarm(line: &Line, verb: AlarmVerb) -> Result<Exit, Exit> {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use node::Config;
 
+use super::alarm::{AlarmVerb, ThresholdVerb};
+
 /// Two-site disaster recovery for TVox: replicates the Master to the DR Client, watches it, and takes over by hand.
 #[derive(Debug, Parser)]
 #[command(name = "tvox-dr", version, propagate_version = true)]
@@ -331,44 +333,6 @@ pub enum SmsAccountVerb {
         name: String,
         /// To whom
         to: String,
-    },
-}
-
-/// Thresholds.
-#[derive(Debug, Subcommand)]
-pub enum ThresholdVerb {
-    /// Every limit with its value
-    List,
-    /// Set one
-    Set {
-        /// Its name
-        name: String,
-        /// A whole number
-        value: String,
-    },
-    /// Give one its default back
-    Reset {
-        /// Its name
-        name: String,
-    },
-}
-
-/// Alarms.
-#[derive(Debug, Subcommand)]
-pub enum AlarmVerb {
-    /// The open ones
-    List {
-        /// Also those that have ended
-        #[arg(long)]
-        all: bool,
-    },
-    /// Take note of one
-    Ack {
-        /// Its id
-        id: String,
-        /// What is to be remembered
-        #[arg(long)]
-        note: Option<String>,
     },
 }
 
