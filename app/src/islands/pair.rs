@@ -1,6 +1,7 @@
 //! How the two machines stand to each other: associated in green, otherwise what is missing or wrong.
 
 use contract::Lang;
+use contract::alarm::AlarmKind;
 use contract::role::NodeRole;
 use contract::status::{MachineInfo, PairInfo};
 use leptos::prelude::*;
@@ -72,6 +73,13 @@ fn facts(pair: &PairInfo, role: NodeRole, offset: i32, lang: Lang) -> Vec<(&'sta
     if let Some(refused) = &peer.complaint {
         let finding = refused.finding(lang);
         facts.push((lang.pick("Da risolvere", "To be solved"), format!("{} {}", finding.message, finding.remedy)));
+    } else if pair.associated && peer.machines.iter().any(|machine| !machine.reachable && machine.since.is_some()) {
+        // The same words as in the alarm: whoever reads them here at night need not look for the mail.
+        let kind = match role {
+            NodeRole::Master => AlarmKind::ClientUnreachable,
+            NodeRole::Client => AlarmKind::MasterUnreachable,
+        };
+        facts.push((lang.pick("Che cosa fare", "What to do"), kind.remedy(lang).to_owned()));
     }
     facts.push((lang.pick("Altra macchina", "Other machine"), role.other().label().to_owned()));
     if let Some(name) = &peer.name {
@@ -96,4 +104,34 @@ fn address(machine: &MachineInfo, offset: i32, lang: Lang) -> String {
     let since =
         machine.since.map(|since| format!(" {} {}", lang.pick("dal", "since"), format::moment(since, offset, lang)));
     format!("{at}: {state}{}", since.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contract::status::PeerInfo;
+
+    #[test]
+    fn a_machine_that_fell_silent_is_told_with_what_to_do_and_one_that_answers_is_not() {
+        let pair = |reachable| PairInfo {
+            id: Some("p".into()),
+            associated: true,
+            peer: Some(PeerInfo {
+                name: Some("master1".into()),
+                version: None,
+                compatible: Some(true),
+                machines: vec![MachineInfo {
+                    ip: [10, 0, 0, 1].into(),
+                    port: 5461,
+                    reachable,
+                    since: "2026-01-01T00:00:00Z".parse().ok(),
+                    last_seen: None,
+                }],
+                complaint: None,
+            }),
+        };
+        let told = |reachable| format!("{:?}", facts(&pair(reachable), NodeRole::Client, 0, Lang::It));
+        assert!(told(false).contains("Non raggiungibile non significa spento"), "{}", told(false));
+        assert!(!told(true).contains("Non raggiungibile"), "{}", told(true));
+    }
 }
