@@ -81,7 +81,7 @@ async fn done(
     }
     let token = match outcome {
         Outcome::Token(token) => Some(token),
-        Outcome::Done | Outcome::Task { .. } => None,
+        Outcome::Done | Outcome::Task { .. } | Outcome::Run { .. } => None,
     };
     panel.say_once(visit.session.id(), Once { done: Some(action), token });
     see_other(if was_forced { "/" } else { path })

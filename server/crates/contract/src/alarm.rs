@@ -107,6 +107,48 @@ catalogue! {
         "Le versioni delle due macchine sono di nuovo compatibili", "The versions of the two machines fit together again",
         "Portare tvox-dr alla stessa versione su entrambe le macchine: fino ad allora nulla viene replicato.",
         "Bring tvox-dr to the same version on both machines: until then nothing is replicated.";
+    /// Client: it holds the mandate and serves.
+    Active = "dr.active" / "dr.inactive", 4,
+        "DR ATTIVO: il servizio telefonico è su {s}", "DR ACTIVE: the telephone service is on {s}",
+        "Il DR {s} non è più attivo", "The DR {s} is no longer active",
+        "Finché il DR è attivo non c'è ridondanza. Riparare il Master, poi eseguire il rientro dalla pagina Attivazione del DR Client.",
+        "While the DR is active there is no redundancy. Repair the Master, then roll back on the Attivazione page of the DR Client.";
+    /// Master: another site holds the mandate, its services stay down.
+    MasterFenced = "dr.master.fenced" / "dr.master.released", 5,
+        "Il Master {s} è escluso dal servizio: il mandato è del DR", "The Master {s} is fenced: the DR holds the mandate",
+        "Il Master {s} non è più escluso dal servizio", "The Master {s} is no longer fenced",
+        "È corretto finché il DR è attivo: i servizi del Master restano fermi. Per tornare sul Master eseguire il rientro dal DR Client.",
+        "This is right while the DR is active: the Master's services stay down. To return to the Master, roll back on the DR Client.";
+    /// The two sides hold mandates of which neither knows the other, or both serve.
+    SplitBrain = "dr.split_brain" / "dr.resolved", 6,
+        "SPLIT BRAIN: le due sedi non concordano su chi serve ({s}): {d}", "SPLIT BRAIN: the two sites do not agree on who serves ({s}): {d}",
+        "Le due sedi concordano di nuovo su chi serve ({s})", "The two sites agree again on who serves ({s})",
+        "La replicazione è chiusa e nulla viene sovrascritto. Decidere quale macchina deve servire, spegnere l'altra, e prendere il servizio sulla prima (Attivazione, oppure takeover sul Master).",
+        "Replication is closed and nothing is overwritten. Decide which machine is to serve, power the other off, and take the service on the first (Attivazione, or takeover on the Master).";
+    /// A machine was put back to an earlier copy of itself.
+    SetBack = "dr.set_back" / "dr.settled", 6,
+        "La macchina {s} è stata riportata a una copia precedente", "The machine {s} was put back to an earlier copy of itself",
+        "La macchina {s} è di nuovo allineata", "The machine {s} is in line again",
+        "La replicazione è chiusa e i servizi non ripartono da soli. Decidere quale macchina deve servire e prendere il servizio lì.",
+        "Replication is closed and services do not start by themselves. Decide which machine is to serve and take the service there.";
+    /// The return gate opened in silence.
+    GateUnverified = "dr.gate.unverified" / "dr.gate.verified", 5,
+        "{s} è in servizio senza conferma: l'altra macchina non risponde", "{s} serves without confirmation: the other machine does not answer",
+        "{s} ha avuto conferma dall'altra macchina", "{s} was confirmed by the other machine",
+        "Controllare subito che l'altra sede non stia servendo anch'essa, poi ripristinare il collegamento.",
+        "Make sure at once that the other site does not serve as well, then restore the link.";
+    /// A service is not as the state of the machine wants it.
+    ServiceWrong = "dr.service.wrong" / "dr.service.right", 5,
+        "Il servizio {s} non è come dovrebbe: {d}", "The service {s} is not as it should be: {d}",
+        "Il servizio {s} è come dovrebbe", "The service {s} is as it should be",
+        "Aprire la pagina Servizi: mostra le ultime parole del comando che non è riuscito.",
+        "Open the Servizi page: it shows the last words of the command that failed.";
+    /// A run does not go on by itself.
+    RunStuck = "dr.run.stuck" / "dr.run.moving", 6,
+        "L'operazione {s} è bloccata: {d}", "The operation {s} is stuck: {d}",
+        "L'operazione {s} non è più bloccata", "The operation {s} is no longer stuck",
+        "Aprire la pagina Attivazione: dice quale passo è fermo e che cosa fare.",
+        "Open the Attivazione page: it says which step has stopped and what to do.";
 }
 
 /// Whether a message tells of the beginning or of the end.

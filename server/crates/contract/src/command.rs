@@ -7,9 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::dataset::{DatasetForm, Group};
+use crate::isolation::Attestation;
 use crate::lang::Lang;
+use crate::preflight::{Release, Take};
 use crate::recipient::Channel;
 use crate::role::{NodeRole, Role};
+use crate::service::ServiceForm;
 use crate::sms::SmsForm;
 use crate::smtp::SmtpForm;
 use crate::task::Scope;
@@ -191,17 +194,71 @@ pub enum Command {
         /// One row, or both.
         only: Option<Group>,
     },
+    /// Declares a service, or replaces the one of that name.
+    ServiceAdd(ServiceForm),
+    /// Takes a declaration back; what runs goes on running.
+    ServiceRemove {
+        /// Its name.
+        name: String,
+    },
+    /// Chooses what the return gate does in silence.
+    GateSet {
+        /// `strict` or `unverified`.
+        policy: String,
+        /// Seconds; empty leaves it.
+        wait: String,
+    },
+    /// The button: takes the service (Client); starts the suspended services again where it has it already.
+    Activate(Take),
+    /// Rolls back: gives the service to the Master (Client).
+    Deactivate(Release),
+    /// Stops the services of the DR and keeps mandate and data (Client).
+    Suspend(Release),
+    /// Takes the service back when the DR is lost (Master).
+    Takeover(Take),
+    /// Goes on with a run that is stuck.
+    RunResume {
+        /// The operator's word again, where a restart has made it void.
+        attest: Vec<Attestation>,
+    },
+    /// Gives a run up and undoes what it did.
+    RunAbort,
+    /// Acknowledges a manual step.
+    RunAck {
+        /// Its id.
+        step: String,
+        /// What is to be remembered.
+        note: Option<String>,
+    },
 }
 
 impl Command {
+    /// The operator's reason, for the audit log.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Activate(take) | Self::Takeover(take) => Some(&take.reason),
+            Self::Deactivate(release) | Self::Suspend(release) => Some(&release.reason),
+            _ => None,
+        }
+    }
+
     /// The role it needs.
     #[must_use]
     pub const fn role(&self) -> Role {
         match self {
             Self::PasswordChange { .. } => Role::Viewer,
-            Self::SyncSwitch { .. } | Self::SyncFull { .. } | Self::SyncVerify { .. } | Self::AlarmAck { .. } => {
-                Role::Operator
-            }
+            Self::SyncSwitch { .. }
+            | Self::SyncFull { .. }
+            | Self::SyncVerify { .. }
+            | Self::AlarmAck { .. }
+            | Self::Activate(_)
+            | Self::Deactivate(_)
+            | Self::Suspend(_)
+            | Self::Takeover(_)
+            | Self::RunResume { .. }
+            | Self::RunAbort
+            | Self::RunAck { .. } => Role::Operator,
             Self::UserAdd { .. }
             | Self::UserPassword { .. }
             | Self::UserRemove { .. }
@@ -223,7 +280,10 @@ impl Command {
             | Self::ThresholdSet { .. }
             | Self::ThresholdReset { .. }
             | Self::DatasetAdd(_)
-            | Self::DatasetRemove { .. } => Role::Admin,
+            | Self::DatasetRemove { .. }
+            | Self::ServiceAdd(_)
+            | Self::ServiceRemove { .. }
+            | Self::GateSet { .. } => Role::Admin,
         }
     }
 
@@ -231,10 +291,16 @@ impl Command {
     #[must_use]
     pub const fn side(&self) -> Option<NodeRole> {
         match self {
-            Self::PeerToken | Self::DatasetAdd(_) | Self::DatasetRemove { .. } => Some(NodeRole::Master),
-            Self::PeerJoin { .. } | Self::SyncSwitch { .. } | Self::SyncFull { .. } | Self::SyncVerify { .. } => {
-                Some(NodeRole::Client)
+            Self::PeerToken | Self::DatasetAdd(_) | Self::DatasetRemove { .. } | Self::Takeover(_) => {
+                Some(NodeRole::Master)
             }
+            Self::PeerJoin { .. }
+            | Self::SyncSwitch { .. }
+            | Self::SyncFull { .. }
+            | Self::SyncVerify { .. }
+            | Self::Activate(_)
+            | Self::Deactivate(_)
+            | Self::Suspend(_) => Some(NodeRole::Client),
             _ => None,
         }
     }
@@ -286,6 +352,16 @@ impl Command {
             Self::SyncSwitch { on: false, .. } => "sync.stop",
             Self::SyncFull { .. } => "sync.full",
             Self::SyncVerify { .. } => "sync.verify",
+            Self::ServiceAdd(_) => "service.add",
+            Self::ServiceRemove { .. } => "service.remove",
+            Self::GateSet { .. } => "gate.set",
+            Self::Activate(_) => "activate",
+            Self::Deactivate(_) => "deactivate",
+            Self::Suspend(_) => "suspend",
+            Self::Takeover(_) => "takeover",
+            Self::RunResume { .. } => "run.resume",
+            Self::RunAbort => "run.abort",
+            Self::RunAck { .. } => "run.ack",
         }
     }
 
@@ -300,7 +376,8 @@ impl Command {
             | Self::SmsAccountRemove { name }
             | Self::SmsAccountDefault { name }
             | Self::ThresholdSet { name, .. }
-            | Self::ThresholdReset { name } => Some(name.clone()),
+            | Self::ThresholdReset { name }
+            | Self::ServiceRemove { name } => Some(name.clone()),
             Self::SmsAccountAdd(form) => Some(form.name.clone()),
             Self::SmtpSet(form) => Some(form.server.clone()),
             Self::SmtpTest { to } => Some(to.clone()),
@@ -308,6 +385,9 @@ impl Command {
             Self::AlarmAck { id, .. } => Some(id.clone()),
             Self::MessageLanguage { language } => Some(language.tag().to_owned()),
             Self::DatasetAdd(form) => Some(form.name.clone()),
+            Self::ServiceAdd(form) => Some(form.name.clone()),
+            Self::GateSet { policy, .. } => Some(policy.clone()),
+            Self::RunAck { step, .. } => Some(step.clone()),
             Self::PeerSet { address, .. } => Some(address.clone()),
             Self::RecipientAdd { channel, value } | Self::RecipientRemove { channel, value } => {
                 Some(format!("{}:{value}", channel.as_str()))
@@ -331,6 +411,11 @@ pub enum Outcome {
     /// A task was started.
     Task {
         /// Its id, for [`crate::query::Task`].
+        id: String,
+    },
+    /// A run was begun, or goes on.
+    Run {
+        /// Its id, for [`crate::query::Run`].
         id: String,
     },
 }

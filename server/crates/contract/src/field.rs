@@ -78,6 +78,10 @@ pub enum Problem {
     NotARegex,
     /// Not a certificate in PEM.
     NotACertificate,
+    /// Not the name of a systemd unit.
+    NotAUnit,
+    /// A systemd unit and commands of one's own at the same time.
+    UnitAndCommands,
     /// A template without a placeholder that it needs.
     NoPlaceholder(String),
     /// One of several values in the field cannot be taken.
@@ -176,6 +180,14 @@ impl Problem {
             ),
             Self::NotAHeader => ("Scrivere ogni intestazione come Nome: valore", "Write each header as Name: value"),
             Self::NotAStatus => ("Scrivere ad esempio 200 oppure 200-299", "Write for example 200 or 200-299"),
+            Self::NotAUnit => (
+                "Non è il nome di una unit systemd. Scrivere ad esempio kamailio.service",
+                "Not the name of a systemd unit. Write for example kamailio.service",
+            ),
+            Self::UnitAndCommands => (
+                "Indicare una unit systemd oppure i tre comandi, non entrambi",
+                "Give a systemd unit or the three commands, not both",
+            ),
             Self::NotARegex => ("Non è un'espressione regolare", "Not a regular expression"),
             Self::NotACertificate => ("Non è un certificato in formato PEM", "Not a certificate in PEM"),
             Self::NoPlaceholder(text) => {

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
+use crate::preflight::PreflightReport;
+use crate::run::RunReport;
 use crate::status::StatusReport;
 use crate::sync::SyncReport;
 use crate::task::TaskReport;
@@ -18,4 +20,8 @@ pub struct Live {
     pub sync: SyncReport,
     /// The last task, running or ended; `null` when there was none since the start.
     pub task: Option<TaskReport>,
+    /// The run in progress, or the last one; `null` when there was none.
+    pub run: Option<RunReport>,
+    /// What would happen if the button were pressed; `null` until it was found out, or where there is no button.
+    pub preflight: Option<PreflightReport>,
 }

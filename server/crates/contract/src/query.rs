@@ -6,8 +6,12 @@ use serde::{Deserialize, Serialize};
 use crate::alarm::AlarmsReport;
 use crate::audit::{AuditReport, AuditVerdict};
 use crate::dataset::Dataset;
+use crate::gate::GateReport;
 use crate::licence::LicenceReport;
 use crate::live;
+use crate::preflight::{PreflightReport, Take};
+use crate::run::{RunReport, RunsReport};
+use crate::service::ServicesReport;
 use crate::sms::SmsReport;
 use crate::smtp::SmtpReport;
 use crate::status::{PeerReport, RecipientsReport, StatusReport};
@@ -90,6 +94,22 @@ questions! {
     Smtp {} => SmtpReport;
     /// The SMS accounts.
     Sms {} => SmsReport;
+    /// The services.
+    Services {} => ServicesReport;
+    /// The return gate; `null` before there is a pair.
+    Gate {} => Option<GateReport>;
+    /// What would happen if this were brought to the button.
+    DryRun {
+        /// What an operator would bring.
+        take: Take,
+    } => PreflightReport;
+    /// All runs.
+    Runs {} => RunsReport;
+    /// One run, or the last one.
+    Run {
+        /// Its id; `None` for the last one.
+        id: Option<String>,
+    } => Option<RunReport>;
     /// Who may log in.
     Users {} => UsersReport;
     /// The audit log.

@@ -87,6 +87,28 @@ rules! {
     DiskFull = "disk.full", overridable;
     /// No service is declared.
     ServiceNone = "service.none", overridable;
+    /// The mandate is missing or cannot be read.
+    MandateMissing = "mandate.missing";
+    /// Fork, set back or cloned: nothing flows until an operator settles it.
+    MandateFinding = "mandate.finding";
+    /// The two sides do not hold the same mandate.
+    SyncMandate = "sync.mandate";
+    /// Who is asked for data does not hold the mandate.
+    SyncNotHolder = "sync.not_holder";
+    /// Who asks for data serves, or is about to.
+    SyncReceiverServing = "sync.receiver_serving";
+    /// What the receiver has was never offered by the source.
+    SyncContentUnknown = "sync.content_unknown";
+    /// The evidence has lost its value: a restart, or a sign of life.
+    EvidenceVoid = "evidence.void";
+    /// The reachable other machine did not stop its services.
+    PeerNotYielding = "peer.not_yielding";
+    /// No such restore point.
+    PointUnknown = "point.unknown";
+    /// Where the other machine would resume by itself after a silence.
+    GateUnverified = "gate.unverified";
+    /// Nobody would serve: the other machine does not answer.
+    PeerSilent = "peer.silent";
 }
 
 impl fmt::Display for Rule {

@@ -1,8 +1,11 @@
 //! The sentences of the rules: what is wrong and what to do, in both languages, and the words for the fact that decided.
 
 use crate::lang::Lang;
+use crate::mandate::MandateFinding;
 use crate::role::Role;
 use crate::rule::Rule;
+use crate::run::RunKind;
+use crate::state::NodeState;
 use crate::task::TaskKind;
 
 pub(crate) type Pair = (&'static str, &'static str);
@@ -170,6 +173,107 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
             ),
             ("No service is declared on this machine.", "Declare the services to start on the Servizi page."),
         ),
+        Rule::MandateMissing => (
+            (
+                "Il mandato di questa macchina manca o non è leggibile: i servizi restano fermi.",
+                "Ripristinare il collegamento con l'altra macchina, che lo conserva, oppure usare `tvox-dr rescue`.",
+            ),
+            (
+                "The mandate of this machine is missing or cannot be read: the services stay down.",
+                "Restore the link to the other machine, which keeps it, or use `tvox-dr rescue`.",
+            ),
+        ),
+        Rule::MandateFinding => (
+            (
+                "I mandati delle due sedi non sono conciliabili su {s}: {d}.",
+                "Decidere quale macchina deve servire, spegnere l'altra, e prendere il servizio sulla prima.",
+            ),
+            (
+                "The mandates of the two sites do not fit together on {s}: {d}.",
+                "Decide which machine is to serve, power the other off, and take the service on the first.",
+            ),
+        ),
+        Rule::SyncMandate => (
+            (
+                "Le due macchine non hanno lo stesso mandato: nessun dato passa.",
+                "Attendere che lo scambino: avviene a ogni contatto.",
+            ),
+            (
+                "The two machines do not hold the same mandate: no data flows.",
+                "Wait until they have exchanged it: that happens at every contact.",
+            ),
+        ),
+        Rule::SyncNotHolder => (
+            (
+                "{s} non ha il mandato: i suoi dati non vengono replicati.",
+                "Finché il DR è attivo la replicazione è ferma. Riprende dopo il rientro sul Master.",
+            ),
+            (
+                "{s} does not hold the mandate: its data is not replicated.",
+                "While the DR is active the replication rests. It goes on after the roll back to the Master.",
+            ),
+        ),
+        Rule::SyncReceiverServing => (
+            (
+                "{s} sta servendo: non può ricevere dati.",
+                "Eseguire il rientro, oppure attendere la fine dell'operazione in corso.",
+            ),
+            ("{s} serves: it cannot receive data.", "Roll back, or wait for the end of the operation in progress."),
+        ),
+        Rule::SyncContentUnknown => (
+            (
+                "La copia di {s} non proviene da questo Master, o è più recente di ciò che il Master ricorda: non viene sovrascritta.",
+                "Se il Master è stato ripristinato o sostituito, la copia buona può essere quella del DR: non cancellarla. Dichiarare i dati con un altro nome per copiarli da capo.",
+            ),
+            (
+                "The copy of {s} does not come from this Master, or is newer than what the Master remembers: it is not overwritten.",
+                "If the Master was restored or replaced, the good copy may be the one on the DR: do not delete it. Declare the data under another name to copy it anew.",
+            ),
+        ),
+        Rule::EvidenceVoid => (
+            (
+                "La dichiarazione per {s} non vale più: {d}.",
+                "Verificare di nuovo che la macchina sia spenta e ripetere la dichiarazione.",
+            ),
+            (
+                "The statement for {s} no longer holds: {d}.",
+                "Make sure again that the machine is off and repeat the statement.",
+            ),
+        ),
+        Rule::PeerNotYielding => (
+            (
+                "{s} è raggiungibile e non ha fermato i propri servizi: {d}.",
+                "Fermarli su quella macchina, oppure isolarla e spegnerla, poi riprovare.",
+            ),
+            (
+                "{s} is reachable and has not stopped its services: {d}.",
+                "Stop them on that machine, or isolate it and power it off, then try again.",
+            ),
+        ),
+        Rule::PointUnknown => (
+            ("Il punto di ripristino {s} non esiste.", "Sceglierne uno di quelli elencati nella pagina Replicazione."),
+            ("There is no restore point {s}.", "Choose one of those listed on the Replicazione page."),
+        ),
+        Rule::GateUnverified => (
+            (
+                "Se {s} si riavvia mentre le sedi non si vedono, dopo {d} secondi riprende il servizio da sola.",
+                "Accertarsi che resti spenta o isolata finché il DR è attivo.",
+            ),
+            (
+                "If {s} boots while the sites cannot see each other, it resumes the service by itself after {d} seconds.",
+                "Make sure that it stays off or isolated while the DR is active.",
+            ),
+        ),
+        Rule::PeerSilent => (
+            (
+                "{s} non risponde: finché non torna, nessuno servirebbe.",
+                "Accendere la macchina prima del rientro, oppure sospendere il DR se è questo che si vuole.",
+            ),
+            (
+                "{s} does not answer: until it is back nobody would serve.",
+                "Switch the machine on before rolling back, or suspend the DR if that is what is wanted.",
+            ),
+        ),
     }
 }
 
@@ -197,6 +301,24 @@ pub(crate) fn fact(rule: Rule, detail: &str, lang: Lang) -> String {
         (Rule::LicenceInvalid, "bound") => {
             format!("{} {value}", lang.pick("è legata alla macchina", "it is bound to the machine"))
         }
+        (Rule::StateIllegal, word) => NodeState::ALL
+            .iter()
+            .find(|state| state.as_str() == word)
+            .map_or_else(|| detail.to_owned(), |state| state.label(lang).to_owned()),
+        (Rule::MandateFinding, word) => {
+            [MandateFinding::Fork, MandateFinding::SetBack, MandateFinding::Cloned, MandateFinding::Missing]
+                .into_iter()
+                .find(|finding| finding.as_str() == word)
+                .map_or_else(|| detail.to_owned(), |finding| finding.sentence(lang).trim_end_matches('.').to_owned())
+        }
+        (Rule::EvidenceVoid, "restart") => lang.pick("tvox-dr è stato riavviato", "tvox-dr was restarted").into(),
+        (Rule::EvidenceVoid, "life") => {
+            lang.pick("la macchina ha dato segno di vita", "the machine gave a sign of life").into()
+        }
+        (Rule::RunInProgress, word) if RunKind::ALL.iter().any(|kind| kind.as_str() == word) => RunKind::ALL
+            .iter()
+            .find(|kind| kind.as_str() == word)
+            .map_or_else(|| detail.to_owned(), |kind| kind.label(lang).to_owned()),
         (Rule::RunInProgress, "full") => TaskKind::Full.label(lang).into(),
         (Rule::RunInProgress, "verify") => TaskKind::Verify.label(lang).into(),
         (Rule::PermissionDenied, role) => {

@@ -45,7 +45,7 @@ states! {
     HandingBack, "handing_back", "Restituzione in corso", "Handing back";
     /// Any: takes data from the other side; never on a serving node.
     Receiving, "receiving", "In ricezione", "Receiving";
-    /// Master: its gate is asking whether it may serve.
+    /// Any: the mandate may name it, its gate is asking whether it may serve.
     Held, "held", "In attesa di conferma", "Held";
     /// Master: it serves.
     Serving, "serving", "In servizio", "Serving";
@@ -72,12 +72,21 @@ pub const TRANSITIONS: &[(NodeRole, NodeState, NodeState, &str)] = &[
     (NodeRole::Client, HandingBack, Standby, "the mandate names the Master"),
     (NodeRole::Client, HandingBack, Active, "aborted before the mandate was written"),
     (NodeRole::Client, Active, Standby, "a newer mandate names the Master"),
+    (NodeRole::Client, Activating, Held, "the machine booted in the middle"),
+    (NodeRole::Client, Active, Held, "the machine booted, or something speaks against the mandate"),
+    (NodeRole::Client, Held, Active, "the gate opened"),
+    (NodeRole::Client, Held, Activating, "the run goes on, or an operator activates"),
+    (NodeRole::Client, Held, Standby, "a mandate names the Master"),
+    (NodeRole::Client, Standby, Held, "something speaks against the mandate"),
     (NodeRole::Master, Held, Serving, "the gate opened"),
     (NodeRole::Master, Held, Unverified, "nobody answered and the policy allows it"),
     (NodeRole::Master, Held, Fenced, "a mandate names the Client"),
     (NodeRole::Master, Unverified, Serving, "the Client confirmed"),
     (NodeRole::Master, Unverified, Fenced, "a mandate names the Client"),
     (NodeRole::Master, Serving, Fenced, "a mandate names the Client"),
+    (NodeRole::Master, Serving, Held, "it yielded, or something speaks against the mandate"),
+    (NodeRole::Master, Unverified, Held, "it yielded, or something speaks against the mandate"),
+    (NodeRole::Master, Fenced, Held, "a mandate names the Master; the gate asks"),
     (NodeRole::Master, Fenced, Receiving, "failback brings the Client's changes home"),
     (NodeRole::Master, Receiving, Fenced, "the reverse sync ended"),
     (NodeRole::Master, Fenced, Serving, "a mandate names the Master"),

@@ -6,14 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::dataset::{DatasetClass, DatasetKind};
+use crate::gate::GateReport;
 use crate::licence::LicenceSummary;
+use crate::mandate::{MandateFinding, MandateKind};
 use crate::recipient::Recipient;
 use crate::role::NodeRole;
 use crate::rule::Refused;
+use crate::run::RunBrief;
+use crate::service::ServiceStatus;
 use crate::state::NodeState;
 use crate::sync::{DatasetState, Switch};
 
-/// `tvox-dr status --json`. What a later version of the product fills in is `null` until then.
+/// `tvox-dr status --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StatusReport {
     /// Always [`crate::SCHEMA`].
@@ -35,11 +39,11 @@ pub struct StatusReport {
     /// The licence.
     pub licence: LicenceSummary,
     /// Declared services.
-    pub services: Vec<serde_json::Value>,
-    /// The return gate; `null` while it is not asked.
-    pub gate: Option<serde_json::Value>,
-    /// The run in progress; `null` when none is.
-    pub run: Option<serde_json::Value>,
+    pub services: Vec<ServiceStatus>,
+    /// The return gate; `null` before there is a pair.
+    pub gate: Option<GateReport>,
+    /// The run in progress, or the last one; `null` when there was none.
+    pub run: Option<RunBrief>,
     /// Open alarms.
     pub alarms: AlarmCount,
 }
@@ -68,10 +72,10 @@ pub struct MandateInfo {
     pub id: String,
     /// The site that may serve.
     pub holder: NodeRole,
-    /// How it came to be: `initial`, …
-    pub kind: String,
-    /// `fork`, `set_back`, `cloned`.
-    pub findings: Vec<String>,
+    /// How it came to be.
+    pub kind: MandateKind,
+    /// What speaks against it.
+    pub findings: Vec<MandateFinding>,
 }
 
 /// The pair.

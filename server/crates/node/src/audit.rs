@@ -4,7 +4,7 @@
 //! An entry about a change is written in the same transaction as the change: neither exists without the other.
 
 use contract::audit::{AuditActor, AuditEntry, AuditHead, AuditLine, AuditOutcome, AuditReport, AuditVerdict};
-use contract::{Actor, Denied, Rule, SCHEMA, Timestamp};
+use contract::{Actor, Command, Denied, Rule, SCHEMA, Timestamp};
 use futures_util::TryStreamExt;
 use sqlx::SqlitePool;
 
@@ -13,6 +13,8 @@ use crate::store::{Tx, db};
 
 /// Characters of a subject that are kept.
 const LONGEST_SUBJECT: usize = 256;
+/// Characters of a reason that are kept.
+const LONGEST_REASON: usize = 2000;
 
 /// What an entry says beside its place in the chain.
 #[derive(Debug, Clone)]
@@ -31,13 +33,37 @@ pub struct Event<'a> {
     pub outcome: AuditOutcome,
     /// The guard that said no.
     pub rule: Option<Rule>,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+    /// The run it belongs to.
+    pub run: Option<String>,
+    /// The mandate's number at that moment.
+    pub epoch: Option<u64>,
 }
 
 impl<'a> Event<'a> {
     /// Something that was done.
     #[must_use]
     pub fn done(actor: &'a Actor, action: &'a str, subject: Option<String>) -> Self {
-        Self { actor, action, subject, before: None, after: None, outcome: AuditOutcome::Done, rule: None }
+        Self {
+            actor,
+            action,
+            subject,
+            before: None,
+            after: None,
+            outcome: AuditOutcome::Done,
+            rule: None,
+            reason: None,
+            run: None,
+            epoch: None,
+        }
+    }
+
+    /// A command that was done.
+    #[must_use]
+    pub fn of(actor: &'a Actor, command: &'a Command) -> Self {
+        let reason = command.reason().map(str::to_owned);
+        Self { reason, ..Self::done(actor, command.action(), command.subject()) }
     }
 }
 
@@ -67,13 +93,13 @@ pub async fn append(tx: &mut Tx, at: Timestamp, event: Event<'_>) -> Result<(), 
         action: event.action.to_owned(),
         // What was typed may be anything; the log keeps enough of it to know what it was.
         subject: event.subject.map(|subject| subject.chars().take(LONGEST_SUBJECT).collect()),
-        reason: None,
+        reason: event.reason.map(|reason| reason.chars().take(LONGEST_REASON).collect()),
         before: event.before,
         after: event.after,
         outcome: event.outcome,
         rule: event.rule,
-        run: None,
-        epoch: None,
+        run: event.run,
+        epoch: event.epoch,
         prev,
     };
     let text = serde_json::to_string(&line).map_err(|error| Denied::failed("write the audit log", error))?;

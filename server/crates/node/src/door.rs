@@ -27,7 +27,7 @@ impl Act<'_> {
         before: Option<serde_json::Value>,
         after: Option<serde_json::Value>,
     ) -> Result<Outcome, Denied> {
-        let event = Event { before, after, ..Event::done(self.actor, self.command.action(), self.command.subject()) };
+        let event = Event { before, after, ..Event::of(self.actor, self.command) };
         audit::append(&mut tx, self.node.clock.now(), event).await?;
         tx.commit().await.map_err(db("commit a change"))?;
         self.node.poke();
@@ -46,7 +46,7 @@ impl Node {
             Err(denied) => Err(denied),
         };
         if let Err(denied) = &result {
-            let event = Event::done(actor, command.action(), command.subject());
+            let event = Event::of(actor, &command);
             self.write_denial(event, denied).await;
         }
         result
@@ -83,6 +83,11 @@ impl Node {
             Query::Alarms(which) => Answer::Alarms(Box::new(self.alarms_report(which.all).await?)),
             Query::Smtp(_) => Answer::Smtp(Box::new(self.smtp_report().await?)),
             Query::Sms(_) => Answer::Sms(Box::new(self.sms_report().await?)),
+            Query::Services(_) => Answer::Services(Box::new(self.services_report().await?)),
+            Query::Gate(_) => Answer::Gate(Box::new(self.gate_report().await?)),
+            Query::DryRun(what) => Answer::DryRun(Box::new(self.dry_run(&what.take).await?)),
+            Query::Runs(_) => Answer::Runs(Box::new(self.runs_report().await?)),
+            Query::Run(run) => Answer::Run(Box::new(self.run_report(run.id.as_deref()).await?)),
             Query::Users(_) => Answer::Users(Box::new(self.users().await?)),
             Query::Audit(range) => {
                 Answer::Audit(Box::new(audit::read(self.store.pool(), range.since, range.last).await?))
@@ -146,6 +151,16 @@ impl Node {
             Command::SyncSwitch { only, on } => self.sync_switch(act, *only, *on).await,
             Command::SyncFull { scope, only } => self.sync_full(act, *scope, *only).await,
             Command::SyncVerify { only } => self.sync_verify(act, *only).await,
+            Command::ServiceAdd(form) => self.service_add(act, form).await,
+            Command::ServiceRemove { name } => self.service_remove(act, name).await,
+            Command::GateSet { policy, wait } => self.gate_set(act, policy, wait).await,
+            Command::Activate(take) => self.activate(act, take).await,
+            Command::Deactivate(release) => self.deactivate(act, release).await,
+            Command::Suspend(release) => self.suspend(act, release).await,
+            Command::Takeover(take) => self.takeover(act, take).await,
+            Command::RunResume { attest } => self.run_resume(act, attest).await,
+            Command::RunAbort => self.run_abort(act).await,
+            Command::RunAck { step, note } => self.run_ack(act, step, note.as_deref()).await,
         }
     }
 

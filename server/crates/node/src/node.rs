@@ -20,7 +20,12 @@ use crate::error::OpenError;
 use crate::identity::Identity;
 use crate::licence::SupplierKey;
 use crate::link::Link;
+use crate::mandate::Book;
+use crate::mandate::file::Record;
 use crate::monitor::Watchman;
+use crate::preflight::Lookout;
+use crate::runs::Runs;
+use crate::services::Services;
 use crate::sessions::Sessions;
 use crate::store::Store;
 use crate::sync::replica::Copies;
@@ -47,6 +52,10 @@ pub struct Node {
     pub(crate) supplier_key: Option<SupplierKey>,
     pub(crate) throttle: Throttle,
     pub(crate) link: Link,
+    pub(crate) book: Book,
+    pub(crate) runs: Runs,
+    pub(crate) services: Services,
+    pub(crate) lookout: Lookout,
     pub(crate) control_session: watch::Sender<u64>,
     pub(crate) feeds: Feeds,
     pub(crate) copies: Copies,
@@ -90,6 +99,11 @@ impl Node {
             .ok_or_else(|| unusable("its initialisation did not end; remove it and run `tvox-dr init` again".into()))?;
         let role = role.parse().map_err(|problem| unusable(format!("its role cannot be read: {problem}")))?;
         let info = NodeInfo { name, id, role, version: version(), protocol: PROTOCOL };
+        let paired: Option<String> = sqlx::query_scalar("SELECT pair_id FROM peer WHERE pair_id IS NOT NULL")
+            .fetch_optional(store.pool())
+            .await
+            .map_err(|error| unusable(format!("its database cannot be read: {error}")))?;
+        let book = Book::open(&dir, Record::new(&info.id, &info.name, info.role), paired.is_some())?;
         let sessions = Sessions::new(&store);
         let supplier_key = SupplierKey::of(&dir);
         let empty = Live {
@@ -103,6 +117,8 @@ impl Node {
                 not_replicated: Vec::new(),
             },
             task: None,
+            run: None,
+            preflight: None,
         };
         let node = Arc::new(Self {
             dir,
@@ -114,6 +130,10 @@ impl Node {
             supplier_key,
             throttle: Throttle::default(),
             link: Link::default(),
+            book,
+            runs: Runs::default(),
+            services: Services::default(),
+            lookout: Lookout::default(),
             control_session: watch::Sender::new(0),
             feeds: Feeds::default(),
             copies: Copies::default(),
@@ -150,6 +170,8 @@ impl Node {
         self.tasks_running.spawn(Arc::clone(self).sweep());
         self.tasks_running.spawn(Arc::clone(self).watch_over());
         self.tasks_running.spawn(Arc::clone(self).deliver());
+        self.tasks_running.spawn(Arc::clone(self).keep_services());
+        self.tasks_running.spawn(Arc::clone(self).keep_looking_ahead());
         Ok(())
     }
 
@@ -227,6 +249,11 @@ impl Node {
             datasets: self.briefs().await?,
             licence: self.licence().await?.summary,
             alarms: self.alarm_count().await?,
+            state: self.state(),
+            mandate: self.mandate_info(),
+            services: self.service_statuses().await?,
+            gate: self.gate_report().await?,
+            run: self.run_brief().await?,
             ..blank_status(&self.info)
         })
     }
@@ -238,6 +265,8 @@ impl Node {
             status: self.status().await?,
             sync: self.sync_report().await?,
             task: self.tasks.report(None),
+            run: self.run_report(None).await?,
+            preflight: self.preflight(),
         })
     }
 

@@ -123,6 +123,13 @@ mod tests {
                 let told = "dr1 0.1.0 (1), master1 0.2.0 (1)";
                 ("master1", Text::new(told, told))
             }
+            AlarmKind::Active => ("dr1", Text::new("", "")),
+            AlarmKind::MasterFenced => ("master1", Text::new("", "")),
+            AlarmKind::SplitBrain => ("master1", Text::new("mandati divergenti", "forked mandates")),
+            AlarmKind::SetBack => ("dr1", Text::new("", "")),
+            AlarmKind::GateUnverified => ("master1", Text::new("", "")),
+            AlarmKind::ServiceWrong => ("kamailio", Text::new("fermo", "down")),
+            AlarmKind::RunStuck => ("Attivazione del DR", Text::new("start:kamailio", "start:kamailio")),
         }
     }
 
@@ -131,7 +138,9 @@ mod tests {
         for kind in AlarmKind::ALL {
             let (subject, detail) = example(*kind);
             let (host, role) = match kind {
-                AlarmKind::ClientUnreachable => ("master1", NodeRole::Master),
+                AlarmKind::ClientUnreachable | AlarmKind::MasterFenced | AlarmKind::GateUnverified => {
+                    ("master1", NodeRole::Master)
+                }
                 _ => ("dr1", NodeRole::Client),
             };
             for event in [AlarmEvent::Raise, AlarmEvent::Clear] {

@@ -1,0 +1,172 @@
+//! The return gate: whether this machine, after a boot, may serve.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::field::Problem;
+use crate::lang::Lang;
+
+/// What the gate does when nobody answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GatePolicy {
+    /// It waits for an operator.
+    Strict,
+    /// It opens after a wait, with an alarm, as long as nothing speaks against it.
+    #[default]
+    Unverified,
+}
+
+impl GatePolicy {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Strict, Self::Unverified];
+
+    /// The word in commands, tables and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Unverified => "unverified",
+        }
+    }
+
+    /// What it means, in plain words.
+    #[must_use]
+    pub const fn label(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Strict => lang.pick(
+                "Prudente: se l'altra macchina non risponde, aspetta un operatore",
+                "Strict: when the other machine does not answer, wait for an operator",
+            ),
+            Self::Unverified => lang.pick(
+                "Continuità: se l'altra macchina non risponde, dopo l'attesa riprende il servizio e avvisa",
+                "Continuity: when the other machine does not answer, resume after the wait and raise an alarm",
+            ),
+        }
+    }
+}
+
+impl FromStr for GatePolicy {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        let unknown = || Problem::NotOneOf("strict, unverified".into());
+        Self::ALL.into_iter().find(|policy| policy.as_str() == text).ok_or_else(unknown)
+    }
+}
+
+/// The default of the wait before an unverified opening, in seconds.
+pub const GATE_WAIT: u32 = 60;
+/// Shortest and longest wait, in seconds.
+pub const GATE_WAIT_RANGE: (u32, u32) = (1, 86_400);
+
+/// Whether the services may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GateState {
+    /// They may: it was verified, or nobody could be asked and the policy allows it.
+    Open,
+    /// Not yet: the other side is being asked.
+    Held,
+    /// They may not: another site holds the mandate.
+    Closed,
+}
+
+impl GateState {
+    /// The word in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Held => "held",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// The words a reader sees.
+    #[must_use]
+    pub const fn label(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Open => lang.pick("Aperto", "Open"),
+            Self::Held => lang.pick("In attesa di conferma", "Held"),
+            Self::Closed => lang.pick("Chiuso", "Closed"),
+        }
+    }
+}
+
+/// What a machine that was asked said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateAnswer {
+    /// The mandate is the same, names the one who asks, and this machine does not serve.
+    Confirmed,
+    /// A mandate that names this other site.
+    Elsewhere,
+    /// An operation runs there: ask again.
+    Hold,
+    /// It serves although the mandate names the one who asks.
+    Serving,
+    /// The two mandates do not descend from each other, or one side was set back.
+    Finding,
+    /// No answer.
+    Silent,
+}
+
+impl GateAnswer {
+    /// The word in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Elsewhere => "elsewhere",
+            Self::Hold => "hold",
+            Self::Serving => "serving",
+            Self::Finding => "finding",
+            Self::Silent => "silent",
+        }
+    }
+
+    /// The words a reader sees.
+    #[must_use]
+    pub const fn label(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Confirmed => lang.pick("conferma", "confirms"),
+            Self::Elsewhere => lang.pick("il mandato è suo", "holds the mandate"),
+            Self::Hold => lang.pick("operazione in corso: attendere", "an operation runs there: wait"),
+            Self::Serving => lang.pick("sta servendo", "is serving"),
+            Self::Finding => lang.pick("mandati non conciliabili", "the mandates do not fit together"),
+            Self::Silent => lang.pick("non risponde", "does not answer"),
+        }
+    }
+}
+
+/// One machine that was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Its IP.
+    pub ip: IpAddr,
+    /// What it said; `null` before the first answer.
+    pub answer: Option<GateAnswer>,
+}
+
+/// `tvox-dr gate show --json`, and part of the status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateReport {
+    /// What happens in silence.
+    pub policy: GatePolicy,
+    /// After how long, in seconds.
+    pub wait_seconds: u32,
+    /// Whether the services may run.
+    pub answer: GateState,
+    /// Whether it opened without an answer.
+    pub unverified: bool,
+    /// Since when it is so; `null` before there is a pair.
+    pub since: Option<Timestamp>,
+    /// When it will open without an answer if the silence lasts; `null` where that is not to happen.
+    pub opens_at: Option<Timestamp>,
+    /// Who was asked in this machine boot.
+    pub asked: Vec<Asked>,
+}

@@ -1,0 +1,109 @@
+//! Isolation: what is known of each machine of the other site before somebody takes the service from it. Silence is no
+//! evidence; an operator's word is.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::lang::Lang;
+
+/// What one probe came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeResult {
+    /// Somebody answered.
+    Answered,
+    /// The machine said no: it is there.
+    Refused,
+    /// Nothing came back.
+    Timeout,
+    /// The probe says nothing about that machine (no such port known, not permitted, this machine's own address).
+    NotApplicable,
+}
+
+impl ProbeResult {
+    /// The words a reader sees.
+    #[must_use]
+    pub const fn label(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Answered => lang.pick("risponde", "answered"),
+            Self::Refused => lang.pick("rifiuta: la macchina c'è", "refused: the machine is there"),
+            Self::Timeout => lang.pick("nessuna risposta", "no answer"),
+            Self::NotApplicable => lang.pick("non applicabile", "not applicable"),
+        }
+    }
+}
+
+/// One look at one machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// `peer_link`, `panel`, `tcp:PORT`, `icmp`.
+    pub probe: String,
+    /// What it came to.
+    pub result: ProbeResult,
+    /// When.
+    pub at: Timestamp,
+    /// In the words of the network.
+    pub detail: String,
+}
+
+/// What follows for one machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IsolationOutcome {
+    /// Seen off, by something that can see it.
+    AlreadyDown,
+    /// Switched off by us, and seen off.
+    PoweredOff,
+    /// Its own `tvox-dr` has stopped the services and said so.
+    Fenced,
+    /// It answers.
+    Alive,
+    /// It does not answer: that is no evidence.
+    Unreachable,
+}
+
+impl IsolationOutcome {
+    /// The words a reader sees.
+    #[must_use]
+    pub const fn label(self, lang: Lang) -> &'static str {
+        match self {
+            Self::AlreadyDown => lang.pick("Già spenta", "Already down"),
+            Self::PoweredOff => lang.pick("Spenta da qui", "Powered off"),
+            Self::Fenced => lang.pick("Ha fermato i propri servizi", "Stopped its own services"),
+            Self::Alive => lang.pick("È viva: risponde", "Alive: it answers"),
+            Self::Unreachable => {
+                lang.pick("Non raggiungibile: non vuol dire spenta", "Unreachable: that does not mean off")
+            }
+        }
+    }
+
+    /// Whether it needs nobody's word.
+    #[must_use]
+    pub const fn is_evidence(self) -> bool {
+        matches!(self, Self::AlreadyDown | Self::PoweredOff | Self::Fenced)
+    }
+}
+
+/// An operator's word for one machine: *off, not suspended, and will start only through its gate*.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attestation {
+    /// The machine, as typed.
+    pub ip: String,
+    /// Who saw it off, and how.
+    pub text: String,
+}
+
+/// One machine of the other site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineIsolation {
+    /// Its IP.
+    pub ip: IpAddr,
+    /// What follows from the probes.
+    pub outcome: IsolationOutcome,
+    /// The operator's word for it; `null` without one.
+    pub attestation: Option<String>,
+    /// The probes.
+    pub evidence: Vec<Evidence>,
+}

@@ -1,0 +1,227 @@
+//! The mandate: who may serve, written down. What decides between two of them is descent, never the larger number.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::lang::Lang;
+use crate::role::NodeRole;
+
+/// How a mandate came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MandateKind {
+    /// Written with the association: the Master serves.
+    Initial,
+    /// An operator took it on the Client.
+    Activation,
+    /// An operator took it on the Master.
+    Takeover,
+    /// The Client gave it back.
+    Rollback,
+    /// An operator took it with `tvox-dr rescue`, without database or daemon.
+    Rescue,
+}
+
+impl MandateKind {
+    /// The word in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Initial => "initial",
+            Self::Activation => "activation",
+            Self::Takeover => "takeover",
+            Self::Rollback => "rollback",
+            Self::Rescue => "rescue",
+        }
+    }
+
+    /// The words a reader sees.
+    #[must_use]
+    pub const fn label(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Initial => lang.pick("Iniziale", "Initial"),
+            Self::Activation => lang.pick("Attivazione del DR", "Activation of the DR"),
+            Self::Takeover => lang.pick("Ripresa da parte del Master", "Take-over by the Master"),
+            Self::Rollback => lang.pick("Rientro sul Master", "Roll back to the Master"),
+            Self::Rescue => lang.pick("Emergenza", "Rescue"),
+        }
+    }
+}
+
+/// The right to serve, given to one site. Never changed once written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mandate {
+    /// The pair it belongs to.
+    pub pair: String,
+    /// The number people see; one more than the largest among the parents.
+    pub epoch: u64,
+    /// Random; what identifies it.
+    pub id: String,
+    /// The mandates that it directly replaces; two when it settles a fork.
+    pub parents: Vec<String>,
+    /// All that came before, parents included, oldest first.
+    pub ancestors: Vec<String>,
+    /// The site that may serve.
+    pub holder: NodeRole,
+    /// The id of the node that wrote it.
+    pub issuer: String,
+    /// How it came to be.
+    pub kind: MandateKind,
+    /// The content that the holder begins with, per dataset; `None` for whatever it has.
+    pub base: Option<BTreeMap<String, String>>,
+    /// Who decided.
+    pub operator: String,
+    /// Why.
+    pub reason: String,
+    /// What the decision stood on: one sentence per machine of the other site.
+    pub evidence: Vec<String>,
+    /// When, by the clock of the issuer; tells people, decides nothing.
+    pub at: Timestamp,
+}
+
+/// How one mandate stands to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// It is the same one.
+    Same,
+    /// It has the other among its ancestors.
+    Newer,
+    /// The other has it among its ancestors.
+    Older,
+    /// Neither knows the other: both were taken from a common past.
+    Fork,
+    /// It belongs to another pair.
+    Foreign,
+}
+
+impl Mandate {
+    /// How this one stands to `other`.
+    #[must_use]
+    pub fn relation(&self, other: &Self) -> Relation {
+        if self.pair != other.pair {
+            Relation::Foreign
+        } else if self.id == other.id {
+            Relation::Same
+        } else if self.ancestors.contains(&other.id) {
+            Relation::Newer
+        } else if other.ancestors.contains(&self.id) {
+            Relation::Older
+        } else {
+            Relation::Fork
+        }
+    }
+
+    /// The lineage of a mandate that replaces these: direct parents, all ancestors, and its epoch.
+    #[must_use]
+    pub fn descend(parents: &[&Self]) -> (Vec<String>, Vec<String>, u64) {
+        let mut ancestors: Vec<String> = Vec::new();
+        let ids = parents.iter().flat_map(|parent| parent.ancestors.iter().chain([&parent.id]));
+        for id in ids {
+            if !ancestors.contains(id) {
+                ancestors.push(id.clone());
+            }
+        }
+        let epoch = parents.iter().map(|parent| parent.epoch).max().unwrap_or(0) + 1;
+        (parents.iter().map(|parent| parent.id.clone()).collect(), ancestors, epoch)
+    }
+}
+
+/// What speaks against a node's knowledge of the mandate, and closes sync and gate until an operator settles it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MandateFinding {
+    /// The two sides hold mandates of which neither knows the other.
+    Fork,
+    /// This node was put back to an earlier copy of itself.
+    SetBack,
+    /// There are two of one node.
+    Cloned,
+    /// The mandate of a node that was once paired is missing or unreadable.
+    Missing,
+}
+
+impl MandateFinding {
+    /// The word in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fork => "fork",
+            Self::SetBack => "set_back",
+            Self::Cloned => "cloned",
+            Self::Missing => "missing",
+        }
+    }
+
+    /// What it means, in a sentence.
+    #[must_use]
+    pub const fn sentence(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Fork => lang.pick(
+                "Le due sedi hanno mandati diversi e nessuno dei due discende dall'altro: non è possibile stabilire da soli chi debba servire.",
+                "The two sites hold different mandates and neither descends from the other: who is to serve cannot be told by software.",
+            ),
+            Self::SetBack => lang.pick(
+                "Questa macchina è stata riportata a una copia precedente di se stessa.",
+                "This machine was put back to an earlier copy of itself.",
+            ),
+            Self::Cloned => {
+                lang.pick("Esistono due copie della stessa macchina.", "There are two copies of the same machine.")
+            }
+            Self::Missing => lang.pick(
+                "Il mandato di questa macchina manca o non è leggibile.",
+                "The mandate of this machine is missing or cannot be read.",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mandate(id: &str, parents: &[&Mandate]) -> Mandate {
+        let (parents, ancestors, epoch) = Mandate::descend(parents);
+        Mandate {
+            pair: "p".into(),
+            epoch,
+            id: id.into(),
+            parents,
+            ancestors,
+            holder: NodeRole::Master,
+            issuer: "n".into(),
+            kind: MandateKind::Initial,
+            base: None,
+            operator: String::new(),
+            reason: String::new(),
+            evidence: Vec::new(),
+            at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_mandate_is_newer_than_each_of_its_ancestors_and_a_larger_number_alone_says_nothing() {
+        let first = mandate("1", &[]);
+        let second = mandate("2", &[&first]);
+        let third = mandate("3", &[&second]);
+        let rival = mandate("r", &[&first]);
+        assert_eq!(third.relation(&first), Relation::Newer);
+        assert_eq!(first.relation(&third), Relation::Older);
+        assert_eq!(third.relation(&third.clone()), Relation::Same);
+        assert_eq!(third.relation(&rival), Relation::Fork, "3 is larger than 2, and still no descendant");
+        let foreign = Mandate { pair: "q".into(), ..first.clone() };
+        assert_eq!(foreign.relation(&first), Relation::Foreign);
+    }
+
+    #[test]
+    fn a_mandate_with_two_parents_settles_their_fork() {
+        let first = mandate("1", &[]);
+        let (a, b) = (mandate("a", &[&first]), mandate("b", &[&first]));
+        let settled = mandate("s", &[&a, &b]);
+        assert_eq!(settled.relation(&a), Relation::Newer);
+        assert_eq!(settled.relation(&b), Relation::Newer);
+        assert_eq!(settled.epoch, 3);
+        assert_eq!(settled.ancestors, ["1", "a", "b"]);
+    }
+}

@@ -1,0 +1,128 @@
+//! What would happen if the button were pressed now: what stands in the way, what would be lost, every step to come.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::command::Secret;
+use crate::isolation::{Attestation, MachineIsolation};
+use crate::lang::Lang;
+use crate::rule::{Finding, Refused};
+
+/// A guard that an operator passes, by name and with a reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// The rule's name, as typed.
+    pub rule: String,
+    /// What it is about; `None` for whatever it is about.
+    pub subject: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// What an operator brings to take the service: on the Client *activate*, on the Master *take over*.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Take {
+    /// The name of the machine on which the command runs, typed.
+    pub confirm_name: String,
+    /// Why.
+    pub reason: String,
+    /// The operator's word for machines of the other site.
+    pub attest: Vec<Attestation>,
+    /// Consent to lose what the preflight lists.
+    pub accept_data_loss: bool,
+    /// Guards that are passed.
+    pub overrides: Vec<Override>,
+    /// The restore point; `None` for the last complete generation.
+    pub point: Option<String>,
+    /// The operator's own password again; asked of whoever comes through the panel.
+    pub password: Option<Secret>,
+}
+
+/// What an operator brings to give the service back, or to stop it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Release {
+    /// The name of the machine on which the command runs, typed.
+    pub confirm_name: String,
+    /// Why.
+    pub reason: String,
+    /// Consent to discard what was made on the DR (roll back).
+    pub discard_dr_data: bool,
+    /// The operator's own password again; asked of whoever comes through the panel.
+    pub password: Option<Secret>,
+}
+
+/// The two verdicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// With the Master up: nothing but its being alive would stand in the way on the day.
+    pub ready: bool,
+    /// It could be activated at this moment, with the operator's words where they are needed.
+    pub now: bool,
+    /// When it was found out.
+    pub checked_at: Timestamp,
+    /// Whether something was changed since.
+    pub stale: bool,
+}
+
+/// What would be lost of one dataset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Loss {
+    /// Its name.
+    pub dataset: String,
+    /// The last complete generation; `null` without one: everything is lost.
+    pub generation: Option<u64>,
+    /// When it was captured, by the Master's clock.
+    pub captured_at: Option<Timestamp>,
+    /// How long ago that was; what the Master wrote since then is not here.
+    pub age_seconds: Option<f64>,
+    /// Bytes of a later generation that were on their way; `null` when none was.
+    pub in_flight: Option<u64>,
+    /// Whether the Master itself has said that nothing is newer.
+    pub none_confirmed: bool,
+}
+
+/// One step to come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedStep {
+    /// `close_inbound`, `evidence`, `mandate`, `freeze`, `start:NAME`, `verify`, …
+    pub id: String,
+}
+
+/// `tvox-dr activate --dry-run --json`, with `F` in words; and what the page Attivazione stands on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PreflightReport<F = Refused> {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// Whether the command, as given, would be obeyed.
+    pub allowed: bool,
+    /// Why not, all of it.
+    pub blocked: Vec<F>,
+    /// What does not stand in the way and should be known.
+    pub warnings: Vec<F>,
+    /// The two verdicts.
+    pub verdict: Verdict,
+    /// Every machine of the other site.
+    pub isolation: Vec<MachineIsolation>,
+    /// Every dataset.
+    pub loss: Vec<Loss>,
+    /// Every step to come.
+    pub steps: Vec<PlannedStep>,
+}
+
+impl PreflightReport<Refused> {
+    /// The same, with its findings in words.
+    #[must_use]
+    pub fn in_words(self, lang: Lang) -> PreflightReport<Finding> {
+        let words = |list: Vec<Refused>| list.iter().map(|refused| refused.finding(lang)).collect();
+        PreflightReport {
+            schema: self.schema,
+            allowed: self.allowed,
+            blocked: words(self.blocked),
+            warnings: words(self.warnings),
+            verdict: self.verdict,
+            isolation: self.isolation,
+            loss: self.loss,
+            steps: self.steps,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The two files in which a node keeps what it knows of the mandate, outside of SQLite: `tvox-dr rescue` reads and writes
+//! them with neither database nor daemon.
+//!
+//! Each file is two lines: the SHA-256 of the second, and the record as JSON. They are written one after the other, each
+//! durably; whichever is whole and has the larger revision counts.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use contract::mandate::{Mandate, MandateFinding};
+use contract::{NodeRole, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::data_dir::write_durably;
+use crate::identity::sha256;
+
+/// How the gate came to be open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opening {
+    /// The other side confirmed it, or there was none yet.
+    Verified,
+    /// Nobody answered and the policy allows it.
+    Unverified,
+    /// An operator took the mandate.
+    Operator,
+}
+
+/// The gate, opened in one boot of the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// The kernel's id of that boot.
+    pub boot: String,
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub how: Opening,
+}
+
+/// What this node remembers of the other one: whoever comes back with less was put back to an earlier copy.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Remembered {
+    /// The newest mandate that it had.
+    pub mandate: Option<String>,
+    /// The highest generation that it had given (of a Master).
+    pub generation: Option<u64>,
+}
+
+/// Everything a node knows of the right to serve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Counts the writings.
+    pub revision: u64,
+    /// Whose record it is.
+    pub node: String,
+    /// Its name.
+    pub name: String,
+    /// Its site.
+    pub site: NodeRole,
+    /// The newest mandate known; `None` before there is a pair, or when it was lost.
+    pub mandate: Option<Mandate>,
+    /// One that neither descends from it nor the other way round.
+    pub rival: Option<Mandate>,
+    /// The mandate that this node once had and does not know any more, or the one it stood at when it was found to lack
+    /// generations: only a descendant settles it.
+    pub set_back: Option<String>,
+    /// Set by a node that was paired and found no record.
+    pub missing: bool,
+    /// The gate, where it is open.
+    pub opened: Option<Opened>,
+    /// It has stopped at the other side's request, and starts only when that side says so.
+    pub yielded: bool,
+    /// An operator has stopped the services and kept the mandate.
+    pub suspended: bool,
+    /// Of the other node.
+    pub peer: Remembered,
+}
+
+impl Record {
+    /// The record of a node that knows nothing yet.
+    #[must_use]
+    pub fn new(node: &str, name: &str, site: NodeRole) -> Self {
+        Self {
+            revision: 0,
+            node: node.to_owned(),
+            name: name.to_owned(),
+            site,
+            mandate: None,
+            rival: None,
+            set_back: None,
+            missing: false,
+            opened: None,
+            yielded: false,
+            suspended: false,
+            peer: Remembered::default(),
+        }
+    }
+
+    /// What speaks against it.
+    #[must_use]
+    pub fn findings(&self) -> Vec<MandateFinding> {
+        let found = [
+            (self.rival.is_some(), MandateFinding::Fork),
+            (self.set_back.is_some(), MandateFinding::SetBack),
+            (self.missing, MandateFinding::Missing),
+        ];
+        let set: BTreeSet<_> = found.into_iter().filter(|(is, _)| *is).map(|(_, finding)| finding).collect();
+        set.into_iter().collect()
+    }
+
+    /// Whether the newest known mandate names this site.
+    #[must_use]
+    pub fn is_holder(&self) -> bool {
+        self.mandate.as_ref().is_some_and(|mandate| mandate.holder == self.site)
+    }
+}
+
+/// The two files.
+#[derive(Debug, Clone)]
+pub struct Files([PathBuf; 2]);
+
+impl Files {
+    /// Names them in a data directory.
+    #[must_use]
+    pub fn of(root: &Path) -> Self {
+        Self([root.join("mandate.a"), root.join("mandate.b")])
+    }
+
+    /// The newest whole record; `None` when neither file holds one.
+    #[must_use]
+    pub fn read(&self) -> Option<Record> {
+        self.0.iter().filter_map(|path| read_one(path)).max_by_key(|record| record.revision)
+    }
+
+    /// Whether there is any file at all, whole or not.
+    #[must_use]
+    pub fn exist(&self) -> bool {
+        self.0.iter().any(|path| path.exists())
+    }
+
+    /// Writes both, durably. After an error at least one of them still holds a whole record, the old one or the new.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn write(&self, record: &Record) -> io::Result<()> {
+        let line = serde_json::to_string(record)?;
+        let text = format!("{}\n{line}\n", sha256(line.as_bytes()));
+        self.0.iter().try_for_each(|path| write_durably(path, text.as_bytes(), 0o600))
+    }
+}
+
+fn read_one(path: &Path) -> Option<Record> {
+    let text = fs::read_to_string(path).ok()?;
+    let (sum, line) = text.split_once('\n')?;
+    let line = line.strip_suffix('\n')?;
+    let whole = sha256(line.as_bytes()) == sum;
+    if !whole {
+        tracing::warn!(file = %path.display(), "a mandate file is damaged; the other one counts");
+    }
+    whole.then(|| serde_json::from_str(line).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(revision: u64) -> Record {
+        Record { revision, ..Record::new("n", "dr1", NodeRole::Client) }
+    }
+
+    #[test]
+    fn one_damaged_file_loses_nothing_and_two_are_never_guessed() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files::of(dir.path());
+        assert_eq!(files.read(), None);
+        files.write(&record(7)).unwrap();
+        for file in &files.0 {
+            let whole = fs::read(file).unwrap();
+            for cut in [0, 1, whole.len() / 2, whole.len() - 1] {
+                fs::write(file, &whole[..cut]).unwrap();
+                assert_eq!(files.read(), Some(record(7)), "{cut}");
+            }
+            fs::write(file, &whole).unwrap();
+        }
+        for file in &files.0 {
+            let mut bytes = fs::read(file).unwrap();
+            let last = bytes.len() - 3;
+            bytes[last] ^= 1;
+            fs::write(file, bytes).unwrap();
+        }
+        assert_eq!(files.read(), None);
+        assert!(files.exist());
+    }
+
+    #[test]
+    fn a_crash_between_the_two_writings_leaves_the_newer_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files::of(dir.path());
+        files.write(&record(1)).unwrap();
+        let old = fs::read(&files.0[1]).unwrap();
+        files.write(&record(2)).unwrap();
+        fs::write(&files.0[1], old).unwrap();
+        assert_eq!(files.read(), Some(record(2)));
+    }
+}

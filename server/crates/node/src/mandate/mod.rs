@@ -1,0 +1,271 @@
+//! The mandate as this node knows it: one record, durable before anybody hears of it, changed under one lock.
+
+pub mod file;
+pub mod rules;
+
+use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use contract::mandate::{Mandate, MandateKind};
+use contract::status::MandateInfo;
+use contract::{Denied, NodeRole, Timestamp};
+use tokio::sync::watch;
+
+use crate::data_dir::DataDir;
+use crate::error::OpenError;
+use crate::node::Node;
+use crate::random;
+use file::{Files, Opened, Opening, Record};
+
+/// Replaces the kernel's boot id, so that a test can let a machine die and boot again.
+const BOOT_ID: &str = "TVOX_DR_BOOT_ID";
+
+/// Which boot of the machine this is.
+#[must_use]
+pub fn boot_id() -> String {
+    std::env::var(BOOT_ID)
+        .ok()
+        .filter(|id| !id.is_empty())
+        .or_else(|| fs::read_to_string("/proc/sys/kernel/random/boot_id").ok())
+        .map_or_else(random::id, |id| id.trim().to_owned())
+}
+
+/// The record, its files, and who waits for a change of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Book {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    files: Files,
+    boot: Mutex<String>,
+    record: Mutex<Record>,
+    changed: watch::Sender<u64>,
+    /// Counts what closes questions that are open: an answer to an older one opens nothing.
+    question: AtomicU64,
+    /// When the other node last proved to be alive.
+    life: Mutex<Option<Instant>>,
+}
+
+impl Book {
+    /// Reads the record, or makes the first one. A node that is paired and has no whole record stays held.
+    pub(crate) fn open(dir: &DataDir, fresh: Record, paired: bool) -> Result<Self, OpenError> {
+        let files = Files::of(dir.root());
+        let record = match files.read() {
+            Some(record) => record,
+            None => {
+                let lost = paired || files.exist();
+                if lost {
+                    tracing::error!("the mandate is missing or cannot be read: this machine stays held");
+                }
+                let record = Record { missing: lost, ..fresh };
+                files.write(&record).map_err(|error| OpenError::Unusable {
+                    dir: dir.root().to_owned(),
+                    why: format!("its mandate cannot be written: {error}"),
+                })?;
+                record
+            }
+        };
+        let inner = Inner {
+            files,
+            boot: Mutex::new(boot_id()),
+            record: Mutex::new(record),
+            changed: watch::Sender::new(0),
+            question: AtomicU64::new(0),
+            life: Mutex::new(None),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The record as it stands on disk.
+    pub(crate) fn record(&self) -> Record {
+        self.inner.record.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Looks at the record without copying it.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Record) -> T) -> T {
+        look(&self.inner.record.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes the record. When this returns, the change is on disk; after an error nothing has changed.
+    pub(crate) async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Record) -> T + Send + 'static,
+    ) -> Result<T, Denied> {
+        let inner = Arc::clone(&self.inner);
+        let work = tokio::task::spawn_blocking(move || {
+            let mut record = inner.record.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut next = record.clone();
+            let outcome = change(&mut next);
+            if next != *record {
+                next.revision += 1;
+                inner.files.write(&next).map_err(|error| Denied::failed("write the mandate down", error))?;
+                *record = next;
+                drop(record);
+                inner.changed.send_modify(|version| *version += 1);
+            }
+            Ok(outcome)
+        });
+        work.await.map_err(|error| Denied::failed("write the mandate down", error))?
+    }
+
+    /// Wakes at each change.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.inner.changed.subscribe()
+    }
+
+    /// Which boot of the machine this is.
+    pub(crate) fn boot(&self) -> String {
+        self.inner.boot.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The machine was asleep: what was verified before does not hold any more, as after a boot.
+    pub(crate) fn woke_up(&self) {
+        *self.inner.boot.lock().unwrap_or_else(PoisonError::into_inner) = random::id();
+        self.inner.changed.send_modify(|version| *version += 1);
+    }
+
+    /// The number of the question that may be open now.
+    pub(crate) fn question(&self) -> u64 {
+        self.inner.question.load(Ordering::SeqCst)
+    }
+
+    /// Closes every open question.
+    pub(crate) fn close_questions(&self) {
+        self.inner.question.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The other node has just proven to be alive.
+    pub(crate) fn note_life(&self) {
+        *self.inner.life.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// When it last did.
+    pub(crate) fn last_life(&self) -> Option<Instant> {
+        *self.inner.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a new mandate says beside its lineage.
+#[derive(Debug, Clone)]
+pub(crate) struct Raise {
+    /// Chosen beforehand, so that whoever asks again after a crash finds it.
+    pub(crate) id: String,
+    pub(crate) kind: MandateKind,
+    pub(crate) holder: NodeRole,
+    pub(crate) operator: String,
+    pub(crate) reason: String,
+    pub(crate) evidence: Vec<String>,
+}
+
+impl Raise {
+    /// The mandate that follows from a record.
+    pub(crate) fn mandate(self, record: &Record, pair: &str, at: Timestamp) -> Mandate {
+        let parents: Vec<&Mandate> = record.mandate.iter().chain(&record.rival).collect();
+        let (parents, ancestors, epoch) = Mandate::descend(&parents);
+        Mandate {
+            pair: pair.to_owned(),
+            epoch,
+            id: self.id,
+            parents,
+            ancestors,
+            holder: self.holder,
+            issuer: record.node.clone(),
+            kind: self.kind,
+            base: None,
+            operator: self.operator,
+            reason: self.reason,
+            evidence: self.evidence,
+            at,
+        }
+    }
+}
+
+impl Node {
+    /// Writes a new mandate, unless it is written already. `check` runs under the lock under which it is written: it may
+    /// still say no. When this returns, the mandate is on disk.
+    ///
+    /// # Errors
+    /// What `check` says; [`Denied::Failed`] when the disk does not take it.
+    pub(crate) async fn raise_mandate(
+        &self,
+        raise: Raise,
+        check: impl FnOnce(&Record) -> Result<(), Denied> + Send + 'static,
+    ) -> Result<Mandate, Denied> {
+        let pair = self.peer().await?.pair.map(|pair| pair.id);
+        let (at, boot) = (self.clock.now(), self.book.boot());
+        let raised = self.book.change(move |record| {
+            if let Some(head) = record.mandate.as_ref().filter(|head| head.id == raise.id) {
+                return Ok(head.clone());
+            }
+            check(record)?;
+            let pair = record.mandate.as_ref().map(|head| head.pair.clone()).or(pair);
+            let pair = pair.ok_or_else(|| Denied::rule(contract::Rule::PairNotAssociated, &record.name, ""))?;
+            let mandate = raise.mandate(record, &pair, at);
+            rules::raise(record, mandate.clone(), &boot, at);
+            Ok(mandate)
+        });
+        let mandate = raised.await??;
+        self.book.close_questions();
+        self.mandate_changed();
+        Ok(mandate)
+    }
+
+    /// The first mandate of a new pair: the Master serves.
+    pub(crate) async fn begin_mandate(&self, pair: &str) -> Result<Mandate, Denied> {
+        let (pair, at, boot) = (pair.to_owned(), self.clock.now(), self.book.boot());
+        let raise = Raise {
+            id: random::id(),
+            kind: MandateKind::Initial,
+            holder: NodeRole::Master,
+            operator: "system".into(),
+            reason: String::new(),
+            evidence: Vec::new(),
+        };
+        let begun = self.book.change(move |record| {
+            if let Some(head) = record.mandate.as_ref().filter(|head| head.pair == pair) {
+                return head.clone();
+            }
+            let fresh = Record { revision: record.revision, ..Record::new(&record.node, &record.name, record.site) };
+            *record = fresh;
+            let mandate = raise.mandate(record, &pair, at);
+            record.mandate = Some(mandate.clone());
+            record.opened = record.is_holder().then(|| Opened { boot, at, how: Opening::Verified });
+            mandate
+        });
+        let mandate = begun.await?;
+        self.mandate_changed();
+        Ok(mandate)
+    }
+
+    /// The association is dissolved: nothing is known any more.
+    pub(crate) async fn end_mandate(&self) -> Result<(), Denied> {
+        let forget = |record: &mut Record| {
+            *record = Record { revision: record.revision, ..Record::new(&record.node, &record.name, record.site) };
+        };
+        self.book.change(forget).await?;
+        self.mandate_changed();
+        Ok(())
+    }
+
+    /// The mandate as shown.
+    pub(crate) fn mandate_info(&self) -> Option<MandateInfo> {
+        self.book.look(|record| {
+            record.mandate.as_ref().map(|mandate| MandateInfo {
+                epoch: mandate.epoch,
+                id: mandate.id.clone(),
+                holder: mandate.holder,
+                kind: mandate.kind,
+                findings: record.findings(),
+            })
+        })
+    }
+
+    /// Who serves may have changed: whoever starts, stops, asks or draws looks again.
+    pub(crate) fn mandate_changed(&self) {
+        self.poke();
+    }
+}

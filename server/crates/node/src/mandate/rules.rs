@@ -1,0 +1,212 @@
+//! The rules of the mandate as pure decisions: a record and what was told go in, the changed record and what follows come
+//! out. No disk, no clock, no network: what runs here is what a model checks.
+
+use contract::gate::GateAnswer;
+use contract::mandate::{Mandate, MandateFinding, Relation};
+use contract::{NodeRole, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::file::{Opened, Opening, Record};
+
+/// What a node says of itself at every contact with the other one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The newest mandate it knows.
+    pub mandate: Option<Mandate>,
+    /// Whether anything of it may be serving: the gate is open, or a service is not seen down.
+    pub serving: bool,
+    /// Whether it is taking the service, or giving it back, at this moment.
+    pub taking: bool,
+    /// Whether it has stopped at the other's request.
+    pub yielded: bool,
+    /// What speaks against its knowledge.
+    pub findings: Vec<MandateFinding>,
+    /// The newest mandate that it remembers the other one to have had.
+    pub remembered: Option<String>,
+    /// The highest generation that it remembers the other one to have given.
+    pub remembered_generation: Option<u64>,
+    /// The highest generation that it has given itself.
+    pub generation: Option<u64>,
+    /// After how many seconds of silence it would open its gate by itself; `None` when never.
+    pub opens_after: Option<u32>,
+    /// The port of its panel.
+    pub panel: u16,
+}
+
+/// What came of hearing a mandate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Learned {
+    /// Nothing new.
+    Nothing,
+    /// It was newer and is now ours.
+    Adopted,
+    /// Neither descends from the other.
+    Fork,
+    /// It belongs to another pair.
+    Foreign,
+}
+
+/// Hears the other side's mandate. A newer one is adopted, and closes the gate of whoever it does not name.
+pub fn learn(record: &mut Record, told: &Mandate) -> Learned {
+    let Some(head) = &record.mandate else {
+        adopt(record, told);
+        return Learned::Adopted;
+    };
+    match told.relation(head) {
+        Relation::Same | Relation::Older => Learned::Nothing,
+        Relation::Foreign => Learned::Foreign,
+        Relation::Newer => {
+            adopt(record, told);
+            Learned::Adopted
+        }
+        Relation::Fork => {
+            let newer_rival = record.rival.as_ref().is_none_or(|rival| told.relation(rival) == Relation::Newer);
+            if newer_rival {
+                record.rival = Some(told.clone());
+            }
+            Learned::Fork
+        }
+    }
+}
+
+fn adopt(record: &mut Record, told: &Mandate) {
+    let settles = |id: &str| told.ancestors.iter().any(|ancestor| ancestor == id);
+    if record.rival.as_ref().is_some_and(|rival| rival.id == told.id || settles(&rival.id)) {
+        record.rival = None;
+    }
+    if record.set_back.as_deref().is_some_and(settles) {
+        record.set_back = None;
+    }
+    let was_holder = record.is_holder();
+    record.missing = false;
+    record.peer.generation = None;
+    record.mandate = Some(told.clone());
+    if !(was_holder && record.is_holder()) {
+        // Whoever is named anew asks before it starts; whoever is not named stops.
+        record.opened = None;
+        record.suspended = false;
+        record.yielded = false;
+    }
+}
+
+/// Hears what the other side remembers of this one. Whoever once had what it does not have now was set back.
+pub fn recall(record: &mut Record, told: &Standing, generation: Option<u64>) -> bool {
+    if record.missing || record.set_back.is_some() {
+        return false;
+    }
+    let lost = told.remembered.as_ref().filter(|id| {
+        let known = record.mandate.as_ref().is_some_and(|head| head.id == **id || head.ancestors.contains(id));
+        let rival = record.rival.as_ref().is_some_and(|rival| rival.id == **id || rival.ancestors.contains(id));
+        !known && !rival
+    });
+    let head = record.mandate.as_ref().map(|head| head.id.clone());
+    // What is remembered of generations belongs to one mandate: a take begins the count anew.
+    let same = head.is_some() && head == told.mandate.as_ref().map(|mandate| mandate.id.clone());
+    let fewer = same && told.remembered_generation > generation;
+    record.set_back = match lost {
+        // A record that was lost as a whole is missing, not set back.
+        Some(id) if record.mandate.is_some() => Some(id.clone()),
+        _ if fewer => head,
+        _ => None,
+    };
+    record.set_back.is_some()
+}
+
+/// Remembers the other side: it never remembers less than before.
+pub fn remember(record: &mut Record, told: &Standing) {
+    if let Some(mandate) = &told.mandate {
+        let head = record.mandate.as_ref();
+        // What it has is in our own past or present by now; only a later one replaces what is remembered.
+        let known = |id: &str| mandate.id == id || mandate.ancestors.iter().any(|ancestor| ancestor == id);
+        let later = record.peer.mandate.as_deref().is_none_or(known);
+        if later && head.is_some_and(|head| head.relation(mandate) != Relation::Foreign) {
+            record.peer.mandate = Some(mandate.id.clone());
+        }
+    }
+    record.peer.generation = record.peer.generation.max(told.generation);
+}
+
+/// Both serve, each under its own mandate: the larger epoch, then the Client, keeps the service. A node that has not begun
+/// never displaces one that serves.
+#[must_use]
+pub fn gives_way(record: &Record, told: &Standing) -> bool {
+    let (Some(ours), Some(theirs)) = (&record.mandate, &told.mandate) else { return false };
+    let forked = ours.relation(theirs) == Relation::Fork;
+    let rank = |mandate: &Mandate, site: NodeRole| (mandate.epoch, site == NodeRole::Client);
+    let other = record.site.other();
+    forked && told.serving && record.opened.is_some() && rank(theirs, other) > rank(ours, record.site)
+}
+
+/// What an answer means to the one who asked. `record` has heard the answer's mandate already.
+#[must_use]
+pub fn answer(record: &Record, told: &Standing) -> GateAnswer {
+    if !record.findings().is_empty() || !told.findings.is_empty() {
+        GateAnswer::Finding
+    } else if record.mandate.is_some() && !record.is_holder() {
+        GateAnswer::Elsewhere
+    } else if told.taking || told.mandate.as_ref().map(|m| &m.id) != record.mandate.as_ref().map(|m| &m.id) {
+        GateAnswer::Hold
+    } else if told.serving {
+        GateAnswer::Serving
+    } else {
+        GateAnswer::Confirmed
+    }
+}
+
+/// Whether the gate may open without an answer.
+#[must_use]
+pub fn may_open_in_silence(record: &Record) -> bool {
+    record.is_holder() && !record.yielded && record.findings().is_empty()
+}
+
+/// Writes a mandate of one's own over everything that is known: what was forked or set back is settled by it.
+pub fn raise(record: &mut Record, mandate: Mandate, boot: &str, at: Timestamp) {
+    record.rival = None;
+    record.set_back = None;
+    record.missing = false;
+    record.suspended = false;
+    record.yielded = false;
+    record.peer.generation = None;
+    record.mandate = Some(mandate);
+    let holder = record.is_holder();
+    record.opened = holder.then(|| Opened { boot: boot.to_owned(), at, how: Opening::Operator });
+}
+
+/// Opens the gate, where the record still allows it.
+pub fn open(record: &mut Record, boot: &str, at: Timestamp, how: Opening) -> bool {
+    let allowed = match how {
+        Opening::Verified => record.is_holder() && record.findings().is_empty(),
+        Opening::Unverified => may_open_in_silence(record),
+        Opening::Operator => record.is_holder(),
+    };
+    if allowed {
+        record.opened = Some(Opened { boot: boot.to_owned(), at, how });
+        record.yielded = false;
+    }
+    allowed
+}
+
+/// Whether this node has the right to serve in this boot.
+#[must_use]
+pub fn may_serve(record: &Record, boot: &str) -> bool {
+    record.is_holder() && record.opened.as_ref().is_some_and(|opened| opened.boot == boot)
+}
+
+/// Whether data may flow from the node of `source` to the node of `receiver`, as far as mandates decide; the first reason
+/// why not.
+#[must_use]
+pub fn sync_refusal(source: &Record, receiver: &Standing) -> Option<contract::Rule> {
+    use contract::Rule;
+    let ours = source.mandate.as_ref().map(|mandate| &mandate.id);
+    if !source.findings().is_empty() || !receiver.findings.is_empty() {
+        Some(Rule::MandateFinding)
+    } else if ours.is_none() || ours != receiver.mandate.as_ref().map(|mandate| &mandate.id) {
+        Some(Rule::SyncMandate)
+    } else if !source.is_holder() {
+        Some(Rule::SyncNotHolder)
+    } else if receiver.serving || receiver.taking {
+        Some(Rule::SyncReceiverServing)
+    } else {
+        None
+    }
+}
