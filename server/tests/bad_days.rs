@@ -101,7 +101,7 @@ fn a_master_that_was_made_anew_takes_nothing_away_and_offers_nothing_over_the_go
     fs::create_dir(&other).unwrap();
     let (from, to) = (other.to_str().unwrap(), target.to_str().unwrap());
     anew.ok(&["dataset", "add", "etc", "--kind", "files", "--source", from, "--target", to]);
-    until("it is refused and told", || pair.client.dataset("etc")["last_error"]["code"] == "generation_not_newer");
+    until("it is refused and told", || pair.client.dataset("etc")["last_error"]["code"] == "sync.content_unknown");
     assert_eq!(fs::read_to_string(target.join("a")).unwrap(), "2", "the good copy stays");
 }
 

@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use node::Config;
 
 use super::alarm::{AlarmVerb, ThresholdVerb};
+use super::gate::GateVerb;
 
 /// Two-site disaster recovery for TVox: replicates the Master to the DR Client, watches it, and takes over by hand.
 #[derive(Debug, Parser)]
@@ -81,6 +82,11 @@ pub enum Verb {
     Alarm {
         #[command(subcommand)]
         verb: AlarmVerb,
+    },
+    /// Whether this machine may serve after a boot
+    Gate {
+        #[command(subcommand)]
+        verb: GateVerb,
     },
     /// The audit log
     Audit(AuditArgs),

@@ -6,6 +6,7 @@
 mod alarm;
 mod args;
 mod delivery;
+mod gate;
 mod licence;
 mod print;
 mod remote;

@@ -24,7 +24,8 @@ pub fn text(value: &Value) -> String {
     }
 }
 
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
+/// The elements of a list, none where there is no list.
+pub fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
@@ -74,6 +75,35 @@ pub fn status(status: &Value) {
         text(&node["version"]),
         text(&status["state"])
     );
+    let mandate = &status["mandate"];
+    if !mandate.is_null() {
+        println!(
+            "Mandate:    epoch {}, holder {}, {}",
+            mandate["epoch"],
+            text(&mandate["holder"]),
+            text(&mandate["kind"])
+        );
+        list(&mandate["findings"]).for_each(|finding| println!("            FINDING: {}", text(finding)));
+        println!("Gate:       {}", text(&status["gate"]["answer"]));
+    }
+    let run = &status["run"];
+    if !run.is_null() {
+        println!(
+            "Run:        {} {}: {} {}",
+            text(&run["id"]),
+            text(&run["kind"]),
+            text(&run["state"]),
+            text(&run["step"])
+        );
+    }
+    for service in list(&status["services"]) {
+        println!(
+            "Service:    {} is {}, should be {}",
+            text(&service["name"]),
+            text(&service["observed"]),
+            text(&service["desired"])
+        );
+    }
     println!("Licence:    {}", text(&status["licence"]["state"]));
     let peer = &status["pair"]["peer"];
     let associated = if status["pair"]["associated"] == true { "associated" } else { "not associated" };

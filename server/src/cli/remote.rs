@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::args::{
     AuditArgs, DatasetVerb, InitArgs, LicenceVerb, PeerVerb, RecipientVerb, RoleArg, SmsVerb, UserVerb, Verb,
 };
-use super::{Exit, alarm, delivery, print, sync};
+use super::{Exit, alarm, delivery, gate, print, sync};
 use crate::socket::{self, Request, Told};
 
 /// Where a command line goes and how it answers.
@@ -179,6 +179,7 @@ async fn dispatch(line: &Line, verb: Verb) -> Result<Exit, Exit> {
         Verb::Sms { verb: SmsVerb::Account { verb } } => return delivery::sms_account(line, verb).await,
         Verb::Threshold { verb } => return alarm::threshold(line, verb).await,
         Verb::Alarm { verb } => return alarm::alarm(line, verb).await,
+        Verb::Gate { verb } => return gate::gate(line, verb).await,
         Verb::Audit(args) => return audit(line, &args).await,
     })
 }

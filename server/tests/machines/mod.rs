@@ -166,6 +166,12 @@ impl Machine {
         until("the node answers", || self.run(&["status"]).code == 0);
     }
 
+    /// The next start is another boot of the machine.
+    pub fn boot(&mut self, id: &str) {
+        self.env.retain(|(key, _)| *key != "TVOX_DR_BOOT_ID");
+        self.env.push(("TVOX_DR_BOOT_ID", id.to_owned()));
+    }
+
     /// SIGKILL.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {

@@ -214,6 +214,18 @@ pub fn error_sentence(code: &str, lang: Lang) -> &'static str {
             "Il Master offre dati più vecchi di quelli già copiati: è stato sostituito, o ripristinato da un backup? La copia resta intatta. Per ripartire da questo Master, dichiarare i dati con un altro nome.",
             "The Master offers data that is older than what was copied already: was it replaced, or restored from a backup? The copy stays intact. To begin anew from this Master, declare the data under another name.",
         ),
+        "sync.not_holder" => (
+            "Il DR è attivo: la replicazione dal Master riprende dopo il rientro.",
+            "The DR is active: the replication from the Master goes on after the roll back.",
+        ),
+        "sync.content_unknown" => (
+            "La copia non proviene da questo Master, o è più recente di ciò che il Master ricorda: non viene sovrascritta. Se il Master è stato ripristinato o sostituito, la copia buona può essere questa. Per ripartire da questo Master, dichiarare i dati con un altro nome.",
+            "The copy does not come from this Master, or is newer than what the Master remembers: it is not overwritten. If the Master was restored or replaced, the good copy may be this one. To begin anew from this Master, declare the data under another name.",
+        ),
+        "mandate.finding" => (
+            "I mandati delle due sedi non sono conciliabili: la replicazione è chiusa finché un operatore non decide quale macchina serve.",
+            "The mandates of the two sites do not fit together: replication is closed until an operator decides which machine serves.",
+        ),
         "store_damaged" => (
             "La replica su disco è danneggiata: avviare la sincronizzazione forzata, che la risana.",
             "The replica on disk is damaged: start the forced sync, which heals it.",

@@ -1,37 +1,301 @@
-//! The return gate and the state of the node that follows from mandate, gate and run.
+//! The return gate: after a boot a machine serves only once the other side has confirmed that it may, or, where the policy
+//! says so, after a silence. And the state of the node, which follows from mandate, gate and run.
 
-use contract::gate::GateReport;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use contract::gate::{Asked, GATE_WAIT, GATE_WAIT_RANGE, GateAnswer, GatePolicy, GateReport, GateState};
+use contract::run::RunKind;
 use contract::service::Desired;
 use contract::state::NodeState;
-use contract::{Denied, NodeRole, Outcome};
+use contract::{Denied, FieldError, NodeRole, Outcome, Problem, Timestamp};
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::json;
+use tokio::sync::watch;
 
 use crate::door::Act;
+use crate::link::message::Purpose;
+use crate::mandate::file::{Opening, Record};
 use crate::mandate::rules;
 use crate::node::Node;
+use crate::store::{Store, db};
+
+/// How often a held machine asks.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+/// How long the first word with the other side is waited for before anything is started.
+const FIRST_WORD: Duration = Duration::from_secs(5);
+/// A machine that slept longer than this must ask as after a boot, in seconds.
+const NAP: i64 = 5;
+
+/// What the gate is doing at this moment.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    memory: Mutex<Memory>,
+    spoken: watch::Sender<bool>,
+}
+
+#[derive(Debug, Clone)]
+struct Memory {
+    policy: GatePolicy,
+    wait: u32,
+    asked: Vec<Asked>,
+    silent_since: Option<Instant>,
+    held_since: Option<Timestamp>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        let memory = Memory {
+            policy: GatePolicy::default(),
+            wait: GATE_WAIT,
+            asked: Vec::new(),
+            silent_since: None,
+            held_since: None,
+        };
+        Self { memory: Mutex::new(memory), spoken: watch::Sender::new(false) }
+    }
+}
+
+impl Gate {
+    /// Reads the policy.
+    pub(crate) async fn open(store: &Store) -> Result<Self, Denied> {
+        let gate = Self::default();
+        let row: Option<(String, u32)> = sqlx::query_as("SELECT policy, wait FROM gate")
+            .fetch_optional(store.pool())
+            .await
+            .map_err(db("read the gate's policy"))?;
+        if let Some((policy, wait)) = row {
+            let policy = policy.parse().map_err(|problem| Denied::failed("read the gate's policy", problem))?;
+            gate.change(|memory| (memory.policy, memory.wait) = (policy, wait));
+        }
+        Ok(gate)
+    }
+
+    /// What happens in silence, and after how many seconds.
+    pub(crate) fn policy(&self) -> (GatePolicy, u32) {
+        self.change(|memory| (memory.policy, memory.wait))
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Memory) -> T) -> T {
+        change(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Nobody is asked any more.
+    fn rest(&self) {
+        self.change(|memory| {
+            memory.silent_since = None;
+            memory.held_since = None;
+        });
+    }
+
+    fn heard(&self, ip: IpAddr, answer: GateAnswer, now: Timestamp) {
+        self.change(|memory| {
+            memory.held_since.get_or_insert(now);
+            memory.silent_since = match answer {
+                GateAnswer::Silent => Some(memory.silent_since.unwrap_or_else(Instant::now)),
+                _ => None,
+            };
+            match memory.asked.iter_mut().find(|asked| asked.ip == ip) {
+                Some(asked) => asked.answer = Some(answer),
+                None => memory.asked.push(Asked { ip, answer: Some(answer) }),
+            }
+        });
+    }
+
+    /// For how long nobody has answered, and whether the policy lets the gate open now.
+    fn silence_is_over(&self) -> bool {
+        self.change(|memory| {
+            let waited =
+                memory.silent_since.is_some_and(|since| since.elapsed() >= Duration::from_secs(memory.wait.into()));
+            memory.policy == GatePolicy::Unverified && waited
+        })
+    }
+}
+
+/// Whether the gate must ask before this machine may serve.
+fn must_ask(record: &Record, boot: &str) -> bool {
+    record.missing || (record.is_holder() && !rules::may_serve(record, boot))
+}
+
+/// How long the machine has slept since it booted, in seconds.
+fn slept() -> i64 {
+    clock_gettime(ClockId::Boottime).tv_sec - clock_gettime(ClockId::Monotonic).tv_sec
+}
 
 impl Node {
+    /// Asks while this machine is held, until the node stops.
+    pub(crate) async fn keep_gate(self: Arc<Self>) {
+        let mut changed = self.book.watch();
+        let mut naps = slept();
+        self.speak_first().await;
+        while !self.stop.is_cancelled() {
+            let slept = slept();
+            if slept - naps > NAP {
+                tracing::warn!(seconds = slept - naps, "the machine was asleep: it must be confirmed as after a boot");
+                self.book.woke_up();
+            }
+            naps = slept;
+            let boot = self.book.boot();
+            if self.book.look(|record| must_ask(record, &boot)) && self.runs.open().is_none() {
+                self.ask_once().await;
+            } else {
+                self.gate.rest();
+            }
+            changed.mark_unchanged();
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                _ = changed.changed() => {}
+                () = tokio::time::sleep(ASK_EVERY) => {}
+            }
+        }
+    }
+
+    /// One word with the other side before anything is started: whoever was replaced while it was down learns it now.
+    async fn speak_first(self: &Arc<Self>) {
+        if let Ok(peer) = self.peer().await
+            && let (Some(address), Some(pair)) = (peer.address, peer.pair)
+        {
+            let word = self.dial(address, Some(&pair.fingerprint), Purpose::Ask);
+            let _ = tokio::time::timeout(FIRST_WORD, word).await;
+        }
+        self.gate.spoken.send_replace(true);
+    }
+
+    /// Waits until the other side had the chance to say who holds the mandate.
+    pub(crate) async fn first_word(&self) {
+        let mut spoken = self.gate.spoken.subscribe();
+        let _ = spoken.wait_for(|spoken| *spoken).await;
+    }
+
+    async fn ask_once(self: &Arc<Self>) {
+        let question = self.book.question();
+        let Ok(peer) = self.peer().await else { return };
+        let (Some(address), Some(pair)) = (peer.address, peer.pair) else { return };
+        let dialled = self.dial(address, Some(&pair.fingerprint), Purpose::Ask).await;
+        // The connection is the question: what comes over another one answers nothing.
+        let told = dialled.ok().and_then(|dialled| dialled.reply.standing().cloned());
+        let answer = match &told {
+            Some(told) => self.book.look(|record| rules::answer(record, told)),
+            None => GateAnswer::Silent,
+        };
+        self.gate.heard(address.ip, answer, self.clock.now());
+        let how = match answer {
+            GateAnswer::Confirmed => Opening::Verified,
+            GateAnswer::Silent if self.gate.silence_is_over() => Opening::Unverified,
+            _ => return self.poke(),
+        };
+        let (boot, at, book) = (self.book.boot(), self.clock.now(), self.book.clone());
+        let opened = self.book.change(move |record| {
+            // Under the lock: the question may have been closed, or the answer overtaken, meanwhile.
+            let holds = told.as_ref().is_none_or(|told| rules::answer(record, told) == GateAnswer::Confirmed);
+            book.question() == question && holds && rules::open(record, &boot, at, how)
+        });
+        match opened.await {
+            Ok(true) => {
+                tracing::warn!(?how, "the gate is open: this machine serves");
+                self.note("gate.opened", Some(json!({ "how": how }))).await;
+                self.mandate_changed();
+            }
+            Ok(false) => {}
+            Err(error) => tracing::error!(?error, "the gate cannot be opened"),
+        }
+    }
+
     /// What the services of this machine are to be; `None` while a run starts and stops them itself.
     pub(crate) fn desired(&self) -> Option<Desired> {
         let boot = self.book.boot();
-        self.book.look(|record| {
-            let up = match &record.mandate {
-                None => record.site == NodeRole::Master && !record.missing,
-                Some(_) => rules::may_serve(record, &boot) && !record.suspended,
-            };
-            Some(if up { Desired::Up } else { Desired::Down })
-        })
+        let (paired, rights, alone) = self.book.look(|record| {
+            let rights = rules::may_serve(record, &boot) && !record.suspended;
+            (record.mandate.is_some(), rights, record.site == NodeRole::Master && !record.missing)
+        });
+        if self.runs.open().is_some() {
+            return None;
+        }
+        let up = if paired { rights } else { alone };
+        Some(if up { Desired::Up } else { Desired::Down })
     }
 
     /// What this node is doing.
     pub(crate) fn state(&self) -> NodeState {
-        NodeState::initial(self.info.role)
+        let (boot, run) = (self.book.boot(), self.runs.open().map(|run| run.kind));
+        self.book.look(|record| state(record, &boot, run))
     }
 
     pub(crate) async fn gate_report(&self) -> Result<Option<GateReport>, Denied> {
-        Ok(None)
+        let boot = self.book.boot();
+        let memory = self.gate.change(|memory| memory.clone());
+        Ok(self.book.look(|record| {
+            let opened = record.opened.as_ref().filter(|opened| opened.boot == boot);
+            let answer = match (&record.mandate, opened) {
+                (None, _) if record.missing => GateState::Held,
+                (None, _) if record.site == NodeRole::Master => GateState::Open,
+                (None, _) => GateState::Closed,
+                (Some(_), Some(_)) if record.is_holder() => GateState::Open,
+                (Some(_), _) if !record.is_holder() => GateState::Closed,
+                _ => GateState::Held,
+            };
+            let held = answer == GateState::Held;
+            let left = memory
+                .silent_since
+                .map(|since| Duration::from_secs(memory.wait.into()).saturating_sub(since.elapsed()));
+            let opens = held && memory.policy == GatePolicy::Unverified && rules::may_open_in_silence(record);
+            Some(GateReport {
+                policy: memory.policy,
+                wait_seconds: memory.wait,
+                answer,
+                unverified: opened.is_some_and(|opened| opened.how == Opening::Unverified),
+                since: opened.map(|opened| opened.at).or(memory.held_since),
+                opens_at: left.filter(|_| opens).and_then(|left| self.clock.now().checked_add(left).ok()),
+                asked: memory.asked,
+            })
+        }))
     }
 
-    pub(crate) async fn gate_set(&self, _act: Act<'_>, _policy: &str, _wait: &str) -> Result<Outcome, Denied> {
-        Err(Denied::failed("set the gate", "not built yet"))
+    pub(crate) async fn gate_set(&self, act: Act<'_>, policy: &str, wait: &str) -> Result<Outcome, Denied> {
+        let before = self.gate.policy();
+        let mut errors = Vec::new();
+        let policy = policy.parse::<GatePolicy>().map_err(|problem| errors.push(FieldError::new("policy", problem)));
+        let (min, max) = GATE_WAIT_RANGE;
+        let wait = match wait.trim() {
+            "" => Ok(before.1),
+            typed => match typed.parse::<u32>() {
+                Ok(wait) if (min..=max).contains(&wait) => Ok(wait),
+                Ok(_) => Err(Problem::OutOfRange { min, max }),
+                Err(_) => Err(Problem::NotANumber),
+            },
+        };
+        let wait = wait.map_err(|problem| errors.push(FieldError::new("wait", problem)));
+        let (Ok(policy), Ok(wait)) = (policy, wait) else { return Err(Denied::Invalid(errors)) };
+        let mut tx = self.store.begin().await?;
+        sqlx::query("UPDATE gate SET policy = ?, wait = ?, chosen = 1")
+            .bind(policy.as_str())
+            .bind(wait)
+            .execute(&mut *tx)
+            .await
+            .map_err(db("set the gate's policy"))?;
+        let told = |(policy, wait): (GatePolicy, u32)| json!({ "policy": policy, "wait_seconds": wait });
+        let outcome = act.done(tx, Some(told(before)), Some(told((policy, wait)))).await?;
+        self.gate.change(|memory| (memory.policy, memory.wait) = (policy, wait));
+        Ok(outcome)
+    }
+}
+
+/// The state that follows from what is known.
+fn state(record: &Record, boot: &str, run: Option<RunKind>) -> NodeState {
+    let serves = rules::may_serve(record, boot);
+    let unverified = record.opened.as_ref().is_some_and(|opened| opened.how == Opening::Unverified);
+    match (record.site, &record.mandate, run) {
+        (_, None, _) if record.missing => NodeState::Held,
+        (site, None, _) => NodeState::initial(site),
+        (NodeRole::Client, _, Some(RunKind::Activation)) => NodeState::Activating,
+        (NodeRole::Client, _, Some(RunKind::Deactivation)) => NodeState::HandingBack,
+        (NodeRole::Client, ..) if serves => NodeState::Active,
+        (NodeRole::Client, ..) if record.is_holder() || !record.findings().is_empty() => NodeState::Held,
+        (NodeRole::Client, ..) => NodeState::Standby,
+        (NodeRole::Master, ..) if serves && unverified => NodeState::Unverified,
+        (NodeRole::Master, ..) if serves => NodeState::Serving,
+        (NodeRole::Master, ..) if record.is_holder() => NodeState::Held,
+        (NodeRole::Master, ..) => NodeState::Fenced,
     }
 }

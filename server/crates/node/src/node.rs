@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::delivery::Outbox;
 use crate::error::OpenError;
+use crate::gate::Gate;
 use crate::identity::Identity;
 use crate::licence::SupplierKey;
 use crate::link::Link;
@@ -53,6 +54,7 @@ pub struct Node {
     pub(crate) throttle: Throttle,
     pub(crate) link: Link,
     pub(crate) book: Book,
+    pub(crate) gate: Gate,
     pub(crate) runs: Runs,
     pub(crate) services: Services,
     pub(crate) lookout: Lookout,
@@ -104,6 +106,7 @@ impl Node {
             .await
             .map_err(|error| unusable(format!("its database cannot be read: {error}")))?;
         let book = Book::open(&dir, Record::new(&info.id, &info.name, info.role), paired.is_some())?;
+        let gate = Gate::open(&store).await.map_err(|denied| unusable(denied.text(contract::Lang::En)))?;
         let sessions = Sessions::new(&store);
         let supplier_key = SupplierKey::of(&dir);
         let empty = Live {
@@ -131,6 +134,7 @@ impl Node {
             throttle: Throttle::default(),
             link: Link::default(),
             book,
+            gate,
             runs: Runs::default(),
             services: Services::default(),
             lookout: Lookout::default(),
@@ -166,6 +170,7 @@ impl Node {
         self.draw().await;
         self.tasks_running.spawn(Arc::clone(self).listen(listener));
         self.tasks_running.spawn(Arc::clone(self).keep_contact());
+        self.tasks_running.spawn(Arc::clone(self).keep_gate());
         self.tasks_running.spawn(Arc::clone(self).keep_picture());
         self.tasks_running.spawn(Arc::clone(self).sweep());
         self.tasks_running.spawn(Arc::clone(self).watch_over());

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::address::PeerAddress;
 use contract::command::{JoinToken, Secret};
 use contract::recipient::Channel;
+use contract::state::NodeState;
 use contract::status::PeerReport;
 use contract::{Denied, FieldError, NodeRole, Outcome, Problem, Refused, Rule, SCHEMA, Timestamp};
 use serde_json::json;
@@ -199,9 +200,9 @@ impl Node {
         }
         let subject = address.to_string();
         let purpose = Purpose::Join { secret: token.secret };
-        let (who, pair_id) = match self.dial(address, Some(&token.fingerprint), purpose).await {
+        let (who, pair_id, standing) = match self.dial(address, Some(&token.fingerprint), purpose).await {
             Ok(dialled) => match dialled.reply {
-                Reply::Welcome { who, pair: Some(pair) } => (who, pair),
+                Reply::Welcome { who, pair: Some(pair), standing } => (who, pair, standing),
                 Reply::Welcome { .. } => return Err(Denied::rule(Rule::TokenInvalid, subject, "")),
                 Reply::Refused { refused, .. } => return Err(Denied::Refused(refused)),
             },
@@ -211,6 +212,7 @@ impl Node {
             Err(error) => return Err(Denied::failed(format!("reach the Master at {subject}"), error)),
         };
         self.fits_as_peer(&who)?;
+        self.adopt_pair(&pair_id, standing.as_ref()).await?;
         let pair = Pair { id: pair_id, node_id: who.node_id, name: who.name, fingerprint: token.fingerprint };
         let mut tx = self.store.begin().await?;
         write_pair(&mut tx, &pair, self.clock.now()).await?;
@@ -289,6 +291,7 @@ impl Node {
             .await
             .map_err(db("use a token"))?;
         let id = peer.pair.map_or_else(random::id, |pair| pair.id);
+        self.begin_mandate(&id).await?;
         let pair = Pair {
             id: id.clone(),
             node_id: hello.who.node_id.clone(),
@@ -310,6 +313,13 @@ impl Node {
         let Some(pair) = self.peer().await?.pair else {
             return Err(Denied::rule(Rule::PairNotAssociated, &self.info.name, ""));
         };
+        // Whoever does not know who may serve must not forget whom to ask.
+        let state = self.state();
+        if !matches!(state, NodeState::Serving | NodeState::Unverified | NodeState::Standby)
+            || self.runs.open().is_some()
+        {
+            return Err(Denied::rule(Rule::StateIllegal, &self.info.name, state.as_str()));
+        }
         let mut tx = self.store.begin().await?;
         sqlx::query(
             "UPDATE peer SET pair_id = NULL, node_id = NULL, name = NULL, fingerprint = NULL, associated_at = NULL",
@@ -318,6 +328,7 @@ impl Node {
         .await
         .map_err(db("dissolve the association"))?;
         let outcome = act.done(tx, Some(json!({ "pair": pair.id, "peer": pair.name })), None).await?;
+        self.end_mandate().await?;
         self.pair_changed();
         Ok(outcome)
     }

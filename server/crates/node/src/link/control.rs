@@ -64,7 +64,7 @@ impl Node {
                             self.heard(&who, None);
                             self.control_as_client(dialled.stream).await
                         }
-                        Reply::Refused { who, refused } => {
+                        Reply::Refused { who, refused, .. } => {
                             self.heard(&who, refused.into_iter().next());
                             return tokio::time::sleep(AGAIN).await;
                         }
@@ -88,12 +88,19 @@ impl Node {
     ) -> Result<(), DialError> {
         loop {
             let pulse: Pulse = timeout(SILENCE, message::read(&mut stream)).await.map_err(|_| DialError::Silent)??;
-            self.replicas_hear(pulse).await;
+            if let Err(error) = self.hear_standing(&pulse.standing).await {
+                // What cannot be written down is not answered: the next contact tells it again.
+                return Err(io::Error::other(error.text(contract::Lang::En)).into());
+            }
+            if self.may_receive() {
+                self.replicas_hear(pulse).await;
+            }
             let who = self.link.contact().who;
             if let Some(who) = who {
                 self.heard(&who, None);
             }
-            message::write(&mut stream, &Echo { datasets: self.replica_briefs() }).await?;
+            message::write(&mut stream, &Echo { datasets: self.replica_briefs(), standing: self.standing().await })
+                .await?;
         }
     }
 
@@ -102,6 +109,7 @@ impl Node {
         let who = visitor.hello.who.clone();
         let (mut reading, mut writing) = tokio::io::split(visitor.stream);
         let mut pair = self.link.watch_pair();
+        let mut book = self.book.watch();
         let mut sessions = self.control_session.subscribe();
         self.control_session.send_modify(|number| *number += 1);
         sessions.mark_unchanged();
@@ -113,6 +121,7 @@ impl Node {
                 tokio::select! {
                     _ = ticks.tick() => {}
                     () = self.sources_changed() => {}
+                    _ = book.changed() => {}
                 }
                 message::write(&mut writing, &self.pulse().await).await?;
             }
@@ -121,6 +130,9 @@ impl Node {
             loop {
                 let echo: Echo =
                     timeout(SILENCE, message::read(&mut reading)).await.map_err(|_| io::ErrorKind::TimedOut)??;
+                self.hear_standing(&echo.standing)
+                    .await
+                    .map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
                 self.heard(&who, None);
                 self.keep_echo(echo.datasets);
             }

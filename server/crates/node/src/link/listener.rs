@@ -117,23 +117,37 @@ impl Node {
 
     async fn serve(self: &Arc<Self>, mut visitor: Visitor) -> io::Result<()> {
         let who = self.who();
+        let known = self.is_peer(&visitor).await;
+        if let Some(told) = visitor.hello.standing.as_ref().filter(|_| known) {
+            // First on disk, and stopped where it must; then the answer.
+            self.hear_standing(told).await.map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
+        }
         let admitted = self.admit_visitor(&visitor).await;
+        let standing = if known { Some(self.standing().await) } else { None };
         let pair = match admitted {
             Ok(pair) => pair,
             Err(refused) => {
                 let why = refused.iter().map(|r| r.rule.as_str()).collect::<Vec<_>>().join(", ");
-                message::write(&mut visitor.stream, &Reply::Refused { who, refused }).await?;
+                message::write(&mut visitor.stream, &Reply::Refused { who, refused, standing }).await?;
                 let _ = tokio::io::AsyncWriteExt::shutdown(&mut visitor.stream).await;
                 return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
             }
         };
-        message::write(&mut visitor.stream, &Reply::Welcome { who, pair }).await?;
+        let standing = match &visitor.hello.purpose {
+            // The new pair's first mandate travels with the answer.
+            Purpose::Join { .. } => Some(self.standing().await),
+            _ => standing,
+        };
+        message::write(&mut visitor.stream, &Reply::Welcome { who, pair, standing }).await?;
         let mut pair = self.link.watch_pair();
         let served = async {
             match visitor.hello.purpose.clone() {
-                Purpose::Greet | Purpose::Join { .. } => tokio::io::AsyncWriteExt::shutdown(&mut visitor.stream).await,
+                Purpose::Greet | Purpose::Ask | Purpose::Join { .. } => {
+                    tokio::io::AsyncWriteExt::shutdown(&mut visitor.stream).await
+                }
                 Purpose::Control => self.control_as_master(visitor).await,
-                Purpose::Pull { dataset, rehash } => self.offer(visitor, &dataset, rehash).await,
+                Purpose::Yield => self.yield_to(visitor).await,
+                Purpose::Pull { dataset, rehash, .. } => self.offer(visitor, &dataset, rehash).await,
                 Purpose::Manifest { dataset } => self.offer_manifest(visitor, &dataset).await,
             }
         };
@@ -141,6 +155,25 @@ impl Node {
         tokio::select! {
             served = served => served,
             _ = pair.changed() => Ok(()),
+        }
+    }
+
+    /// Whether the visitor is the other node of the pair.
+    async fn is_peer(&self, visitor: &Visitor) -> bool {
+        self.peer().await.is_ok_and(|peer| peer.pair.is_some_and(|pair| pair.fingerprint == visitor.fingerprint))
+    }
+
+    /// Stops serving, and says so until it is true.
+    async fn yield_to(self: &Arc<Self>, mut visitor: Visitor) -> io::Result<()> {
+        self.give_up_serving().await.map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
+        let mut ticks = tokio::time::interval(Duration::from_millis(200));
+        loop {
+            ticks.tick().await;
+            let standing = self.standing().await;
+            message::write(&mut visitor.stream, &standing).await?;
+            if !standing.serving {
+                return tokio::io::AsyncWriteExt::shutdown(&mut visitor.stream).await;
+            }
         }
     }
 
@@ -161,7 +194,7 @@ impl Node {
                 .await
                 .map(Some)
                 .map_err(refused),
-            Purpose::Control | Purpose::Pull { .. } | Purpose::Manifest { .. } => {
+            Purpose::Ask | Purpose::Yield | Purpose::Control | Purpose::Pull { .. } | Purpose::Manifest { .. } => {
                 let pair = self.peer().await.map_err(refused)?.pair;
                 let Some(pair) = pair.filter(|pair| pair.fingerprint == visitor.fingerprint) else {
                     return Err(vec![Refused::new(Rule::PairNotAssociated, &self.info.name, "")]);
@@ -171,6 +204,7 @@ impl Node {
                     self.heard(who, refused.first().cloned());
                     return Err(refused);
                 }
+                self.admit_pull(&visitor.hello).await.map_err(refused)?;
                 Ok(Some(pair.id))
             }
         }

@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::mandate::rules::Standing;
+
 /// Longest frame, in bytes. The longest honest one lists the datasets of a pair.
 pub const MAX_FRAME: u32 = 1 << 20;
 
@@ -38,6 +40,8 @@ pub struct Hello {
     pub pair: Option<String>,
     /// What it wants.
     pub purpose: Purpose,
+    /// What it says of the mandate; only to the pinned machine.
+    pub standing: Option<Standing>,
 }
 
 /// What a connection is for.
@@ -59,7 +63,13 @@ pub enum Purpose {
         dataset: String,
         /// Read and hash everything again instead of trusting what was read before.
         rehash: bool,
+        /// The content that the one who asks has; `None` for nothing. Whoever gives data knows it, or gives none.
+        content: Option<String>,
     },
+    /// To ask, as a gate does, whether the one who asks may serve: the standing in the reply is the answer.
+    Ask,
+    /// To make the other one stop serving; its standing follows again and again until its services are down.
+    Yield,
     /// To receive the list of one dataset's content as it is now, without the content.
     Manifest {
         /// Its name.
@@ -77,6 +87,8 @@ pub enum Reply {
         who: Who,
         /// The pair both are in; after a join the new one.
         pair: Option<String>,
+        /// What it says of the mandate; only to the pinned machine.
+        standing: Option<Standing>,
     },
     /// No, and why. The answer itself is never refused: who is there is always said.
     Refused {
@@ -84,6 +96,8 @@ pub enum Reply {
         who: Who,
         /// Every reason.
         refused: Vec<Refused>,
+        /// What it says of the mandate, all the same; only to the pinned machine.
+        standing: Option<Standing>,
     },
 }
 
@@ -93,6 +107,14 @@ impl Reply {
     pub const fn who(&self) -> &Who {
         match self {
             Self::Welcome { who, .. } | Self::Refused { who, .. } => who,
+        }
+    }
+
+    /// What it says of the mandate.
+    #[must_use]
+    pub const fn standing(&self) -> Option<&Standing> {
+        match self {
+            Self::Welcome { standing, .. } | Self::Refused { standing, .. } => standing.as_ref(),
         }
     }
 }
@@ -106,6 +128,8 @@ pub struct Pulse {
     pub generation: Option<u64>,
     /// Every declared dataset.
     pub datasets: Vec<Beat>,
+    /// What it says of the mandate.
+    pub standing: Standing,
 }
 
 /// How one dataset stands on the Master.
@@ -128,6 +152,8 @@ pub struct Beat {
 pub struct Echo {
     /// How the replicas stand.
     pub datasets: Vec<DatasetBrief>,
+    /// What it says of the mandate.
+    pub standing: Standing,
 }
 
 /// Master to Client on a connection that pulls, before the engine's own bytes.

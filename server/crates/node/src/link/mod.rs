@@ -20,6 +20,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
+use crate::mandate::rules::Standing;
 use crate::node::Node;
 use crate::pairing::Peer;
 use message::{Hello, Purpose, Reply, Who};
@@ -38,6 +39,8 @@ pub(crate) struct Contact {
     pub(crate) complaint: Option<Refused>,
     /// Master: what the Client last said of its replicas.
     pub(crate) echo: Option<(Vec<DatasetBrief>, Instant)>,
+    /// What it last said of the mandate.
+    standing: Option<(Standing, Instant)>,
 }
 
 /// The link as the rest of the node sees it.
@@ -66,6 +69,20 @@ impl Link {
 
     pub(crate) fn watch_pair(&self) -> watch::Receiver<u64> {
         self.pair.subscribe()
+    }
+
+    pub(crate) fn keep_standing(&self, told: Standing) {
+        self.change(|contact| contact.standing = Some((told, Instant::now())));
+    }
+
+    /// What the other node said of the mandate, unless that is longer ago.
+    pub(crate) fn standing(&self, fresh: Duration) -> Option<Standing> {
+        self.contact().standing.filter(|(_, at)| at.elapsed() < fresh).map(|(told, _)| told)
+    }
+
+    /// What it said last, however long ago.
+    pub(crate) fn last_standing(&self) -> Option<Standing> {
+        self.contact().standing.map(|(told, _)| told)
     }
 
     fn change(&self, change: impl FnOnce(&mut Contact)) {
@@ -127,8 +144,14 @@ impl Node {
             let name = ServerName::IpAddress(address.ip.into());
             let mut stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await?;
             let pair = self.peer().await.ok().and_then(|peer| peer.pair).map(|pair| pair.id);
-            message::write(&mut stream, &Hello { who: self.who(), pair, purpose }).await?;
+            // A stranger, or whoever is only about to become the pair, learns nothing of the mandate.
+            let joining = matches!(purpose, Purpose::Join { .. });
+            let standing = if fingerprint.is_some() && !joining { Some(self.standing().await) } else { None };
+            message::write(&mut stream, &Hello { who: self.who(), pair, purpose, standing }).await?;
             let reply: Reply = message::read(&mut stream).await?;
+            if let Some(told) = reply.standing().filter(|_| fingerprint.is_some() && !joining) {
+                self.hear_standing(told).await.map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
+            }
             Ok(Dialled { stream, reply })
         };
         tokio::time::timeout(ANSWER, talk).await.map_err(|_| DialError::Silent)?

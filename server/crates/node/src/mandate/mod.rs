@@ -1,12 +1,13 @@
 //! The mandate as this node knows it: one record, durable before anybody hears of it, changed under one lock.
 
+mod exchange;
 pub mod file;
 pub mod rules;
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use contract::mandate::{Mandate, MandateKind};
 use contract::status::MandateInfo;
@@ -48,6 +49,8 @@ struct Inner {
     question: AtomicU64,
     /// When the other node last proved to be alive.
     life: Mutex<Option<Instant>>,
+    /// When the record was last written.
+    written: Mutex<Option<Instant>>,
 }
 
 impl Book {
@@ -76,6 +79,7 @@ impl Book {
             changed: watch::Sender::new(0),
             question: AtomicU64::new(0),
             life: Mutex::new(None),
+            written: Mutex::new(None),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -104,12 +108,18 @@ impl Book {
                 next.revision += 1;
                 inner.files.write(&next).map_err(|error| Denied::failed("write the mandate down", error))?;
                 *record = next;
+                *inner.written.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
                 drop(record);
                 inner.changed.send_modify(|version| *version += 1);
             }
             Ok(outcome)
         });
         work.await.map_err(|error| Denied::failed("write the mandate down", error))?
+    }
+
+    /// Whether the last writing was so long ago that a mere memory may be written again.
+    fn generation_is_due(&self, pace: Duration) -> bool {
+        self.inner.written.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|at| at.elapsed() >= pace)
     }
 
     /// Wakes at each change.
@@ -266,6 +276,8 @@ impl Node {
 
     /// Who serves may have changed: whoever starts, stops, asks or draws looks again.
     pub(crate) fn mandate_changed(&self) {
+        self.copies.wake_all();
+        self.verdict_is_stale();
         self.poke();
     }
 }

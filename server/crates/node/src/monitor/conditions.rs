@@ -37,7 +37,9 @@ impl Node {
     pub(crate) async fn conditions(&self, probe: &Probe, limits: &Limits) -> Result<BTreeMap<Cause, Seen>, Denied> {
         let mut seen = BTreeMap::new();
         self.look_at_peer(probe, &mut seen).await?;
-        if self.info.role == NodeRole::Client && !matches!(probe, Probe::Nobody) {
+        self.look_at_mandate(&mut seen).await?;
+        // A DR that serves, or is about to, takes no data in: that is not a fault.
+        if self.info.role == NodeRole::Client && !matches!(probe, Probe::Nobody) && self.may_receive() {
             self.look_at_replicas(limits, &mut seen).await?;
         }
         self.look_at_disk(limits, &mut seen);

@@ -3,6 +3,7 @@
 
 mod conditions;
 mod hysteresis;
+mod mandate;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 //! [`learn`] and [`pull`], on the Client), and what is told about them ([`report`]). How bytes are captured, moved and committed is the business
 //! of the crate `replication`.
 
-pub(crate) mod changes;
+pub(crate) mod admission;
+mod changes;
 pub(crate) mod dataset;
 pub(crate) mod learn;
 pub(crate) mod meter;

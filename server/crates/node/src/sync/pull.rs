@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use contract::Timestamp;
 use contract::dataset::DatasetKind;
 use contract::sync::SyncError;
+use contract::{Rule, Timestamp};
 use replication::{Limits, Manifest, PullOptions, Replica, RestorePoint};
 use tokio_util::io::SyncIoBridge;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +51,11 @@ pub(crate) struct Manner {
     pub(crate) forced: bool,
 }
 
+/// Whether a refusal is only for the moment: the mandate is still on its way, or services are still being stopped.
+fn passes(error: &SyncError) -> bool {
+    [Rule::SyncMandate, Rule::SyncReceiverServing].iter().any(|rule| rule.as_str() == error.code)
+}
+
 /// What came of a pull: why it came to nothing, as shown.
 pub(crate) type Pulled = Result<replication::Pulled, SyncError>;
 
@@ -90,6 +95,7 @@ impl Node {
                     pause = SCAN_EVERY;
                 }
                 Err(error) if error.code == "cancelled" => pause = SCAN_EVERY,
+                Err(error) if passes(&error) => pause = Duration::from_secs(1),
                 Err(_) => {
                     failures = failures.saturating_add(1);
                     pause = Duration::from_secs(1 << failures.min(5)).min(LONGEST_PAUSE);
@@ -134,7 +140,9 @@ impl Node {
             },
             Err(_) => false,
         };
-        on && self.link.contact().reachable && self.peer().await.is_ok_and(|peer| peer.pair.is_some())
+        on && self.may_receive()
+            && self.link.contact().reachable
+            && self.peer().await.is_ok_and(|peer| peer.pair.is_some())
     }
 
     /// One pull, from the dial to the flip of the target. The caller holds `busy`.
@@ -161,7 +169,7 @@ impl Node {
                     standing.wanted = false;
                     standing.confirmed = standing.confirmed.max(Some(done.captured_at));
                 }
-                Err(error) if error.code == "cancelled" => {}
+                Err(error) if error.code == "cancelled" || passes(error) => {}
                 Err(error) => {
                     tracing::warn!(dataset = copy.dataset.name, code = error.code, error.message, "the sync failed");
                     standing.error = Some(error.clone());
@@ -180,7 +188,8 @@ impl Node {
         stop: &CancellationToken,
     ) -> Pulled {
         self.open_engine(copy).await?;
-        let purpose = Purpose::Pull { dataset: copy.dataset.name.clone(), rehash: manner.rehash };
+        let content = copy.standing(|standing| standing.commit.as_ref().map(|commit| commit.offered_id().to_string()));
+        let purpose = Purpose::Pull { dataset: copy.dataset.name.clone(), rehash: manner.rehash, content };
         let stream = self.dial_data(copy, &purpose).await?;
         let _cut = cut_when(stop.clone(), stream.get_ref().0).map_err(|error| self.error("io", error))?;
         let (engine, seen, clock) = (Arc::clone(&copy.engine), Arc::clone(meter), Arc::clone(&self.clock));
@@ -262,7 +271,8 @@ impl Node {
         let dialled = dialled.map_err(|error: DialError| lost(&error))?;
         if let Reply::Refused { refused, .. } = dialled.reply {
             let told = refused.iter().map(|r| r.finding(contract::Lang::En).to_string()).collect::<Vec<_>>();
-            return Err(self.error("refused", told.join("; ")));
+            let code = refused.first().map_or("refused", |refused| refused.rule.as_str());
+            return Err(self.error(code, told.join("; ")));
         }
         let mut stream = dialled.stream;
         loop {

@@ -183,6 +183,6 @@ impl Node {
             });
         }
         let generation = self.highest_generation().await.ok().flatten();
-        Pulse { now: self.clock.now(), generation, datasets }
+        Pulse { now: self.clock.now(), generation, datasets, standing: self.standing().await }
     }
 }

@@ -1,0 +1,239 @@
+//! What the two nodes tell each other about the mandate at every contact, and what follows from hearing it.
+//!
+//! A standing is always the truth of the moment it was made: a node that has just learnt of a newer mandate goes on saying
+//! that it serves until its services were seen down. Whoever waits for that reads it here, nobody blocks for it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use contract::gate::{GateAnswer, GatePolicy};
+use contract::mandate::MandateFinding;
+use contract::{Denied, NodeRole};
+use serde_json::json;
+
+use super::file::{Opening, Record};
+use super::rules::{self, Learned, Standing};
+use crate::node::Node;
+
+/// A new generation alone is written down at most so often: it is only the memory of how far the other one was.
+const GENERATION_PACE: Duration = Duration::from_secs(5);
+
+/// How fresh a word of the other node must be to be taken for its present state.
+const FRESH: Duration = Duration::from_secs(3);
+
+/// What changed by hearing a standing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Heard {
+    learned: Learned,
+    findings: (Vec<MandateFinding>, Vec<MandateFinding>),
+    gave_way: bool,
+    confirmed: bool,
+}
+
+fn hear(record: &mut Record, told: &Standing, generation: Option<u64>) -> Heard {
+    let before = record.findings();
+    rules::recall(record, told, generation);
+    let learned = told.mandate.as_ref().map_or(Learned::Nothing, |mandate| rules::learn(record, mandate));
+    rules::remember(record, told);
+    let gave_way = rules::gives_way(record, told);
+    if gave_way {
+        record.opened = None;
+    }
+    let mut confirmed = false;
+    if let Some(opened) = record.opened.clone()
+        && opened.how == Opening::Unverified
+        && rules::answer(record, told) == GateAnswer::Confirmed
+    {
+        record.opened = Some(super::file::Opened { how: Opening::Verified, ..opened });
+        confirmed = true;
+    }
+    Heard { learned, findings: (before, record.findings()), gave_way, confirmed }
+}
+
+/// Whether two records differ in nothing but the memory of generations.
+fn only_generation(one: &Record, other: &Record) -> bool {
+    let mut same = other.clone();
+    same.peer.generation = one.peer.generation;
+    *one == same
+}
+
+impl Node {
+    /// What this node says of itself.
+    pub(crate) async fn standing(&self) -> Standing {
+        let boot = self.book.boot();
+        let record = self.book.record();
+        let rights = rules::may_serve(&record, &boot) && !record.suspended;
+        let alone = record.mandate.is_none() && record.site == NodeRole::Master && !record.missing;
+        let (policy, wait) = self.gate.policy();
+        Standing {
+            serving: rights || alone || !self.services_are_down(),
+            taking: self.runs.open().is_some(),
+            yielded: record.yielded,
+            findings: record.findings(),
+            remembered: record.peer.mandate.clone(),
+            remembered_generation: record.peer.generation,
+            generation: self.given_generation().await,
+            opens_after: (policy == GatePolicy::Unverified).then_some(wait),
+            panel: self.config.panel.port(),
+            mandate: record.mandate,
+        }
+    }
+
+    /// The highest generation that this node has given; a Client gives none.
+    async fn given_generation(&self) -> Option<u64> {
+        if self.info.role == NodeRole::Client { None } else { self.highest_generation().await.ok().flatten() }
+    }
+
+    /// Hears the other node of the pair. When this returns, what was learnt is on disk, and whoever is not named any more
+    /// has been told to stop.
+    ///
+    /// # Errors
+    /// [`Denied::Failed`] when it cannot be written down: then it must not be answered either.
+    pub(crate) async fn hear_standing(&self, told: &Standing) -> Result<(), Denied> {
+        self.book.note_life();
+        self.link.keep_standing(told.clone());
+        let generation = self.given_generation().await;
+        let now = self.book.record();
+        let mut next = now.clone();
+        hear(&mut next, told, generation);
+        if next == now || (only_generation(&now, &next) && !self.book.generation_is_due(GENERATION_PACE)) {
+            return Ok(());
+        }
+        let told_too = told.clone();
+        let heard = self.book.change(move |record| hear(record, &told_too, generation)).await?;
+        self.tell_what_was_heard(&heard, told).await;
+        Ok(())
+    }
+
+    async fn tell_what_was_heard(&self, heard: &Heard, told: &Standing) {
+        if heard.learned == Learned::Adopted {
+            self.book.close_questions();
+            let mandate = told.mandate.as_ref();
+            tracing::warn!(
+                epoch = mandate.map(|m| m.epoch),
+                holder = mandate.map(|m| m.holder.as_str()),
+                "a newer mandate was learnt"
+            );
+            let after = mandate.map(|m| json!({ "epoch": m.epoch, "holder": m.holder, "kind": m.kind, "id": m.id }));
+            self.note("mandate.learned", after).await;
+        }
+        for finding in heard.findings.1.iter().filter(|finding| !heard.findings.0.contains(finding)) {
+            tracing::error!(
+                finding = finding.as_str(),
+                "something speaks against the mandate: sync and gate are closed"
+            );
+            self.note("mandate.finding", Some(json!({ "finding": finding }))).await;
+        }
+        if heard.gave_way {
+            tracing::error!("both sides serve under different mandates: this one gives way");
+            self.note("mandate.gave_way", None).await;
+        }
+        if heard.confirmed {
+            self.note("gate.confirmed", None).await;
+        }
+        self.mandate_changed();
+    }
+
+    /// What the other node last said of itself, if that was just now.
+    pub(crate) fn peer_standing(&self) -> Option<Standing> {
+        self.link.standing(FRESH)
+    }
+
+    /// Whether the other node has stopped at our request and says so now.
+    pub(crate) fn peer_has_yielded(&self) -> bool {
+        self.peer_standing().is_some_and(|told| told.yielded && !told.serving)
+    }
+
+    /// Where the other node's panel listens, as it once said.
+    pub(crate) fn peer_panel_port(&self) -> Option<u16> {
+        self.link.last_standing().map(|told| told.panel)
+    }
+
+    /// Takes the mandate of a new pair from its Master's answer.
+    pub(crate) async fn adopt_pair(&self, pair: &str, told: Option<&Standing>) -> Result<(), Denied> {
+        let (pair, mandate) = (pair.to_owned(), told.and_then(|told| told.mandate.clone()));
+        self.book
+            .change(move |record| {
+                if record.mandate.as_ref().is_none_or(|head| head.pair != pair) {
+                    *record =
+                        Record { revision: record.revision, ..Record::new(&record.node, &record.name, record.site) };
+                }
+                if let Some(mandate) = mandate.filter(|mandate| mandate.pair == pair) {
+                    rules::learn(record, &mandate);
+                }
+            })
+            .await?;
+        self.mandate_changed();
+        Ok(())
+    }
+
+    /// Writes down what this node did by itself.
+    pub(crate) async fn note(&self, action: &str, after: Option<serde_json::Value>) {
+        let actor = contract::Actor::system();
+        let epoch = self.book.look(|record| record.mandate.as_ref().map(|mandate| mandate.epoch));
+        let event = crate::audit::Event {
+            after,
+            epoch,
+            ..crate::audit::Event::done(&actor, action, Some(self.info.name.clone()))
+        };
+        let written = async {
+            let mut tx = self.store.begin().await?;
+            crate::audit::append(&mut tx, self.clock.now(), event).await?;
+            tx.commit().await.map_err(crate::store::db("commit an audit row"))
+        };
+        if let Err(error) = written.await {
+            tracing::error!(?error, action, "what happened could not be written into the audit log");
+        }
+    }
+
+    /// The Client asks a reachable Master to stop, and waits until it says that its services are down. `limit` bounds the
+    /// whole.
+    ///
+    /// # Errors
+    /// [`Denied::Refused`] with `peer.not_yielding`.
+    pub(crate) async fn ask_to_yield(self: &Arc<Self>, limit: Duration) -> Result<(), Denied> {
+        let peer = self.peer().await?;
+        let (Some(address), Some(pair)) = (peer.address, peer.pair) else {
+            return Err(Denied::rule(contract::Rule::PairNotAssociated, &self.info.name, ""));
+        };
+        let refused = |why: String| Denied::rule(contract::Rule::PeerNotYielding, &pair.name, why);
+        let purpose = crate::link::message::Purpose::Yield;
+        let begun = Instant::now();
+        let dialled = self.dial(address, Some(&pair.fingerprint), purpose).await;
+        let dialled = dialled.map_err(|error| refused(error.to_string()))?;
+        if let crate::link::message::Reply::Refused { refused: reasons, .. } = dialled.reply {
+            return Err(Denied::Refused(reasons));
+        }
+        let mut stream = dialled.stream;
+        while begun.elapsed() < limit {
+            let next = crate::link::message::read::<Standing>(&mut stream);
+            let told = tokio::time::timeout(crate::link::control::SILENCE, next).await;
+            let told = told.map_err(|_| refused("timeout".into()))?.map_err(|error| refused(error.to_string()))?;
+            self.hear_standing(&told).await?;
+            if told.yielded && !told.serving {
+                return Ok(());
+            }
+        }
+        Err(refused(format!("{} s", limit.as_secs())))
+    }
+
+    /// The other side is about to take the service: the gate closes and stays closed until that side says otherwise.
+    pub(crate) async fn give_up_serving(&self) -> Result<(), Denied> {
+        let yielded = self.book.change(|record| {
+            let holder = record.is_holder();
+            if holder {
+                record.yielded = true;
+                record.opened = None;
+            }
+            holder
+        });
+        let yielded = yielded.await?;
+        self.book.close_questions();
+        if yielded {
+            tracing::warn!("the other side takes the service: this one stops");
+            self.note("mandate.yielded", None).await;
+        }
+        self.mandate_changed();
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! Who may give data to whom. Data is refused to an older, forked or foreign side; the mandate never is: it travels with
+//! the refusal.
+
+use contract::{Denied, NodeRole, Rule};
+
+use crate::link::message::{Hello, Purpose};
+use crate::mandate::rules;
+use crate::node::Node;
+use crate::store::db;
+
+impl Node {
+    /// Whether this node takes data in: it is no holder, nothing speaks against what it knows, and no run is under way.
+    pub(crate) fn may_receive(&self) -> bool {
+        let waiting = self.book.look(|record| {
+            record.mandate.as_ref().is_some_and(|mandate| mandate.holder != record.site) && record.findings().is_empty()
+        });
+        waiting && self.info.role == NodeRole::Client && self.runs.open().is_none()
+    }
+
+    /// Whether a visitor gets data, where it asks for any.
+    pub(crate) async fn admit_pull(&self, hello: &Hello) -> Result<(), Denied> {
+        let (dataset, content) = match &hello.purpose {
+            Purpose::Pull { dataset, content, .. } => (dataset, content.as_deref()),
+            Purpose::Manifest { dataset } => (dataset, None),
+            _ => return Ok(()),
+        };
+        let record = self.book.record();
+        let Some(told) = &hello.standing else { return Err(Denied::rule(Rule::SyncMandate, &self.info.name, "")) };
+        if let Some(rule) = rules::sync_refusal(&record, told) {
+            let findings = record.findings().into_iter().chain(told.findings.iter().copied());
+            let (subject, detail) = match rule {
+                Rule::MandateFinding => {
+                    let first = findings.map(contract::mandate::MandateFinding::as_str).next();
+                    (&self.info.name, first.unwrap_or_default())
+                }
+                Rule::SyncReceiverServing => (&hello.who.name, ""),
+                _ => (&self.info.name, ""),
+            };
+            return Err(Denied::rule(rule, subject, detail));
+        }
+        match content {
+            Some(content) if !self.was_offered(dataset, content).await? => {
+                Err(Denied::rule(Rule::SyncContentUnknown, dataset, ""))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether this node once offered that content: what it never offered it must not overwrite.
+    async fn was_offered(&self, dataset: &str, content: &str) -> Result<bool, Denied> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM generation WHERE dataset = ? AND content_id = ?)")
+            .bind(dataset)
+            .bind(content)
+            .fetch_one(self.store.pool())
+            .await
+            .map_err(db("read the generations"))
+    }
+}
