@@ -8,6 +8,7 @@ use node::Config;
 
 use super::alarm::{AlarmVerb, ThresholdVerb};
 use super::gate::GateVerb;
+use super::preflight::TakeArgs;
 
 /// Two-site disaster recovery for TVox: replicates the Master to the DR Client, watches it, and takes over by hand.
 #[derive(Debug, Parser)]
@@ -88,6 +89,10 @@ pub enum Verb {
         #[command(subcommand)]
         verb: GateVerb,
     },
+    /// Client: take the service over from the Master
+    Activate(TakeArgs),
+    /// Master: take the service back when the DR is lost while it serves
+    Takeover(TakeArgs),
     /// The audit log
     Audit(AuditArgs),
 }

@@ -8,6 +8,7 @@ mod args;
 mod delivery;
 mod gate;
 mod licence;
+mod preflight;
 mod print;
 mod remote;
 mod sync;

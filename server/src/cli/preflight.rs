@@ -1,0 +1,134 @@
+//! What an operator brings to take the service, as typed; and the dry run: what would happen if the button were pressed.
+
+use clap::Args as ClapArgs;
+use contract::isolation::Attestation;
+use contract::lang::Lang;
+use contract::preflight::{Override, PreflightReport, Take};
+use contract::query;
+use serde_json::Value;
+
+use super::remote::Line;
+use super::{Exit, print};
+
+/// What an operator brings to take the service.
+#[derive(Debug, ClapArgs)]
+pub struct TakeArgs {
+    /// The name of the machine on which the command runs
+    #[arg(
+        long,
+        value_name = "NAME",
+        required_unless_present = "dry_run",
+        default_value = "",
+        hide_default_value = true
+    )]
+    confirm_name: String,
+    /// Why
+    #[arg(
+        long,
+        value_name = "TEXT",
+        required_unless_present = "dry_run",
+        default_value = "",
+        hide_default_value = true
+    )]
+    reason: String,
+    /// Who saw that machine off, and how; once for each machine of the other site
+    #[arg(long, value_name = "IP=TEXT")]
+    attest: Vec<String>,
+    /// Consent to lose what the dry run lists
+    #[arg(long)]
+    accept_data_loss: bool,
+    /// Pass a guard, saying why; may be repeated
+    #[arg(long = "override", value_name = "RULE[@SUBJECT]=REASON")]
+    overrides: Vec<String>,
+    /// The restore point; the last complete generation unless given
+    #[arg(long, value_name = "ID")]
+    point: Option<String>,
+    /// Return at once instead of when it is done or stuck
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Change nothing; say what would happen
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+impl TakeArgs {
+    /// The same as the node takes it. What lacks its text is told by the node, like everything else that is wrong.
+    pub fn into_take(self) -> Take {
+        Take {
+            confirm_name: self.confirm_name,
+            reason: self.reason,
+            attest: self.attest.iter().map(|typed| attestation(typed)).collect(),
+            accept_data_loss: self.accept_data_loss,
+            overrides: self.overrides.iter().map(|typed| passed(typed)).collect(),
+            point: self.point,
+            password: None,
+        }
+    }
+}
+
+/// `IP=TEXT`.
+fn attestation(typed: &str) -> Attestation {
+    let (ip, text) = typed.split_once('=').unwrap_or((typed, ""));
+    Attestation { ip: ip.trim().to_owned(), text: text.trim().to_owned() }
+}
+
+/// `RULE[@SUBJECT]=REASON`.
+fn passed(typed: &str) -> Override {
+    let (what, reason) = typed.split_once('=').unwrap_or((typed, ""));
+    let (rule, subject) = what.split_once('@').map_or((what, None), |(rule, subject)| (rule, Some(subject)));
+    Override {
+        rule: rule.trim().to_owned(),
+        subject: subject.map(|subject| subject.trim().to_owned()),
+        reason: reason.trim().to_owned(),
+    }
+}
+
+/// Asks what would happen, and prints it. 0 when the command would be obeyed, 3 when a guard says no.
+pub async fn dry_run(line: &Line, take: Take) -> Result<Exit, Exit> {
+    let answer = line.ask(query::DryRun { take }).await?;
+    let report: PreflightReport = serde_json::from_value(answer)
+        .map_err(|error| Exit::failed(format_args!("the node's answer cannot be read: {error}")))?;
+    let report = report.in_words(Lang::En);
+    let printed = serde_json::to_value(&report).unwrap_or_default();
+    if line.json {
+        print::json(&printed);
+    } else {
+        words(&printed);
+        for warning in &report.warnings {
+            eprintln!("warning: {warning}");
+        }
+    }
+    for finding in &report.blocked {
+        eprintln!("refused: {finding}");
+    }
+    Ok(if report.allowed { Exit::Done } else { Exit::Refused })
+}
+
+fn words(report: &Value) {
+    let verdict = &report["verdict"];
+    print::line(&format!("Ready, with the other site up:  {}", print::text(&verdict["ready"])));
+    print::line(&format!("Can be done now:                {}", print::text(&verdict["now"])));
+    print::line(&format!("This command would be obeyed:   {}", print::text(&report["allowed"])));
+    let items = |list: &str| report[list].as_array().into_iter().flatten();
+    if items("isolation").next().is_some() {
+        let row = |machine: &Value| {
+            let probes = machine["evidence"].as_array().into_iter().flatten();
+            let told = |probe: &Value| format!("{} {}", print::text(&probe["probe"]), print::text(&probe["result"]));
+            let probes: Vec<String> = probes.map(told).collect();
+            let mut row = print::cells(machine, &["ip", "outcome", "attestation"]);
+            row.push(probes.join(", "));
+            row
+        };
+        let rows: Vec<Vec<String>> = items("isolation").map(row).collect();
+        print::table(&["MACHINE", "OUTCOME", "ATTESTATION", "PROBES"], &rows);
+    }
+    if items("loss").next().is_some() {
+        let keys = ["dataset", "generation", "captured_at", "age_seconds", "in_flight", "none_confirmed"];
+        print::table(
+            &["DATASET", "GENERATION", "CAPTURED", "AGE s", "IN FLIGHT", "NOTHING NEWER"],
+            &print::rows(&report["loss"], &keys),
+        );
+    }
+    let steps: Vec<String> = items("steps").map(|step| print::text(&step["id"])).collect();
+    print::line(&format!("Steps: {}", steps.join(" → ")));
+}
