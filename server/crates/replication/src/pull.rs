@@ -22,9 +22,9 @@ use crate::sender::seal;
 use crate::source::{DATABASE_NAME, SourceKind};
 use crate::sqlite;
 use crate::stage::Stage;
-use crate::store::{BUILDING, Commit, REPLACED, Store, sync_dir, write_durably};
+use crate::store::{BUILDING, Commit, REPLACED, Store, sync_dir, sync_file_system, write_durably, write_record};
 use crate::transfer::DataReader;
-use crate::tree::Builder;
+use crate::tree::{Arrived, Builder};
 use crate::watch::{Phase, Point, Tally, Watch, pass};
 use crate::wire::{Kind, Link};
 
@@ -310,14 +310,13 @@ impl Pull<'_> {
     ) -> Result<()> {
         let trouble = |e: io::Error| Error::io("cannot build the next generation", hidden, e);
         fs::create_dir(hidden).map_err(trouble)?;
-        let builder = Builder { root: &hidden.join("tree"), manifest, reuse, links, stage, watch: self.watch };
-        builder.build()?;
+        let root = hidden.join("tree");
+        let mut arrived = Arrived::new(&root, reuse, links, stage)?;
+        Builder { root: &root, manifest, bytes: 0, watch: self.watch }.build(&mut arrived)?;
         write_durably(&hidden.join("manifest"), &manifest.encode())?;
         pass(self.watch, Point::TreeBuilt)?;
         let mut tally = Tally::new(self.watch, Phase::Committing, Some((manifest.files(), manifest.bytes())))?;
-        // One call for the whole file system: cheaper than one for each file, and directories are included.
-        let root = fs::File::open(hidden).map_err(trouble)?;
-        rustix::fs::syncfs(&root).map_err(|e| trouble(e.into()))?;
+        sync_file_system(hidden)?;
         tally.finish()?;
         pass(self.watch, Point::Synced)
     }
@@ -347,7 +346,7 @@ impl Pull<'_> {
     }
 
     fn commit(&self, hidden: &Path, commit: Commit) -> Result<Commit> {
-        self.store.write_record(hidden, &commit)?;
+        write_record(hidden, &commit)?;
         pass(self.watch, Point::RecordWritten)?;
         let place = self.store.generation(commit.generation);
         fs::rename(hidden, &place).map_err(|e| Error::io("cannot commit a generation", &place, e))?;
@@ -362,7 +361,7 @@ impl Pull<'_> {
     fn put_right(&self, hidden: &Path, last: &Commit) -> Result<Commit> {
         let place = self.store.generation(last.generation);
         let trouble = |e: io::Error| Error::io("cannot put a repaired tree in its place", &place, e);
-        self.store.write_record(hidden, last)?;
+        write_record(hidden, last)?;
         rustix::fs::renameat_with(CWD, hidden, CWD, &place, RenameFlags::EXCHANGE).map_err(|e| trouble(e.into()))?;
         sync_dir(&self.store.generations())?;
         pass(self.watch, Point::Repaired)?;

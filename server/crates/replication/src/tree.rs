@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
@@ -21,58 +21,66 @@ use crate::reuse::Reuse;
 use crate::stage::Stage;
 use crate::watch::{Phase, Point, Tally, Watch, pass};
 
+/// How a new file is opened.
+pub(crate) const FRESH: OFlags =
+    OFlags::RDWR.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Where the content of the files comes from.
+pub(crate) trait Contents {
+    /// Makes the file of this entry as `name` in `dir`, metadata included.
+    fn make(
+        &mut self,
+        dir: BorrowedFd<'_>,
+        name: &[u8],
+        index: usize,
+        entry: &Entry,
+        tally: &mut Tally<'_>,
+    ) -> Result<()>;
+}
+
 pub(crate) struct Builder<'a> {
     pub(crate) root: &'a Path,
     pub(crate) manifest: &'a Manifest,
-    pub(crate) reuse: Option<&'a mut Reuse>,
-    pub(crate) links: &'a HashMap<usize, usize>,
-    pub(crate) stage: &'a Stage,
+    /// Bytes that will be written, for who watches.
+    pub(crate) bytes: u64,
     pub(crate) watch: &'a dyn Watch,
 }
 
 impl Builder<'_> {
     /// Makes `root` and everything in it.
-    pub(crate) fn build(mut self) -> Result<()> {
+    pub(crate) fn build(self, contents: &mut dyn Contents) -> Result<()> {
         let trouble = |e: io::Error| Error::io("cannot build the tree of the replica", self.root, e);
         // Closed to everybody else until its own mode is set, last of all.
         rustix::fs::mkdir(self.root, Mode::RWXU).map_err(|e| trouble(e.into()))?;
         let mut tree = Beneath::open(self.root).map_err(trouble)?;
         let mut first_names = tree.again().map_err(trouble)?;
-        let stage =
-            File::open(self.stage.path(&ContentHash([0; 32])).parent().unwrap_or(self.root)).map_err(trouble)?;
         let manifest = self.manifest;
-        let mut tally = Tally::new(self.watch, Phase::Building, Some((manifest.files(), 0)))?;
-        let mut used: HashSet<ContentHash> = HashSet::new();
+        let mut tally = Tally::new(self.watch, Phase::Building, Some((manifest.files(), self.bytes)))?;
         let mut groups: HashMap<u32, &TreePath> = HashMap::new();
         for (index, entry) in manifest.entries().iter().enumerate().skip(1) {
             if index == manifest.entries().len() / 2 {
                 pass(self.watch, Point::TreeHalfBuilt)?;
             }
             let failed = |e: io::Error| Error::io("cannot build the tree of the replica", self.full(entry), e);
+            let (dir, name) = tree.locate(&entry.path).map_err(failed)?;
             match &entry.kind {
-                EntryKind::Dir => {
-                    let (dir, name) = tree.locate(&entry.path).map_err(failed)?;
-                    mkdirat(dir, name, Mode::RWXU).map_err(|e| failed(e.into()))?;
-                }
+                EntryKind::Dir => mkdirat(dir, name, Mode::RWXU).map_err(|e| failed(e.into()))?,
                 EntryKind::Symlink { target } => {
-                    let (dir, name) = tree.locate(&entry.path).map_err(failed)?;
                     symlinkat(&**target, dir, name).map_err(|e| failed(e.into()))?;
                     dress(dir, name, entry).map_err(failed)?;
                 }
                 EntryKind::Fifo => {
-                    let (dir, name) = tree.locate(&entry.path).map_err(failed)?;
                     mknodat(dir, name, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).map_err(|e| failed(e.into()))?;
                     dress(dir, name, entry).map_err(failed)?;
                 }
                 EntryKind::File { group, .. } => {
-                    let (dir, name) = tree.locate(&entry.path).map_err(failed)?;
                     match groups.get(group).copied() {
                         Some(first) if *group > 0 => {
                             let (from, from_name) = first_names.locate(first).map_err(failed)?;
                             linkat(from, from_name, dir, name, AtFlags::empty()).map_err(|e| failed(e.into()))?;
                         }
                         _ => {
-                            self.file(dir, name, index, entry, stage.as_fd(), &mut used)?;
+                            contents.make(dir, name, index, entry, &mut tally)?;
                             groups.insert(*group, &entry.path);
                         }
                     }
@@ -89,15 +97,36 @@ impl Builder<'_> {
         tally.finish()
     }
 
-    fn file(
-        &mut self,
-        dir: BorrowedFd<'_>,
-        name: &[u8],
-        index: usize,
-        entry: &Entry,
-        stage: BorrowedFd<'_>,
-        used: &mut HashSet<ContentHash>,
-    ) -> Result<()> {
+    fn full(&self, entry: &Entry) -> PathBuf {
+        self.root.join(entry.path.as_path())
+    }
+}
+
+/// Content for the next generation: inodes of the last one, and what is in the stage.
+pub(crate) struct Arrived<'a> {
+    root: &'a Path,
+    reuse: Option<&'a mut Reuse>,
+    links: &'a HashMap<usize, usize>,
+    stage: &'a Stage,
+    stage_dir: File,
+    used: HashSet<ContentHash>,
+}
+
+impl<'a> Arrived<'a> {
+    pub(crate) fn new(
+        root: &'a Path,
+        reuse: Option<&'a mut Reuse>,
+        links: &'a HashMap<usize, usize>,
+        stage: &'a Stage,
+    ) -> Result<Self> {
+        let trouble = |e: io::Error| Error::io("cannot build the tree of the replica", root, e);
+        let stage_dir = File::open(stage.path(&ContentHash([0; 32])).parent().unwrap_or(root)).map_err(trouble)?;
+        Ok(Self { root, reuse, links, stage, stage_dir, used: HashSet::new() })
+    }
+}
+
+impl Contents for Arrived<'_> {
+    fn make(&mut self, dir: BorrowedFd<'_>, name: &[u8], index: usize, entry: &Entry, _: &mut Tally<'_>) -> Result<()> {
         let EntryKind::File { size, hash, .. } = &entry.kind else { return Ok(()) };
         let full = self.root.join(entry.path.as_path());
         let failed = |e: io::Error| Error::io("cannot build the tree of the replica", &full, e);
@@ -106,11 +135,10 @@ impl Builder<'_> {
             linkat(from, from_name, dir, name, AtFlags::empty()).map_err(|e| failed(e.into()))?;
             return Ok(());
         }
-        let fresh = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         if *size == 0 {
-            openat(dir, name, fresh, Mode::RUSR | Mode::WUSR).map_err(|e| failed(e.into()))?;
-        } else if used.insert(*hash) {
-            match linkat(stage, hash.to_string(), dir, name, AtFlags::empty()) {
+            openat(dir, name, FRESH, Mode::RUSR | Mode::WUSR).map_err(|e| failed(e.into()))?;
+        } else if self.used.insert(*hash) {
+            match linkat(&self.stage_dir, hash.to_string(), dir, name, AtFlags::empty()) {
                 Err(Errno::NOENT) => {
                     let text = "the source did not send content that its manifest needs";
                     return Err(Error::new(ErrorKind::HashMismatch, text).at(full));
@@ -120,19 +148,15 @@ impl Builder<'_> {
         } else {
             // The staged inode is taken by another file; permissions may already bar it, so it is opened as owner.
             let mut from = File::open(self.stage.path(hash)).map_err(failed)?;
-            let to = openat(dir, name, fresh, Mode::RUSR | Mode::WUSR).map_err(|e| failed(e.into()))?;
+            let to = openat(dir, name, FRESH, Mode::RUSR | Mode::WUSR).map_err(|e| failed(e.into()))?;
             io::copy(&mut from, &mut File::from(to)).map_err(failed)?;
         }
         dress(dir, name, entry).map_err(failed)
     }
-
-    fn full(&self, entry: &Entry) -> PathBuf {
-        self.root.join(entry.path.as_path())
-    }
 }
 
 /// Gives a name its owner, mode and time, in the order in which they survive each other.
-fn dress(dir: BorrowedFd<'_>, name: &[u8], entry: &Entry) -> io::Result<()> {
+pub(crate) fn dress(dir: BorrowedFd<'_>, name: &[u8], entry: &Entry) -> io::Result<()> {
     match chownat(dir, name, Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)), AtFlags::SYMLINK_NOFOLLOW)
     {
         // Only root gives files away; for anybody else the owner is best effort.
