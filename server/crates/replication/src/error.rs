@@ -52,6 +52,14 @@ pub enum ErrorKind {
     NothingCommitted,
     /// The caller could not record a content id before it was offered.
     NotRecorded,
+    /// A writable copy serves: the replica must not move under it, and there is only one.
+    Serving,
+    /// No writable copy serves.
+    NotServing,
+    /// The name of the run is not one, or belongs to an activation that was handed back.
+    BadRun,
+    /// Readers still see this restore point.
+    PointVisible,
     /// Any other failure of the operating system.
     Io,
 }
@@ -79,6 +87,10 @@ impl ErrorKind {
         Self::StoreBusy,
         Self::NothingCommitted,
         Self::NotRecorded,
+        Self::Serving,
+        Self::NotServing,
+        Self::BadRun,
+        Self::PointVisible,
         Self::Io,
     ];
 
@@ -105,6 +117,10 @@ impl ErrorKind {
             Self::StoreBusy => "store_busy",
             Self::NothingCommitted => "nothing_committed",
             Self::NotRecorded => "not_recorded",
+            Self::Serving => "serving",
+            Self::NotServing => "not_serving",
+            Self::BadRun => "bad_run",
+            Self::PointVisible => "point_visible",
             Self::Io => "io",
         }
     }

@@ -4,10 +4,15 @@
 //! [`Capture::serve`]; the other side is [`Replica`], whose [`Replica::pull`] moves it from one complete generation to
 //! the next. Everything blocks; the caller brings threads, stream, clock and patience.
 //!
+//! When the source is lost, [`Replica::promote`] lets readers see a writable copy of a generation, on which nothing is
+//! pulled; [`Replica::hand_back`] keeps that copy as a DR restore point and lets the replica follow the source again.
+//!
 //! What holds: nothing half-copied is ever visible; a crash, a full disk or a cut stream at any instant leaves the last
-//! complete generation, and the next pull goes on from what arrived; what a peer says is believed only after it has
-//! been checked. It knows nothing of HTTP, of the product's database, of pages or of alarms.
+//! complete generation, and the next pull goes on from what arrived; what is written into a serving copy changes no
+//! generation, and stays until somebody drops it; what a peer says is believed only after it has been checked. It knows
+//! nothing of HTTP, of the product's database, of mandates, pages or alarms.
 
+mod activation;
 mod beneath;
 mod capture;
 mod difference;
@@ -19,6 +24,7 @@ mod manifest;
 mod offer;
 mod older;
 mod path;
+mod promote;
 mod pull;
 mod reading;
 mod receiver;
@@ -26,6 +32,7 @@ mod replica;
 mod reuse;
 mod scan;
 mod sender;
+mod serving;
 mod source;
 mod sqlite;
 mod stage;
@@ -45,6 +52,7 @@ pub use path::{MAX_DEPTH, MAX_NAME, MAX_PATH, PathFault, TreePath, escape};
 pub use pull::{PullOptions, Pulled};
 pub use replica::{Replica, RestorePoint};
 pub use scan::{SkipReason, Skipped, Warning, WarningKind};
+pub use serving::{DrPoint, Promoted};
 pub use source::{DATABASE_NAME, Measure, Source, SourceKind, SourceSpec};
 pub use store::Commit;
 pub use target::TargetState;

@@ -90,7 +90,7 @@ impl Pull<'_> {
         let offer = match (ask(link, have, self.options.limits)?, self.last) {
             (Answer::Offer(offer), _) => offer,
             (Answer::Unchanged { generation, captured_at }, Some(last)) => {
-                return Ok(self.done(link, last.clone(), false, captured_at, generation, 0));
+                return self.done(link, last.clone(), false, captured_at, generation, 0);
             }
             (Answer::Unchanged { .. }, None) => return Err(Error::protocol("nothing is here to be unchanged")),
         };
@@ -110,7 +110,7 @@ impl Pull<'_> {
         let equal = |last: &&Commit| last.content_id == id && last.offered_id() == offered;
         if let Some(last) = self.last.filter(equal).filter(|_| self.damage.is_empty()) {
             stage.clear()?;
-            return Ok(self.done(link, last.clone(), false, offer.captured_at, offer.generation, files));
+            return self.done(link, last.clone(), false, offer.captured_at, offer.generation, files);
         }
         // The same content of the source, held otherwise: damaged, or with more or less of what is older.
         let repair = self.last.filter(|last| last.offered_id() == offered);
@@ -144,10 +144,11 @@ impl Pull<'_> {
         stage.clear()?;
         pass(self.watch, Point::Cleaned)?;
         let changed = self.last.is_none_or(|last| last.content_id != id);
-        Ok(self.done(link, commit, changed, offer.captured_at, offer.generation, files))
+        self.done(link, commit, changed, offer.captured_at, offer.generation, files)
     }
 
-    /// Acknowledges; a lost acknowledgement takes nothing back.
+    /// Shows the generation, which a pull without a change has not done yet where readers still see a copy that was
+    /// handed back. Then acknowledges; a lost acknowledgement takes nothing back.
     fn done<S: Read + Write>(
         &self,
         link: &mut Link<'_, S>,
@@ -156,9 +157,10 @@ impl Pull<'_> {
         captured_at: Timestamp,
         offered_generation: u64,
         received_files: u64,
-    ) -> Pulled {
+    ) -> Result<Pulled> {
+        self.store.flip(commit.generation)?;
         let told = link.send(Kind::Ack, &commit.offered_id().0, &[]).and_then(|()| link.flush());
-        Pulled {
+        Ok(Pulled {
             commit,
             changed,
             captured_at,
@@ -167,7 +169,7 @@ impl Pull<'_> {
             received_files,
             healed: self.damage.iter().map(|(_, difference)| difference.clone()).collect(),
             acknowledged: told.is_ok(),
-        }
+        })
     }
 
     fn check_shape(&self, manifest: &Manifest) -> Result<()> {

@@ -13,6 +13,7 @@ use crate::difference::{Difference, DifferenceKind, Found, compare, inspect};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::Manifest;
 use crate::pull::{Pull, PullOptions, Pulled};
+use crate::serving::{self, Promoted, Serving};
 use crate::source::SourceKind;
 use crate::store::{Commit, PRUNED, Store, remove_tree, sync_dir};
 use crate::target::{self, TargetState};
@@ -42,24 +43,37 @@ pub struct RestorePoint {
 
 /// The copy of one source.
 pub struct Replica {
-    store: Store,
-    kind: SourceKind,
-    commits: Vec<Commit>,
+    pub(crate) store: Store,
+    pub(crate) kind: SourceKind,
+    pub(crate) commits: Vec<Commit>,
+    pub(crate) servings: Vec<Serving>,
+    pub(crate) promoted: Option<Promoted>,
 }
 
 impl Replica {
     /// Opens (or makes) a store and recovers it: drops what was not committed but keeps the content that had arrived,
-    /// makes the newest committed generation the visible one, repairs the target link. Holds a lock until dropped.
+    /// makes the copy that serves or else the newest committed generation the visible one, repairs the target link.
+    /// Holds a lock until dropped.
     pub fn open(store: PathBuf, kind: SourceKind) -> Result<Self> {
         let store = Store::open(&store)?;
-        let commits = store.recover(true)?;
-        if let Some(target) = target::recorded(&store)
-            && let Err(error) = target::claim(&store, kind, &target)
+        let mut replica = Self { store, kind, commits: Vec::new(), servings: Vec::new(), promoted: None };
+        replica.recover(true)?;
+        let store = &replica.store;
+        if let Some(target) = target::recorded(store)
+            && let Err(error) = target::claim(store, kind, &target)
         {
             // What is there now was put there by somebody; the replica works without its link.
             tracing::warn!(error = error.chain(), "the target link is not there and cannot be made");
         }
-        Ok(Self { store, kind, commits })
+        Ok(replica)
+    }
+
+    /// Learns what is on disk: an earlier piece of work may have ended anywhere, even between commit and flip.
+    pub(crate) fn recover(&mut self, leftovers: bool) -> Result<()> {
+        (self.commits, self.servings) = serving::recover(&self.store, leftovers)?;
+        let serves = self.servings.iter().find(|serving| serving.handed_back.is_none());
+        self.promoted = serves.map(|serving| serving.promoted(&self.store));
+        Ok(())
     }
 
     /// Kind, as opened.
@@ -72,7 +86,8 @@ impl Replica {
         &self.store.root
     }
 
-    /// The path that always leads to the newest generation: a directory, or for SQLite the database.
+    /// The path that always leads to what readers see, the newest generation or the copy that serves: a directory, or
+    /// for SQLite the database.
     pub fn visible_path(&self) -> PathBuf {
         target::text(&self.store, self.kind)
     }
@@ -121,15 +136,15 @@ impl Replica {
     }
 
     /// Brings the replica to what the source offers on the stream. After an error the stream is of no more use: close
-    /// it. What had arrived is kept and is not sent again.
+    /// it. What had arrived is kept and is not sent again. Refused with [`ErrorKind::Serving`] while a copy serves.
     pub fn pull<S: Read + Write>(
         &mut self,
         stream: &mut S,
         options: &PullOptions<'_>,
         watch: &dyn Watch,
     ) -> Result<Pulled> {
-        // An earlier pull may have ended anywhere, even between commit and flip.
-        self.commits = self.store.recover(false)?;
+        self.recover(false)?;
+        self.refuse_while_serving("nothing is copied from the source while this machine serves")?;
         let damage = if options.heal && self.committed().is_some() { self.damage(watch)? } else { Vec::new() };
         let last = self.commits.last().cloned();
         let pull = Pull { store: &self.store, kind: self.kind, last: last.as_ref(), damage, options, watch };
@@ -160,8 +175,7 @@ impl Replica {
     }
 
     fn inspect(&self, generation: u64, watch: &dyn Watch) -> Result<Vec<Found>> {
-        let commit = self.commits.iter().find(|commit| commit.generation == generation);
-        let commit = commit.ok_or_else(|| Error::new(ErrorKind::NothingCommitted, "there is no such restore point"))?;
+        let commit = self.restore_point(generation)?;
         let manifest = self.store.manifest(commit)?;
         let tree = self.store.tree(generation);
         if self.kind == SourceKind::Files {
@@ -186,8 +200,13 @@ impl Replica {
         }
     }
 
-    fn newest(&self) -> Result<&Commit> {
+    pub(crate) fn newest(&self) -> Result<&Commit> {
         self.committed().ok_or_else(|| Error::new(ErrorKind::NothingCommitted, "nothing has been replicated yet"))
+    }
+
+    pub(crate) fn restore_point(&self, generation: u64) -> Result<&Commit> {
+        let commit = self.commits.iter().find(|commit| commit.generation == generation);
+        commit.ok_or_else(|| Error::new(ErrorKind::NothingCommitted, "there is no such restore point"))
     }
 
     /// Every generation kept, oldest first.
@@ -210,7 +229,8 @@ impl Replica {
         self.prune_except(keep, &HashSet::new(), now, grace, &Unwatched)
     }
 
-    /// As [`Replica::prune`], but generations in `pinned` stay and do not count.
+    /// As [`Replica::prune`], but generations in `pinned` stay and do not count. So does the one that the copy which
+    /// serves was made from.
     pub fn prune_except(
         &mut self,
         keep: usize,
@@ -225,7 +245,8 @@ impl Replica {
         for commit in self.commits.iter().rev() {
             let settled = superseded_at.is_some_and(|at| now.duration_since(at).unsigned_abs() >= grace && now >= at);
             superseded_at = Some(commit.committed_at);
-            if pinned.contains(&commit.generation) {
+            let base = self.promoted.as_ref().is_some_and(|promoted| promoted.generation == commit.generation);
+            if base || pinned.contains(&commit.generation) {
                 continue;
             }
             kept += 1;
@@ -245,13 +266,17 @@ impl Replica {
         Ok(())
     }
 
-    /// Removes the target link and keeps the data.
+    /// Removes the target link and keeps the data. Refused with [`ErrorKind::Serving`] while a copy serves: its readers
+    /// come through that link.
     pub fn detach(mut self) -> Result<()> {
+        self.refuse_while_serving("the target stays while this machine serves")?;
         self.set_target(None)
     }
 
-    /// Removes the target link and the whole store.
+    /// Removes the target link and the whole store, DR restore points included. Refused with [`ErrorKind::Serving`]
+    /// while a copy serves.
     pub fn destroy(mut self) -> Result<()> {
+        self.refuse_while_serving("the replica stays while this machine serves")?;
         self.set_target(None)?;
         let root = self.store.root.clone();
         remove_tree(&root)

@@ -67,8 +67,8 @@ pub enum WarningKind {
 
 #[derive(Clone, Copy)]
 pub(crate) struct Known {
-    hash: ContentHash,
-    database: bool,
+    pub(crate) hash: ContentHash,
+    pub(crate) database: bool,
 }
 
 /// Hashes by file key, shared with captures in flight so that they can take back what proved wrong.

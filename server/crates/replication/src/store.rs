@@ -1,15 +1,18 @@
 //! Where a replica lives on disk, and what of it counts. A generation exists once its directory has its final name and
-//! its record is whole; `current` is only a pointer to the newest of them. It refuses to guess: a record that does not
-//! match its checksum is set aside, never read.
+//! its record is whole, and so does a writable copy; `current` is only a pointer to one of them. It refuses to guess: a
+//! record that does not match its checksum is set aside, never read.
 //!
 //! ```text
 //! lock                                  held while a Replica is open
 //! target                                the path of the link we own elsewhere (raw bytes)
-//! current -> generations/<G>/tree       what readers follow
+//! current -> generations/<G>/tree       what readers follow; serving/<RUN>/tree while that copy serves, and after its
+//!                                       hand-back until the next pull has ended
 //! generations/<G>/{tree,manifest,record}
 //! generations/<G>.building              not committed: dropped on open
 //! generations/<G>.{pruned,replaced}     on their way out: dropped on open
 //! generations/<G>.damaged               set aside for a human
+//! serving/<RUN>/{tree,manifest,baseline,record}  a writable copy: serves, or was handed back
+//! serving/<RUN>.{building,pruned,damaged}        as with generations
 //! staged/<hash>, staged/<hash>.part     content that arrived but is not committed
 //! ```
 
@@ -75,7 +78,7 @@ pub(crate) struct Store {
 pub(crate) const BUILDING: &str = "building";
 pub(crate) const REPLACED: &str = "replaced";
 pub(crate) const PRUNED: &str = "pruned";
-const DAMAGED: &str = "damaged";
+pub(crate) const DAMAGED: &str = "damaged";
 
 impl Store {
     /// Creates what is missing and takes the lock.
@@ -125,17 +128,25 @@ impl Store {
         self.generations().join(format!("{generation}.{why}"))
     }
 
+    pub(crate) fn servings(&self) -> PathBuf {
+        self.root.join("serving")
+    }
+
+    pub(crate) fn serving(&self, run: &str) -> PathBuf {
+        self.servings().join(run)
+    }
+
+    pub(crate) fn serving_aside(&self, run: &str, why: &str) -> PathBuf {
+        self.servings().join(format!("{run}.{why}"))
+    }
+
     pub(crate) fn tree(&self, generation: u64) -> PathBuf {
         self.generation(generation).join("tree")
     }
 
     /// The manifest of a committed generation, checked against its commit.
     pub(crate) fn manifest(&self, commit: &Commit) -> Result<Manifest> {
-        let path = self.generation(commit.generation).join("manifest");
-        let damaged = || Error::new(ErrorKind::StoreDamaged, "the manifest of a generation is damaged").at(&path);
-        let bytes = fs::read(&path).map_err(|e| damaged().with(e))?;
-        let manifest = Manifest::decode(&bytes, u64::MAX).map_err(|e| damaged().with(e))?;
-        if manifest.content_id() == commit.content_id { Ok(manifest) } else { Err(damaged()) }
+        read_manifest(&self.generation(commit.generation), commit.content_id)
     }
 
     /// Drops what was not committed and lists what was, oldest first. `leftovers`: also drop what is on its way out.
@@ -164,26 +175,40 @@ impl Store {
         // Lets go of staged content that a committed tree owns by now: it would keep its space after a prune.
         crate::stage::Stage::open(self.staged())?;
         commits.sort_by_key(|commit| commit.generation);
-        if let Some(last) = commits.last() {
-            self.flip(last.generation)?;
-        }
         Ok(commits)
     }
 
     /// Makes readers see this generation.
     pub(crate) fn flip(&self, generation: u64) -> Result<()> {
-        let to = PathBuf::from(format!("generations/{generation}/tree"));
-        let current = self.current();
-        if fs::read_link(&current).is_ok_and(|now| now == to) {
+        self.flip_to(Path::new(&format!("generations/{generation}/tree")))
+    }
+
+    /// Makes readers see this tree of ours.
+    pub(crate) fn flip_to(&self, tree: &Path) -> Result<()> {
+        if self.shows(tree) {
             return Ok(());
         }
-        replace_link(&to, &current, &self.root.join("current.new"))
+        replace_link(tree, &self.current(), &self.root.join("current.new"))
+    }
+
+    /// Whether readers see this tree of ours.
+    pub(crate) fn shows(&self, tree: &Path) -> bool {
+        fs::read_link(self.current()).is_ok_and(|now| now == tree)
     }
 
     /// Bytes free for us.
     pub(crate) fn free_bytes(&self) -> u64 {
         free_bytes_near(&self.root)
     }
+}
+
+/// The manifest kept in a directory, checked against the id it must have.
+pub(crate) fn read_manifest(dir: &Path, id: ContentId) -> Result<Manifest> {
+    let path = dir.join("manifest");
+    let damaged = || Error::new(ErrorKind::StoreDamaged, "the manifest of a generation is damaged").at(&path);
+    let bytes = fs::read(&path).map_err(|e| damaged().with(e))?;
+    let manifest = Manifest::decode(&bytes, u64::MAX).map_err(|e| damaged().with(e))?;
+    if manifest.content_id() == id { Ok(manifest) } else { Err(damaged()) }
 }
 
 /// Writes the record into a directory, with its checksum.

@@ -54,13 +54,13 @@ pub enum Point {
     ObjectStaged,
     /// Replica: everything is in the stage.
     Transferred,
-    /// Replica: half of the tree is built.
+    /// Replica: half of the tree is built (of a generation, or of the copy that is to serve).
     TreeHalfBuilt,
     /// Replica: the tree is complete, metadata included.
     TreeBuilt,
-    /// Replica: all content of the new generation is durable.
+    /// Replica: all content of the new tree is durable.
     Synced,
-    /// Replica: the commit record is written inside the hidden generation.
+    /// Replica: the record is written inside the hidden tree's directory.
     RecordWritten,
     /// Replica: the generation has its final name: it is committed.
     Committed,
@@ -70,8 +70,12 @@ pub enum Point {
     Cleaned,
     /// Replica: a repaired tree has taken the place of a damaged one.
     Repaired,
-    /// Replica: a generation to be pruned has lost its name.
+    /// Replica: a generation to be pruned, or a DR restore point to be dropped, has lost its name.
     PruneRenamed,
+    /// Replica: the copy that is to serve has its final name: it is promoted.
+    Promoted,
+    /// Replica: the copy that served is recorded as handed back.
+    HandedBack,
 }
 
 impl Point {
@@ -93,6 +97,8 @@ impl Point {
         Self::Cleaned,
         Self::Repaired,
         Self::PruneRenamed,
+        Self::Promoted,
+        Self::HandedBack,
     ];
 }
 

@@ -10,38 +10,12 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use pair::{Pair, now, options, pull};
+use pair::{Bomb, Pair, now, options, pull};
 use replication::{Commit, ContentId, ErrorKind, Point, Replica, Source, SourceKind, SourceSpec, Unwatched, Watch};
-
-/// Stops at the n-th time a point is reached: by an error that cleans nothing up, or by the death of the process.
-struct Bomb {
-    point: Point,
-    left: AtomicU32,
-    abort: bool,
-}
-
-impl Bomb {
-    fn new(point: Point, nth: u32) -> Self {
-        Self { point, left: AtomicU32::new(nth), abort: false }
-    }
-}
-
-impl Watch for Bomb {
-    fn reached(&self, point: Point) -> bool {
-        if point != self.point || self.left.fetch_sub(1, Ordering::SeqCst) != 1 {
-            return true;
-        }
-        if self.abort {
-            std::process::abort();
-        }
-        false
-    }
-}
 
 /// A tree in its first or a later state; states differ in every way that matters.
 fn shape(pair: &Pair, state: u32) {
@@ -66,13 +40,15 @@ fn assert_whole(replica: &Replica, known: &HashMap<ContentId, u64>) -> Commit {
 
 const HEALING: &[Point] = &[Point::Repaired];
 const PRUNING: &[Point] = &[Point::PruneRenamed];
+const SERVING: &[Point] = &[Point::Promoted, Point::HandedBack];
 /// Here everything has arrived and nothing may be sent twice.
 const ARRIVED: &[Point] =
     &[Point::Transferred, Point::TreeHalfBuilt, Point::TreeBuilt, Point::Synced, Point::RecordWritten];
 const COMMITTED: &[Point] = &[Point::Committed, Point::Flipped, Point::Cleaned];
 
 fn pulling() -> impl Iterator<Item = Point> {
-    Point::ALL.iter().copied().filter(|point| !HEALING.contains(point) && !PRUNING.contains(point))
+    let others = [HEALING, PRUNING, SERVING].concat();
+    Point::ALL.iter().copied().filter(move |point| !others.contains(point))
 }
 
 #[test]
@@ -210,7 +186,7 @@ fn the_process_that_is_killed() {
     let generation: u64 = std::env::var("REPLICATION_TEST_GENERATION").unwrap().parse().unwrap();
     let point = std::env::var("REPLICATION_TEST_POINT").ok();
     let point = point.and_then(|name| Point::ALL.iter().copied().find(|point| format!("{point:?}") == name));
-    let bomb = point.map(|point| Bomb { abort: true, ..Bomb::new(point, 1) });
+    let bomb = point.map(Bomb::deadly);
     let watch: &dyn Watch = bomb.as_ref().map_or(&Unwatched, |bomb| bomb);
     let spec = SourceSpec { kind: SourceKind::Files, path: dir.join("source"), excludes: vec![], forbidden: vec![] };
     let mut source = Source::new(spec, dir.join("scratch")).unwrap();

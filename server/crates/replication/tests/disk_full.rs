@@ -5,44 +5,9 @@
 mod pair;
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 
-use pair::{Pair, options};
-use replication::{ErrorKind, Point, PullOptions, Replica, SourceKind, Unwatched, Watch};
-
-/// A small file system for the store; gone with the value.
-struct Small(PathBuf);
-
-impl Small {
-    fn mount(at: PathBuf) -> Option<Self> {
-        fs::create_dir(&at).unwrap();
-        let status = Command::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "none"]).arg(&at).status();
-        if status.is_ok_and(|status| status.success()) {
-            return Some(Self(at));
-        }
-        println!("skipped: mounting is not permitted here");
-        None
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
-/// Fills the disk at one point.
-struct Filler(PathBuf, Point);
-
-impl Watch for Filler {
-    fn reached(&self, point: Point) -> bool {
-        if point == self.1 {
-            let _ = fs::write(&self.0, vec![0u8; 32 << 20]);
-        }
-        true
-    }
-}
+use pair::{Filler, Pair, Small, options};
+use replication::{ErrorKind, Point, PullOptions, Replica, SourceKind, Unwatched};
 
 #[test]
 fn a_full_disk_is_said_and_the_last_generation_stays() {

@@ -1,6 +1,7 @@
 //! A source and a replica on one machine, joined by a socket pair and two threads. Refuses to know how either works.
 #![allow(
     clippy::unwrap_used,
+    clippy::print_stdout,
     dead_code,
     unreachable_pub,
     reason = "test code; each test binary uses its own part of this room"
@@ -9,11 +10,14 @@
 use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use jiff::Timestamp;
 use replication::{
-    Capture, Limits, PullOptions, Pulled, Replica, Result, Served, Source, SourceKind, SourceSpec, Unwatched, Watch,
+    Capture, Limits, Point, PullOptions, Pulled, Replica, Result, Served, Source, SourceKind, SourceSpec, Unwatched,
+    Watch,
 };
 use tempfile::TempDir;
 
@@ -134,6 +138,68 @@ pub fn pull(
         drop(here);
         (pulled, serving.join().unwrap())
     })
+}
+
+/// Stops at the n-th time a point is reached: by an error that cleans nothing up, or by the death of the process.
+pub struct Bomb {
+    point: Point,
+    left: AtomicU32,
+    abort: bool,
+}
+
+impl Bomb {
+    pub fn new(point: Point, nth: u32) -> Self {
+        Self { point, left: AtomicU32::new(nth), abort: false }
+    }
+
+    pub fn deadly(point: Point) -> Self {
+        Self { abort: true, ..Self::new(point, 1) }
+    }
+}
+
+impl Watch for Bomb {
+    fn reached(&self, point: Point) -> bool {
+        if point != self.point || self.left.fetch_sub(1, Ordering::SeqCst) != 1 {
+            return true;
+        }
+        if self.abort {
+            std::process::abort();
+        }
+        false
+    }
+}
+
+/// A small file system for the store; gone with the value.
+pub struct Small(pub PathBuf);
+
+impl Small {
+    pub fn mount(at: PathBuf) -> Option<Self> {
+        fs::create_dir(&at).unwrap();
+        let status = Command::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "none"]).arg(&at).status();
+        if status.is_ok_and(|status| status.success()) {
+            return Some(Self(at));
+        }
+        println!("skipped: mounting is not permitted here");
+        None
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Fills the disk at one point.
+pub struct Filler(pub PathBuf, pub Point);
+
+impl Watch for Filler {
+    fn reached(&self, point: Point) -> bool {
+        if point == self.1 {
+            let _ = fs::write(&self.0, vec![0u8; 32 << 20]);
+        }
+        true
+    }
 }
 
 /// The names in a directory, sorted.

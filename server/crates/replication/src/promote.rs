@@ -1,0 +1,164 @@
+//! Promotion: a generation becomes a copy that may be written into. The copy shares no inode with any generation, so
+//! that nothing a service does can damage history. It refuses to serve content that does not have the hash its manifest
+//! says, and shows nothing before all of it is durable.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rustix::fs::{Mode, ioctl_ficlone, openat};
+
+use crate::beneath::{Beneath, FileKey};
+use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::{Entry, EntryKind, Manifest};
+use crate::reading::digest;
+use crate::reuse::leaders;
+use crate::scan::Stop;
+use crate::serving::Serving;
+use crate::store::{BUILDING, Commit, Store, remove_tree, sync_dir, sync_file_system, write_durably, write_record};
+use crate::tree::{Builder, Contents, FRESH, dress};
+use crate::watch::{Point, Tally, Watch, pass};
+
+/// What a name takes beside its content, roughly: an inode, or a block of a directory.
+const PER_NAME: u64 = 512;
+
+pub(crate) struct Promotion<'p> {
+    pub(crate) store: &'p Store,
+    pub(crate) commit: &'p Commit,
+    pub(crate) reserve_bytes: u64,
+    pub(crate) now: Timestamp,
+    pub(crate) watch: &'p dyn Watch,
+}
+
+impl Promotion<'_> {
+    /// Makes the copy and gives it its name; readers do not see it yet.
+    pub(crate) fn run(&self, run: &str) -> Result<Serving> {
+        let servings = self.store.servings();
+        fs::create_dir_all(&servings).map_err(|e| Error::io("cannot make the serving copy", &servings, e))?;
+        sync_dir(&self.store.root)?;
+        let hidden = self.store.serving_aside(run, BUILDING);
+        remove_tree(&hidden)?;
+        let made = self.build(&hidden, run);
+        // Half a copy is of no use to the next attempt, and may be what fills the disk.
+        if let Err(error) = &made
+            && error.kind() != ErrorKind::Cancelled
+            && let Err(left) = remove_tree(&hidden)
+        {
+            tracing::warn!(error = left.chain(), "half a serving copy stays until the next attempt");
+        }
+        let serving = made?;
+        let place = self.store.serving(run);
+        fs::rename(&hidden, &place).map_err(|e| Error::io("cannot name the serving copy", &place, e))?;
+        sync_dir(&servings)?;
+        pass(self.watch, Point::Promoted)?;
+        Ok(serving)
+    }
+
+    fn build(&self, hidden: &Path, run: &str) -> Result<Serving> {
+        let manifest = self.store.manifest(self.commit)?;
+        fs::create_dir(hidden).map_err(|e| Error::io("cannot make the serving copy", hidden, e))?;
+        let from = self.store.tree(self.commit.generation);
+        let mut copier = Copier::new(from, hidden, &manifest)?;
+        self.check_space(&manifest, copier.clones)?;
+        let root = hidden.join("tree");
+        Builder { root: &root, manifest: &manifest, bytes: manifest.bytes(), watch: self.watch }.build(&mut copier)?;
+        write_durably(&hidden.join("manifest"), &manifest.encode())?;
+        pass(self.watch, Point::TreeBuilt)?;
+        sync_file_system(hidden)?;
+        pass(self.watch, Point::Synced)?;
+        let serving = Serving {
+            run: run.into(),
+            generation: self.commit.generation,
+            content_id: self.commit.content_id,
+            promoted_at: self.now,
+            handed_back: None,
+        };
+        write_record(hidden, &serving)?;
+        pass(self.watch, Point::RecordWritten)?;
+        Ok(serving)
+    }
+
+    fn check_space(&self, manifest: &Manifest, clones: bool) -> Result<()> {
+        let size = |index: usize| match manifest.entries()[index].kind {
+            EntryKind::File { size, .. } => size.next_multiple_of(4096),
+            _ => 0,
+        };
+        let content = if clones { 0 } else { leaders(manifest).map(size).sum() };
+        let names = manifest.entries().len() as u64 * PER_NAME;
+        let needed = self.reserve_bytes.saturating_add(names).saturating_add(content);
+        let free = self.store.free_bytes();
+        if needed > free {
+            let error = Error::disk_full("not enough free space for the copy that is to serve", needed, free);
+            return Err(error.at(&self.store.root));
+        }
+        Ok(())
+    }
+}
+
+/// Content from a generation, copied and checked in one pass.
+struct Copier {
+    path: PathBuf,
+    from: Beneath,
+    /// The file system can share blocks between files until one of them is written to.
+    clones: bool,
+    buffer: Vec<u8>,
+}
+
+impl Copier {
+    fn new(path: PathBuf, scratch: &Path, manifest: &Manifest) -> Result<Self> {
+        let mut from = Beneath::open(&path).map_err(|e| damaged(&path).with(e))?;
+        let some = leaders(manifest)
+            .find(|index| matches!(manifest.entries()[*index].kind, EntryKind::File { size: 1.., .. }));
+        let mut clones = false;
+        if let Some(index) = some
+            && let Ok((file, _)) = from.open_file(&manifest.entries()[index].path)
+        {
+            let probe = scratch.join("probe");
+            let trouble = |e: io::Error| Error::io("cannot make the serving copy", &probe, e);
+            let to = fs::File::create(&probe).map_err(trouble)?;
+            clones = ioctl_ficlone(&to, &file).is_ok();
+            fs::remove_file(&probe).map_err(trouble)?;
+        }
+        Ok(Self { path, from, clones, buffer: Vec::new() })
+    }
+}
+
+fn damaged(path: &Path) -> Error {
+    let text = "a file of this generation is damaged: choose another generation, or repair this one";
+    Error::new(ErrorKind::StoreDamaged, text).at(path)
+}
+
+impl Contents for Copier {
+    fn make(&mut self, dir: BorrowedFd<'_>, name: &[u8], _: usize, entry: &Entry, tally: &mut Tally<'_>) -> Result<()> {
+        let EntryKind::File { size, hash, .. } = entry.kind else { return Ok(()) };
+        let path = self.path.join(entry.path.as_path());
+        let trouble = |e: io::Error| Error::io("cannot copy a file of the generation", &path, e);
+        let unreadable = |e: io::Error| match e.kind() {
+            io::ErrorKind::PermissionDenied => trouble(e),
+            _ => damaged(&path).with(e),
+        };
+        let (mut from, stat) = self.from.open_file(&entry.path).map_err(unreadable)?;
+        if FileKey::of(&stat).size != size {
+            return Err(damaged(&path));
+        }
+        let mut to = fs::File::from(openat(dir, name, FRESH, Mode::RUSR | Mode::WUSR).map_err(|e| trouble(e.into()))?);
+        let cloned = self.clones && size > 0 && ioctl_ficlone(&to, &from).is_ok();
+        let limit = size.saturating_add(1);
+        let read = if cloned {
+            digest::<Stop>(&mut to, limit, &mut self.buffer, |block| Ok(tally.bytes(block.len() as u64)?))
+        } else {
+            digest::<Stop>(&mut from, limit, &mut self.buffer, |block| {
+                to.write_all(block).map_err(trouble)?;
+                Ok(tally.bytes(block.len() as u64)?)
+            })
+        };
+        match read {
+            Ok(read) if read.hash == hash && read.bytes == size => dress(dir, name, entry).map_err(trouble),
+            Ok(_) => Err(damaged(&path)),
+            Err(Stop::Read(e)) => Err(damaged(&path).with(e)),
+            Err(Stop::Work(e)) => Err(e),
+        }
+    }
+}
