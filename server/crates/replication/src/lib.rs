@@ -13,6 +13,7 @@
 //! nothing of HTTP, of the product's database, of mandates, pages or alarms.
 
 mod activation;
+mod baseline;
 mod beneath;
 mod capture;
 mod difference;
@@ -20,6 +21,7 @@ mod encoding;
 mod error;
 mod excludes;
 mod field;
+mod ledger;
 mod manifest;
 mod offer;
 mod older;
@@ -30,6 +32,7 @@ mod reading;
 mod receiver;
 mod replica;
 mod reuse;
+mod rows;
 mod scan;
 mod sender;
 mod serving;
@@ -46,6 +49,7 @@ mod wire;
 pub use capture::{Capture, Served};
 pub use difference::{Difference, DifferenceKind};
 pub use error::{Error, ErrorKind, Result, Space};
+pub use ledger::{Change, Count, DatabaseLedger, Ledger, LedgerEntry, NameKind, SchemaLedger, TableLedger};
 pub use manifest::{ContentHash, ContentId, Entry, EntryKind, FileTime, Manifest, ManifestFault, NotAnId};
 pub use offer::{Limits, read_manifest};
 pub use path::{MAX_DEPTH, MAX_NAME, MAX_PATH, PathFault, TreePath, escape};

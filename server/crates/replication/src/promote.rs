@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustix::fs::{Mode, ioctl_ficlone, openat};
 
+use crate::baseline;
 use crate::beneath::{Beneath, FileKey};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{Entry, EntryKind, Manifest};
@@ -68,6 +69,7 @@ impl Promotion<'_> {
         pass(self.watch, Point::TreeBuilt)?;
         sync_file_system(hidden)?;
         pass(self.watch, Point::Synced)?;
+        baseline::record(hidden, &root, &manifest)?;
         let serving = Serving {
             run: run.into(),
             generation: self.commit.generation,

@@ -20,7 +20,7 @@ use crate::target::{self, TargetState};
 use crate::watch::{Point, Unwatched, Watch, pass};
 
 /// What SQLite puts beside a database that is being read.
-const BESIDE_A_DATABASE: &[&str] = &["database-wal", "database-shm", "database-journal"];
+pub(crate) const BESIDE_A_DATABASE: &[&str] = &["database-wal", "database-shm", "database-journal"];
 
 /// A generation that can be chosen at activation.
 #[derive(Debug, Clone, PartialEq, Eq)]

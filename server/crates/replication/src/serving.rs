@@ -11,8 +11,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::ContentId;
-use crate::store::{BUILDING, Commit, DAMAGED, PRUNED, Store, read_record, remove_tree, sync_dir, write_record};
+use crate::manifest::{ContentId, Manifest};
+use crate::store::{
+    BUILDING, Commit, DAMAGED, PRUNED, Store, read_manifest, read_record, remove_tree, sync_dir, write_record,
+};
 
 /// The writable copy that serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,6 +167,11 @@ fn copies(store: &Store, leftovers: bool) -> Result<Vec<Serving>> {
     }
     found.sort_by(|a, b| (a.promoted_at, &a.run).cmp(&(b.promoted_at, &b.run)));
     Ok(found)
+}
+
+/// The manifest the copy was made from.
+pub(crate) fn manifest(store: &Store, promoted: &Promoted) -> Result<Manifest> {
+    read_manifest(&store.serving(&promoted.run), promoted.content_id)
 }
 
 /// Makes the copy that serves a DR restore point. Readers go on seeing it.

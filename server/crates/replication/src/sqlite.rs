@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -29,10 +29,8 @@ fn knock_again(knocks: i32) -> bool {
 /// Copies the database at `source` to the fresh file `copy` and checks the copy.
 pub(crate) fn backup(source: &Path, copy: &Path) -> Result<()> {
     recognise(source)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let from = Connection::open_with_flags(source, flags).map_err(|e| fault("cannot open the database", source, e))?;
+    let from = open_live(source)?;
     let read = |e| fault("cannot read the database", source, e);
-    from.busy_handler(Some(knock_again)).map_err(read)?;
     // The transaction pins one state: under WAL writers go on, under a rollback journal they wait for this one step.
     from.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;").map_err(read)?;
     let write = |e| fault("cannot write the copy of the database", copy, e);
@@ -48,6 +46,15 @@ pub(crate) fn backup(source: &Path, copy: &Path) -> Result<()> {
     to.close().map_err(|(_, e)| write(e))?;
     let _ = from.execute_batch("COMMIT;");
     quick_check(copy).map_err(|e| e.at(source))
+}
+
+/// Opens a database that others may be writing to, for reading.
+pub(crate) fn open_live(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let trouble = |e| fault("cannot open the database", path, e);
+    let db = Connection::open_with_flags(uri(path, ""), flags).map_err(trouble)?;
+    db.busy_handler(Some(knock_again)).map_err(trouble)?;
+    Ok(db)
 }
 
 /// Refuses what does not begin like a database.
@@ -85,7 +92,11 @@ pub(crate) fn quick_check(path: &Path) -> Result<()> {
 }
 
 /// A `file:` URI that tells SQLite that nobody writes (<https://www.sqlite.org/uri.html>): no lock, no `-shm`.
-fn immutable(path: &Path) -> PathBuf {
+pub(crate) fn immutable(path: &Path) -> String {
+    uri(path, "?immutable=1")
+}
+
+fn uri(path: &Path, query: &str) -> String {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_bytes() {
         match byte {
@@ -94,11 +105,11 @@ fn immutable(path: &Path) -> PathBuf {
             b => uri.push_str(&format!("%{b:02X}")),
         }
     }
-    uri.push_str("?immutable=1");
-    PathBuf::from(uri)
+    uri.push_str(query);
+    uri
 }
 
-fn fault(attempted: &str, path: &Path, e: rusqlite::Error) -> Error {
+pub(crate) fn fault(attempted: &str, path: &Path, e: rusqlite::Error) -> Error {
     let kind = match e.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => ErrorKind::NotADatabase,
         Some(ErrorCode::DatabaseCorrupt) => ErrorKind::DatabaseCorrupt,

@@ -46,6 +46,7 @@ fn assert_finishes(pair: &mut Pair, point: Point) {
     assert_eq!(fs::read(pair.seen("large")).unwrap(), vec![3u8; 2_500_000], "{point:?}");
     assert_eq!(fs::canonicalize(pair.seen("")).unwrap(), promoted.tree, "{point:?}");
     assert_eq!(list(&pair.dir.path().join("store/serving")), ["run-1"], "{point:?}");
+    assert!(pair.replica().ledger(&Unwatched).unwrap().is_empty(), "{point:?}");
 }
 
 #[test]
