@@ -2,6 +2,7 @@
 //! from. It refuses to call a change nothing: what cannot be compared counts as changed and says so.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::baseline;
 use crate::beneath::{Beneath, FileKey};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::excludes::Excludes;
 use crate::manifest::{Entry, EntryKind, FileTime, Manifest};
 use crate::path::TreePath;
@@ -144,7 +145,8 @@ pub struct SchemaLedger {
 
 impl Replica {
     /// What was made on the copy that serves since it does, files or rows. Reads only what was opened for writing
-    /// since; services may be running, and go on. [`crate::ErrorKind::NotServing`] if no copy serves.
+    /// since. Services may be running and go on, except that who writes to a database without a write-ahead log waits
+    /// until its rows are compared. [`ErrorKind::NotServing`] if no copy serves.
     pub fn ledger(&self, watch: &dyn Watch) -> Result<Ledger> {
         let promoted = self.serving()?;
         let base = serving::manifest(&self.store, promoted)?;
@@ -165,14 +167,22 @@ impl Replica {
             SourceKind::Sqlite => BESIDE_A_DATABASE.iter().map(|name| format!("/{name}")).collect(),
         };
         let excludes = Excludes::new(&beside)?;
-        let root = Beneath::open(tree).map_err(|e| Error::io("cannot read the serving copy", tree, e))?;
-        let stat = rustix::fs::fstat(root.root()).map_err(|e| Error::io("cannot read the serving copy", tree, e))?;
+        let trouble = |e: io::Error| Error::io("cannot read the serving copy", tree, e);
+        let root = Beneath::open(tree).map_err(trouble)?;
+        let stat = rustix::fs::fstat(root.root()).map_err(|e| trouble(e.into()))?;
         let known = baseline::read(&self.store.serving(&promoted.run), FileKey::of(&stat).dev);
         let cache = Arc::new(Mutex::new(known));
         // What the walk learns serves nobody later: it need not tell what may still change without a trace.
         let tally = Tally::new(watch, Phase::Verifying, None)?;
         let walk = Walk::new(tree, &excludes, &cache, FileTime::default(), tally);
-        Ok(walk.run(root.root())?.entries)
+        let found = walk.run(root.root()).map_err(|error| match error.kind() {
+            ErrorKind::SourceUnreadable => {
+                let path = error.path().unwrap_or(tree).to_path_buf();
+                Error::new(ErrorKind::Io, "cannot read the serving copy").at(path).with(error)
+            }
+            _ => error,
+        })?;
+        Ok(found.entries)
     }
 
     /// What was written to the database. Its file counts as changed only where it cannot be compared by rows, or where
@@ -193,7 +203,7 @@ impl Replica {
         }
         let base = self.store.tree(promoted.generation).join(DATABASE_NAME);
         let ledger = match rows::compare(&base, &live, watch) {
-            Err(error) if error.kind() == crate::ErrorKind::Cancelled => return Err(error),
+            Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
             Err(error) => DatabaseLedger { unreadable: Some(error.chain()), ..DatabaseLedger::default() },
             Ok(ledger) => ledger,
         };

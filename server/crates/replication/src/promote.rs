@@ -20,7 +20,7 @@ use crate::scan::Stop;
 use crate::serving::Serving;
 use crate::store::{BUILDING, Commit, Store, remove_tree, sync_dir, sync_file_system, write_durably, write_record};
 use crate::tree::{Builder, Contents, FRESH, dress};
-use crate::watch::{Point, Tally, Watch, pass};
+use crate::watch::{Phase, Point, Tally, Watch, pass};
 
 /// What a name takes beside its content, roughly: an inode, or a block of a directory.
 const PER_NAME: u64 = 512;
@@ -67,7 +67,9 @@ impl Promotion<'_> {
         Builder { root: &root, manifest: &manifest, bytes: manifest.bytes(), watch: self.watch }.build(&mut copier)?;
         write_durably(&hidden.join("manifest"), &manifest.encode())?;
         pass(self.watch, Point::TreeBuilt)?;
+        let mut tally = Tally::new(self.watch, Phase::Committing, Some((manifest.files(), manifest.bytes())))?;
         sync_file_system(hidden)?;
+        tally.finish()?;
         pass(self.watch, Point::Synced)?;
         baseline::record(hidden, &root, &manifest)?;
         let serving = Serving {

@@ -1,5 +1,5 @@
 //! How the rows of a database differ from those of another: both are opened for reading, in one connection, and SQLite
-//! does the comparing. It refuses to block a writer under WAL, and to pass over a table it cannot compare.
+//! does the comparing. It refuses to mix two moments, and to pass over a table it cannot compare.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -154,11 +154,11 @@ fn copies(store: &Store, leftovers: bool) -> Result<Vec<Serving>> {
             Some((_, BUILDING)) => remove_tree(&path)?,
             Some((_, PRUNED)) if leftovers => remove_tree(&path)?,
             Some(_) => {}
-            None => match read_record::<Serving>(&path) {
-                Ok(serving) if serving.run == name => found.push(serving),
+            None => match read(&path, &name) {
+                Ok(serving) => found.push(serving),
                 // Somebody may be serving from it right now: nothing is touched, and nothing else is shown.
                 Err(error) if store.shows(&link(&name)) => return Err(error),
-                _ => {
+                Err(_) => {
                     tracing::warn!(path = %path.display(), "a serving copy has no valid record and is set aside");
                     fs::rename(&path, store.serving_aside(&name, DAMAGED)).map_err(trouble)?;
                 }
@@ -167,6 +167,15 @@ fn copies(store: &Store, leftovers: bool) -> Result<Vec<Serving>> {
     }
     found.sort_by(|a, b| (a.promoted_at, &a.run).cmp(&(b.promoted_at, &b.run)));
     Ok(found)
+}
+
+fn read(dir: &Path, name: &str) -> Result<Serving> {
+    let serving: Serving = read_record(dir)?;
+    if serving.run == name {
+        return Ok(serving);
+    }
+    let text = format!("the record of a serving copy belongs to the run {}", serving.run);
+    Err(Error::new(ErrorKind::StoreDamaged, text).at(dir))
 }
 
 /// The manifest the copy was made from.

@@ -13,11 +13,21 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use pair::{Pair, list, now, set_mtime};
-use replication::{DATABASE_NAME, DifferenceKind, ErrorKind, Promoted, Replica, Result, TargetState, Unwatched};
+use replication::{
+    ContentId, DATABASE_NAME, DifferenceKind, ErrorKind, Promoted, Replica, Result, Source, SourceSpec, TargetState,
+    Unwatched,
+};
 use rusqlite::Connection;
 
 fn promote(replica: &mut Replica, run: &str) -> Result<Promoted> {
     replica.promote(run, None, 0, now(), &Unwatched)
+}
+
+/// The content id of what is there, as a source of its own has it.
+fn measure(pair: &Pair, path: &Path) -> ContentId {
+    let spec = SourceSpec { path: path.to_path_buf(), ..pair.source.spec().clone() };
+    let mut source = Source::new(spec, pair.dir.path().join("measuring")).unwrap();
+    source.capture(now(), true, &Unwatched).unwrap().manifest.content_id()
 }
 
 /// Two generations with everything a tree can hold.
@@ -106,6 +116,7 @@ fn the_copy_is_the_generation_to_the_bit_and_shares_no_inode_with_any() {
     assert_eq!(inside(&promoted.tree), inside(&tree));
     let (root, copy) = (fs::metadata(&tree).unwrap(), fs::metadata(&promoted.tree).unwrap());
     assert_eq!((root.mode(), root.mtime(), root.mtime_nsec()), (copy.mode(), copy.mtime(), copy.mtime_nsec()));
+    assert_eq!(measure(&pair, &promoted.tree), promoted.content_id);
 
     let stat = |root: &Path, name: &str| fs::symlink_metadata(root.join(name)).unwrap();
     for name in ["etc/plain", "etc/steady", "linked", "large", "empty"] {
@@ -359,6 +370,7 @@ fn a_database_serves_from_a_directory_of_its_own_that_can_be_written_to() {
     pair.replica().set_target(Some(&target)).unwrap();
     let before = generations(&pair);
     let promoted = promote(pair.replica(), "run-1").unwrap();
+    assert_eq!(measure(&pair, &promoted.tree.join(DATABASE_NAME)), promoted.content_id);
     let serving = Connection::open(&target).unwrap();
     serving.execute_batch("INSERT INTO t VALUES (2);").unwrap();
     assert!(promoted.tree.join("database-wal").exists(), "SQLite works beside the real file");

@@ -39,6 +39,7 @@ fn assert_finishes(pair: &mut Pair, point: Point) {
         assert_eq!(seen, PathBuf::from("serving/run-1/tree"), "{point:?}");
     } else {
         assert_eq!(pair.replica().promoted(), None, "{point:?}");
+        assert_eq!(list(&pair.dir.path().join("store/serving")), [""; 0], "{point:?}: half a copy stays");
         assert_eq!(seen, PathBuf::from("generations/1/tree"), "{point:?}");
     }
     assert_eq!(pair.replica().verify(&Unwatched).unwrap(), [], "{point:?}");
