@@ -29,6 +29,8 @@ const SCAN_EVERY: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Generations kept to go back to.
 const KEEP: usize = 5;
+/// How long what was made on a DR is kept after it was handed back and the Master's data has come again.
+const KEEP_DR: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 /// How long a reader that resolved the target may go on reading a superseded generation.
 const GRACE: Duration = Duration::from_secs(60);
 /// Bytes left free on the replica's disk.
@@ -220,10 +222,20 @@ impl Node {
         let points = self.with_engine(copy, move |replica| {
             let pinned = pinned(&replica.restore_points()?, now);
             replica.prune_except(KEEP, &pinned, now, GRACE, &replication::Unwatched)?;
-            replica.restore_points()
+            for point in replica.dr_points() {
+                // The Master has asserted the mandate, or there would have been no pull; a day to change one's mind.
+                if !point.visible && now.duration_since(point.handed_back_at) >= KEEP_DR {
+                    replica.drop_dr_point(&point.run, &replication::Unwatched)?;
+                }
+            }
+            Ok((replica.restore_points()?, replica.dr_points()))
         });
-        match points.await {
-            Some(Ok(points)) => copy.change(|standing| standing.points = points),
+        let points: Option<replication::Result<_>> = points.await;
+        match points {
+            Some(Ok((points, dr_points))) => copy.change(|standing| {
+                standing.points = points;
+                standing.dr_points = dr_points;
+            }),
             Some(Err(error)) => tracing::warn!(%error, "old generations could not be pruned"),
             None => {}
         }
@@ -235,23 +247,26 @@ impl Node {
         let opened = tokio::task::spawn_blocking(move || {
             let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(replica) = &*engine {
-                return Ok((replica.committed().cloned(), replica.restore_points()?, Ok(())));
+                return Ok((replica.committed().cloned(), replica.restore_points()?, replica.dr_points(), Ok(())));
             }
             let mut replica = Replica::open(store, kind(&dataset))?;
             let (commit, points) = (replica.committed().cloned(), replica.restore_points()?);
+            let dr_points = replica.dr_points();
             // What is here is told also when it cannot be shown at its target.
             let shown = replica.set_target(Some(Path::new(&dataset.target)));
             if shown.is_ok() {
                 *engine = Some(replica);
             }
-            Ok((commit, points, shown))
+            Ok((commit, points, dr_points, shown))
         });
         let told = |error: replication::Error| sync_error(&error, self.clock.now());
-        let (commit, points, shown) = opened.await.map_err(|error| self.error("io", error))?.map_err(told)?;
+        let (commit, points, dr_points, shown) =
+            opened.await.map_err(|error| self.error("io", error))?.map_err(told)?;
         copy.change(|standing| {
             standing.confirmed = standing.confirmed.max(commit.as_ref().map(|commit| commit.captured_at));
             standing.commit = commit;
             standing.points = points;
+            standing.dr_points = dr_points;
         });
         shown.map_err(told)
     }

@@ -11,7 +11,7 @@ use contract::Timestamp;
 use contract::dataset::Dataset;
 use contract::sync::SyncError;
 use contract::threshold::Threshold;
-use replication::{Commit, Replica, RestorePoint};
+use replication::{Commit, DrPoint, Replica, RestorePoint};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,8 @@ use crate::sync::meter::Meter;
 pub(crate) struct Standing {
     pub(crate) commit: Option<Commit>,
     pub(crate) points: Vec<RestorePoint>,
+    /// What earlier activations left.
+    pub(crate) dr_points: Vec<DrPoint>,
     /// Until when the replica is known to equal the Master, by the Master's clock.
     pub(crate) confirmed: Option<Timestamp>,
     pub(crate) error: Option<SyncError>,

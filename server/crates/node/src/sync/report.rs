@@ -155,7 +155,17 @@ impl Node {
         // A point at which some dataset has no copy is none to go back to.
         let whole = kept.iter().filter_map(|kept| kept.iter().map(|point| point.generation).min()).max();
         let seeded = kept.iter().all(|kept| !kept.is_empty());
-        points
+        // What was made on the DR comes first: it is what somebody may be looking for.
+        let mut kept_dr: BTreeMap<String, RestorePointInfo> = BTreeMap::new();
+        for point in copies.iter().flat_map(|copy| copy.standing(|standing| standing.dr_points.clone())) {
+            let id = format!("dr-{}", point.run);
+            let (generation, captured_at) = (point.generation, point.handed_back_at);
+            let fresh = RestorePointInfo { id: id.clone(), generation, captured_at, bytes: 0 };
+            let info = kept_dr.entry(id).or_insert(fresh);
+            info.bytes += point.bytes;
+            info.generation = info.generation.max(generation);
+        }
+        let ordinary = points
             .into_iter()
             .rev()
             .filter(|(generation, _)| seeded && whole.is_some_and(|whole| *generation >= whole))
@@ -168,8 +178,8 @@ impl Node {
                 };
                 let bytes = kept.iter().filter_map(newest).sum();
                 RestorePointInfo { id: format!("g{generation}"), generation, captured_at, bytes }
-            })
-            .collect()
+            });
+        kept_dr.into_values().chain(ordinary).collect()
     }
 
     fn not_replicated(&self, datasets: &[Dataset]) -> Vec<NotReplicated> {
