@@ -51,7 +51,7 @@ impl MandateKind {
 }
 
 /// The right to serve, given to one site. Never changed once written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Mandate {
     /// The pair it belongs to.
     pub pair: String,

@@ -113,11 +113,6 @@ impl Gate {
     }
 }
 
-/// Whether the gate must ask before this machine may serve.
-fn must_ask(record: &Record, boot: &str) -> bool {
-    record.missing || (record.is_holder() && !rules::may_serve(record, boot))
-}
-
 /// How long the machine has slept since it booted, in seconds.
 fn slept() -> i64 {
     clock_gettime(ClockId::Boottime).tv_sec - clock_gettime(ClockId::Monotonic).tv_sec
@@ -137,7 +132,7 @@ impl Node {
             }
             naps = slept;
             let boot = self.book.boot();
-            if self.book.look(|record| must_ask(record, &boot)) && self.runs.open().is_none() {
+            if self.book.look(|record| rules::must_ask(record, &boot)) && self.runs.open().is_none() {
                 self.ask_once().await;
             } else {
                 self.gate.rest();

@@ -6,13 +6,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use contract::gate::{GateAnswer, GatePolicy};
-use contract::mandate::MandateFinding;
+use contract::gate::GatePolicy;
 use contract::{Denied, NodeRole};
 use serde_json::json;
 
-use super::file::{Opening, Record};
-use super::rules::{self, Learned, Standing};
+use super::file::Record;
+use super::rules::{self, Heard, Learned, Standing};
 use crate::node::Node;
 
 /// A new generation alone is written down at most so often: it is only the memory of how far the other one was.
@@ -20,35 +19,6 @@ const GENERATION_PACE: Duration = Duration::from_secs(5);
 
 /// How fresh a word of the other node must be to be taken for its present state.
 const FRESH: Duration = Duration::from_secs(3);
-
-/// What changed by hearing a standing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Heard {
-    learned: Learned,
-    findings: (Vec<MandateFinding>, Vec<MandateFinding>),
-    gave_way: bool,
-    confirmed: bool,
-}
-
-fn hear(record: &mut Record, told: &Standing, generation: Option<u64>) -> Heard {
-    let before = record.findings();
-    rules::recall(record, told, generation);
-    let learned = told.mandate.as_ref().map_or(Learned::Nothing, |mandate| rules::learn(record, mandate));
-    rules::remember(record, told);
-    let gave_way = rules::gives_way(record, told);
-    if gave_way {
-        record.opened = None;
-    }
-    let mut confirmed = false;
-    if let Some(opened) = record.opened.clone()
-        && opened.how == Opening::Unverified
-        && rules::answer(record, told) == GateAnswer::Confirmed
-    {
-        record.opened = Some(super::file::Opened { how: Opening::Verified, ..opened });
-        confirmed = true;
-    }
-    Heard { learned, findings: (before, record.findings()), gave_way, confirmed }
-}
 
 /// Whether two records differ in nothing but the memory of generations.
 fn only_generation(one: &Record, other: &Record) -> bool {
@@ -95,12 +65,12 @@ impl Node {
         let generation = self.given_generation().await;
         let now = self.book.record();
         let mut next = now.clone();
-        hear(&mut next, told, generation);
+        rules::hear(&mut next, told, generation);
         if next == now || (only_generation(&now, &next) && !self.book.generation_is_due(GENERATION_PACE)) {
             return Ok(());
         }
         let told_too = told.clone();
-        let heard = self.book.change(move |record| hear(record, &told_too, generation)).await?;
+        let heard = self.book.change(move |record| rules::hear(record, &told_too, generation)).await?;
         self.tell_what_was_heard(&heard, told).await;
         Ok(())
     }
@@ -219,15 +189,7 @@ impl Node {
 
     /// The other side is about to take the service: the gate closes and stays closed until that side says otherwise.
     pub(crate) async fn give_up_serving(&self) -> Result<(), Denied> {
-        let yielded = self.book.change(|record| {
-            let holder = record.is_holder();
-            if holder {
-                record.yielded = true;
-                record.opened = None;
-            }
-            holder
-        });
-        let yielded = yielded.await?;
+        let yielded = self.book.change(rules::give_up).await?;
         self.book.close_questions();
         if yielded {
             tracing::warn!("the other side takes the service: this one stops");

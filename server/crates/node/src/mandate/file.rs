@@ -17,7 +17,7 @@ use crate::data_dir::write_durably;
 use crate::identity::sha256;
 
 /// How the gate came to be open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Opening {
     /// The other side confirmed it, or there was none yet.
@@ -29,7 +29,7 @@ pub enum Opening {
 }
 
 /// The gate, opened in one boot of the machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Opened {
     /// The kernel's id of that boot.
     pub boot: String,
@@ -40,7 +40,7 @@ pub struct Opened {
 }
 
 /// What this node remembers of the other one: whoever comes back with less was put back to an earlier copy.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Remembered {
     /// The newest mandate that it had.
     pub mandate: Option<String>,
@@ -49,7 +49,7 @@ pub struct Remembered {
 }
 
 /// Everything a node knows of the right to serve.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Record {
     /// Counts the writings.
     pub revision: u64,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::file::{Opened, Opening, Record};
 
 /// What a node says of itself at every contact with the other one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Standing {
     /// The newest mandate it knows.
     pub mandate: Option<Mandate>,
@@ -172,6 +172,16 @@ pub fn raise(record: &mut Record, mandate: Mandate, boot: &str, at: Timestamp) {
     record.opened = holder.then(|| Opened { boot: boot.to_owned(), at, how: Opening::Operator });
 }
 
+/// Stops serving at the other side's request: the gate closes and stays closed until that side says otherwise.
+pub fn give_up(record: &mut Record) -> bool {
+    let holder = record.is_holder();
+    if holder {
+        record.yielded = true;
+        record.opened = None;
+    }
+    holder
+}
+
 /// Opens the gate, where the record still allows it.
 pub fn open(record: &mut Record, boot: &str, at: Timestamp, how: Opening) -> bool {
     let allowed = match how {
@@ -192,6 +202,12 @@ pub fn may_serve(record: &Record, boot: &str) -> bool {
     record.is_holder() && record.opened.as_ref().is_some_and(|opened| opened.boot == boot)
 }
 
+/// Whether the gate must ask before this machine may serve.
+#[must_use]
+pub fn must_ask(record: &Record, boot: &str) -> bool {
+    record.missing || (record.is_holder() && !may_serve(record, boot))
+}
+
 /// Whether data may flow from the node of `source` to the node of `receiver`, as far as mandates decide; the first reason
 /// why not.
 #[must_use]
@@ -209,4 +225,38 @@ pub fn sync_refusal(source: &Record, receiver: &Standing) -> Option<contract::Ru
     } else {
         None
     }
+}
+
+/// What changed by hearing a standing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// Of the mandate.
+    pub learned: Learned,
+    /// What spoke against this node's knowledge before, and what does now.
+    pub findings: (Vec<MandateFinding>, Vec<MandateFinding>),
+    /// It served and stops: the other side keeps the service.
+    pub gave_way: bool,
+    /// Its gate, opened in silence, has been confirmed.
+    pub confirmed: bool,
+}
+
+/// Hears the other side once: everything that follows from it. `generation` is the highest one that this node has given.
+pub fn hear(record: &mut Record, told: &Standing, generation: Option<u64>) -> Heard {
+    let before = record.findings();
+    recall(record, told, generation);
+    let learned = told.mandate.as_ref().map_or(Learned::Nothing, |mandate| learn(record, mandate));
+    remember(record, told);
+    let gave_way = gives_way(record, told);
+    if gave_way {
+        record.opened = None;
+    }
+    let mut confirmed = false;
+    if let Some(opened) = record.opened.clone()
+        && opened.how == Opening::Unverified
+        && answer(record, told) == GateAnswer::Confirmed
+    {
+        record.opened = Some(Opened { how: Opening::Verified, ..opened });
+        confirmed = true;
+    }
+    Heard { learned, findings: (before, record.findings()), gave_way, confirmed }
 }
