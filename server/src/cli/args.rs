@@ -9,6 +9,7 @@ use node::Config;
 use super::alarm::{AlarmVerb, ThresholdVerb};
 use super::gate::GateVerb;
 use super::preflight::TakeArgs;
+use super::service::ServiceVerb;
 
 /// Two-site disaster recovery for TVox: replicates the Master to the DR Client, watches it, and takes over by hand.
 #[derive(Debug, Parser)]
@@ -93,6 +94,11 @@ pub enum Verb {
     Activate(TakeArgs),
     /// Master: take the service back when the DR is lost while it serves
     Takeover(TakeArgs),
+    /// What makes this machine the PBX
+    Service {
+        #[command(subcommand)]
+        verb: ServiceVerb,
+    },
     /// The audit log
     Audit(AuditArgs),
 }

@@ -11,6 +11,7 @@ mod licence;
 mod preflight;
 mod print;
 mod remote;
+mod service;
 mod sync;
 
 use std::fmt;

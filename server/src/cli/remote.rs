@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::args::{
     AuditArgs, DatasetVerb, InitArgs, LicenceVerb, PeerVerb, RecipientVerb, RoleArg, SmsVerb, UserVerb, Verb,
 };
-use super::{Exit, alarm, delivery, gate, preflight, print, sync};
+use super::{Exit, alarm, delivery, gate, preflight, print, service, sync};
 use crate::socket::{self, Request, Told};
 
 /// Where a command line goes and how it answers.
@@ -185,6 +185,7 @@ async fn dispatch(line: &Line, verb: Verb) -> Result<Exit, Exit> {
         }
         Verb::Activate(args) => done(line.tell(Command::Activate(args.into_take())).await?),
         Verb::Takeover(args) => done(line.tell(Command::Takeover(args.into_take())).await?),
+        Verb::Service { verb } => return service::run(line, verb).await,
         Verb::Audit(args) => return audit(line, &args).await,
     })
 }

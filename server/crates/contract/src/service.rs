@@ -161,6 +161,15 @@ impl Observed {
     }
 }
 
+impl From<Desired> for Observed {
+    fn from(desired: Desired) -> Self {
+        match desired {
+            Desired::Up => Self::Up,
+            Desired::Down => Self::Down,
+        }
+    }
+}
+
 /// How a service stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceStatus {

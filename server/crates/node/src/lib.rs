@@ -26,7 +26,7 @@ mod preflight;
 mod random;
 mod recipients;
 mod runs;
-mod services;
+pub mod services;
 pub mod sessions;
 mod store;
 mod sync;

@@ -17,6 +17,9 @@ use crate::thresholds::Limits;
 /// How long before its end a licence is worth a word.
 const LICENCE_NOTICE: std::time::Duration = std::time::Duration::from_secs(30 * 86_400);
 
+/// As many characters of a command's words as a message carries.
+const BRIEF: usize = 120;
+
 /// How a condition looks now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Seen {
@@ -42,6 +45,7 @@ impl Node {
         if self.info.role == NodeRole::Client && !matches!(probe, Probe::Nobody) && self.may_receive() {
             self.look_at_replicas(limits, &mut seen).await?;
         }
+        self.look_at_services(&mut seen);
         self.look_at_disk(limits, &mut seen);
         look_at_licence(&self.licence().await?, self.was_licensed().await?, self.clock.now(), &mut seen);
         Ok(seen)
@@ -98,6 +102,20 @@ impl Node {
         Ok(())
     }
 
+    fn look_at_services(&self, seen: &mut BTreeMap<Cause, Seen>) {
+        for wrong in self.wrong_services() {
+            let words = wrong.detail.map(|detail| format!(" ({})", brief(&detail))).unwrap_or_default();
+            let (it, en) = [Lang::It, Lang::En]
+                .map(|lang| (wrong.desired.label(lang).to_lowercase(), wrong.observed.label(lang).to_lowercase()))
+                .into();
+            let told = Text::new(
+                format!("dovrebbe essere {}, risulta {}{words}", it.0, it.1),
+                format!("it should be {}, it is {}{words}", en.0, en.1),
+            );
+            seen.insert((AlarmKind::ServiceWrong, wrong.name), Seen::Bad(told));
+        }
+    }
+
     fn look_at_disk(&self, limits: &Limits, seen: &mut BTreeMap<Cause, Seen>) {
         let Some((free, total)) = self.disk() else { return };
         let percent = free.saturating_mul(100) / total.max(1);
@@ -133,6 +151,12 @@ fn look_at_licence(licence: &LicenceReport, was_licensed: bool, now: Timestamp, 
     let soon = summary.expires.filter(|end| !bad && now.checked_add(LICENCE_NOTICE).is_ok_and(|limit| *end < limit));
     let day = soon.map(|end| end.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
     seen.insert((AlarmKind::LicenceExpiring, subject), Seen::bad_if(soon.is_some(), || Text::new(day.clone(), day)));
+}
+
+/// The end of what a command said, as much as fits a message.
+fn brief(words: &str) -> String {
+    let words: Vec<char> = words.split_whitespace().collect::<Vec<_>>().join(" ").chars().collect();
+    words[words.len().saturating_sub(BRIEF)..].iter().collect()
 }
 
 /// A lag in words.

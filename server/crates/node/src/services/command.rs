@@ -1,0 +1,418 @@
+//! Running one command of a service: in a process group of its own, with a clean environment and a time limit.
+//!
+//! What is started here outlives `tvox-dr`. So nothing that a daemon may inherit depends on this process: its output is a
+//! file, not a pipe whose reader dies with us; it has no descriptor of ours and no part in our terminal's signals.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use contract::service::{Handling, Service};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use tokio::net::unix::pipe;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// Where a command finds its programs, whatever `tvox-dr` was started with.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// As much of what a command said last is kept, in bytes.
+const WORDS: usize = 4096;
+/// A log beyond this begins anew, in bytes.
+const LOG_LIMIT: u64 = 1 << 20;
+/// How long a command may take to end after SIGTERM.
+const MERCY: Duration = Duration::from_secs(2);
+/// How often a log that is being written to is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Which of its commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Start,
+    Stop,
+    Check,
+}
+
+impl Verb {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Check => "check",
+        }
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    Code(i32),
+    Signal(i32),
+    /// It was killed at its limit, in seconds.
+    TimedOut(u32),
+    /// It could not be run at all.
+    NotRun(String),
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit {code}"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+            Self::TimedOut(seconds) => write!(f, "timeout {seconds} s"),
+            Self::NotRun(why) => f.write_str(why),
+        }
+    }
+}
+
+/// A command that has ended, with the last it said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ran {
+    pub(super) verb: Verb,
+    pub(super) end: End,
+    pub(super) words: String,
+}
+
+impl fmt::Display for Ran {
+    /// In no language: `start: exit 1: its last words`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.verb.as_str(), self.end)?;
+        if self.words.is_empty() { Ok(()) } else { write!(f, ": {}", self.words) }
+    }
+}
+
+/// Where what start and stop commands, and the daemons they leave behind, write is found.
+pub(super) fn log_file(root: &Path, service: &str) -> PathBuf {
+    root.join("services").join(format!("{service}.log"))
+}
+
+/// A log that a daemon goes on writing to begins anew when it has grown too long.
+pub(super) fn trim_log(root: &Path, service: &str) {
+    let path = log_file(root, service);
+    if fs::metadata(&path).is_ok_and(|told| told.len() > LOG_LIMIT) {
+        let _ = OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(0));
+    }
+}
+
+/// Runs one command and waits for its end, at most as long as the service allows; what it started goes on. Dropped before
+/// its end, the command is killed, unless `leave` says that the whole node is going.
+pub(super) async fn run(root: &Path, service: &Service, verb: Verb, leave: &CancellationToken) -> Ran {
+    let not_run = |why: String| Ran { verb, end: End::NotRun(why), words: String::new() };
+    if matches!(service.handling, Handling::Unit(_)) && !Path::new("/run/systemd/system").is_dir() {
+        // sd_booted(3).
+        return not_run("systemctl: no systemd runs on this machine".into());
+    }
+    let (mut output, stdout, stderr) = match Output::open(root, service, verb) {
+        Ok(output) => output,
+        Err(error) => return not_run(error.to_string()),
+    };
+    let argv = argv(service, verb);
+    let mut command = Command::new(&argv[0]);
+    command
+        .args(&argv[1..])
+        .env_clear()
+        .env("PATH", PATH)
+        .env("HOME", std::env::var_os("HOME").unwrap_or_else(|| OsString::from("/")))
+        .env("LANG", "C.UTF-8")
+        .env("TVOX_DR_SERVICE", &service.name)
+        .current_dir("/")
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(stderr);
+    let spawned = command.spawn();
+    // It holds our copies of the descriptors.
+    drop(command);
+    let mut running = match spawned {
+        Ok(child) => Running { child, leave: leave.clone(), ended: false },
+        Err(error) => return not_run(format!("{}: {error}", argv[0])),
+    };
+    let end = running.end(service.timeout_seconds, &mut output).await;
+    Ran { verb, end, words: output.words() }
+}
+
+fn argv(service: &Service, verb: Verb) -> Vec<String> {
+    match &service.handling {
+        Handling::Unit(unit) => {
+            let verb = if verb == Verb::Check { "is-active" } else { verb.as_str() };
+            ["systemctl", "--no-ask-password", verb, "--", unit].map(str::to_owned).into()
+        }
+        Handling::Commands { start, stop, check } => {
+            let text = match verb {
+                Verb::Start => start,
+                Verb::Stop => stop,
+                Verb::Check => check,
+            };
+            ["/bin/sh", "-c", text].map(str::to_owned).into()
+        }
+    }
+}
+
+/// A command on its way.
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    leave: CancellationToken,
+    ended: bool,
+}
+
+impl Running {
+    async fn end(&mut self, limit: u32, output: &mut Output) -> End {
+        let deadline = Instant::now() + Duration::from_secs(limit.into());
+        let end = loop {
+            tokio::select! {
+                status = self.child.wait() => break told(status),
+                () = output.keep_short() => {}
+                () = tokio::time::sleep_until(deadline) => {
+                    self.put_down().await;
+                    break End::TimedOut(limit);
+                }
+            }
+        };
+        self.ended = true;
+        end
+    }
+
+    /// SIGTERM, some mercy, SIGKILL; to the whole group. Its leader is not reaped before the last signal was sent: as long
+    /// as it is there, nobody else can have its number.
+    async fn put_down(&mut self) {
+        let Some(group) = self.group() else { return };
+        let _ = kill_process_group(group, Signal::TERM);
+        let merciful = Instant::now() + MERCY;
+        let seen = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        while Instant::now() < merciful && matches!(waitid(WaitId::Pid(group), seen), Ok(None)) {
+            sleep(Duration::from_millis(20)).await;
+        }
+        let _ = kill_process_group(group, Signal::KILL);
+        // What hangs in the kernel does not die of SIGKILL either; nobody waits for it.
+        let _ = timeout(MERCY, self.child.wait()).await;
+    }
+
+    fn group(&self) -> Option<Pid> {
+        self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.ended && !self.leave.is_cancelled() {
+            // Half a start, left to itself, would bring up what somebody else has just seen down.
+            if let Some(group) = self.group() {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+        }
+    }
+}
+
+fn told(status: io::Result<ExitStatus>) -> End {
+    match status {
+        Ok(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => End::Code(code),
+            (None, signal) => End::Signal(signal.unwrap_or_default()),
+        },
+        Err(error) => End::NotRun(error.to_string()),
+    }
+}
+
+/// Where a command writes.
+#[derive(Debug)]
+enum Output {
+    /// A file that may outlive us in the hands of a daemon, and where it began.
+    Log { file: File, from: u64 },
+    /// A pipe, for a check: it must not depend on the disk, and leaves no daemon behind.
+    Pipe { reader: Option<pipe::Receiver>, last: Vec<u8> },
+    /// Nobody can listen; the command is run all the same.
+    Nowhere,
+}
+
+impl Output {
+    fn open(root: &Path, service: &Service, verb: Verb) -> io::Result<(Self, Stdio, Stdio)> {
+        if verb == Verb::Check {
+            let (reader, writer) = io::pipe()?;
+            let reader = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
+            let second = writer.try_clone()?;
+            return Ok((Self::Pipe { reader: Some(reader), last: Vec::new() }, writer.into(), second.into()));
+        }
+        match Self::log(root, &service.name) {
+            Ok((output, first, second)) => Ok((output, first.into(), second.into())),
+            Err(error) => {
+                tracing::warn!(service = service.name, %error, "what a service says cannot be kept");
+                Ok((Self::Nowhere, Stdio::null(), Stdio::null()))
+            }
+        }
+    }
+
+    fn log(root: &Path, service: &str) -> io::Result<(Self, File, File)> {
+        let path = log_file(root, service);
+        if let Some(dir) = path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        }
+        trim_log(root, service);
+        let file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path)?;
+        let from = file.metadata()?.len();
+        let (first, second) = (file.try_clone()?, file.try_clone()?);
+        Ok((Self::Log { file, from }, first, second))
+    }
+
+    /// Returns when there was something to shorten.
+    async fn keep_short(&mut self) {
+        match self {
+            Self::Log { file, from } => {
+                sleep(LOOK).await;
+                if file.metadata().is_ok_and(|told| told.len() > LOG_LIMIT) && file.set_len(0).is_ok() {
+                    *from = 0;
+                }
+            }
+            Self::Pipe { reader: Some(reader), last } => {
+                let _ = reader.readable().await;
+                if !swallow(reader, last) {
+                    *self = Self::Pipe { reader: None, last: std::mem::take(last) };
+                }
+            }
+            Self::Pipe { reader: None, .. } | Self::Nowhere => std::future::pending().await,
+        }
+    }
+
+    /// The last that was said.
+    fn words(mut self) -> String {
+        let bytes = match &mut self {
+            Self::Nowhere => Vec::new(),
+            Self::Pipe { reader, last } => {
+                if let Some(reader) = reader {
+                    swallow(reader, last);
+                }
+                std::mem::take(last)
+            }
+            Self::Log { file, from } => read_end(file, *from).unwrap_or_default(),
+        };
+        let last = &bytes[bytes.len().saturating_sub(WORDS)..];
+        let text = String::from_utf8_lossy(last);
+        text.trim().chars().filter(|c| *c == '\n' || !c.is_control()).collect()
+    }
+}
+
+/// Takes what lies in the pipe and keeps the end of it. False once nobody can write any more.
+fn swallow(reader: &pipe::Receiver, last: &mut Vec<u8>) -> bool {
+    let mut chunk = [0; WORDS];
+    loop {
+        match reader.try_read(&mut chunk) {
+            Ok(0) => return false,
+            Ok(n) => {
+                last.extend_from_slice(&chunk[..n]);
+                last.drain(..last.len().saturating_sub(WORDS));
+            }
+            Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+        }
+    }
+}
+
+fn read_end(file: &mut File, from: u64) -> io::Result<Vec<u8>> {
+    let end = file.metadata()?.len();
+    let from = if from > end { 0 } else { from };
+    file.seek(SeekFrom::Start(from.max(end.saturating_sub(WORDS as u64))))?;
+    let mut bytes = Vec::new();
+    file.take(WORDS as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(text: &str) -> Service {
+        let text = text.to_owned();
+        let handling = Handling::Commands { start: text.clone(), stop: text.clone(), check: text };
+        Service { name: "pbx".into(), handling, timeout_seconds: 5, order: 0 }
+    }
+
+    async fn ran(text: &str, verb: Verb) -> (Ran, Duration) {
+        let root = tempfile::tempdir().unwrap();
+        let began = Instant::now();
+        let ran = run(root.path(), &service(text), verb, &CancellationToken::new()).await;
+        (ran, began.elapsed())
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_keeps_the_output_open_is_not_waited_for() {
+        for verb in [Verb::Start, Verb::Stop, Verb::Check] {
+            let (ran, took) = ran("echo said; sleep 3 & exit 4", verb).await;
+            assert_eq!((ran.end, ran.words.as_str()), (End::Code(4), "said"), "{verb:?}");
+            assert!(took < Duration::from_secs(2), "{verb:?}: {took:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_the_last_words_are_kept_however_much_is_said() {
+        for verb in [Verb::Start, Verb::Check] {
+            let (ran, _) = ran("yes word | head -c 8000000; printf 'the \\033[1mend'", verb).await;
+            assert!(ran.words.ends_with("word\nthe [1mend"), "{verb:?}: {:?}", ran.words.get(..99));
+            assert!(ran.words.len() <= WORDS);
+        }
+    }
+
+    #[tokio::test]
+    async fn how_it_ended_is_told_apart() {
+        assert_eq!(ran("exit 0", Verb::Check).await.0.end, End::Code(0));
+        assert_eq!(ran("kill -9 $$", Verb::Check).await.0.end, End::Signal(9));
+        assert!(matches!(ran("a\0b", Verb::Check).await.0.end, End::NotRun(_)));
+        assert_eq!(ran("no-such-program", Verb::Check).await.0.end, End::Code(127));
+    }
+
+    #[tokio::test]
+    async fn what_ignores_sigterm_is_killed_after_some_mercy() {
+        let root = tempfile::tempdir().unwrap();
+        let stubborn = Service { timeout_seconds: 1, ..service("trap '' TERM; while :; do sleep 1; done") };
+        let began = Instant::now();
+        let ran = run(root.path(), &stubborn, Verb::Stop, &CancellationToken::new()).await;
+        assert_eq!(ran.end, End::TimedOut(1));
+        assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    }
+
+    /// A start that is broken off writes its file only if it was left to itself.
+    async fn broken_off(leave: bool) -> bool {
+        let root = tempfile::tempdir().unwrap();
+        let (begun, done) = (root.path().join("begun"), root.path().join("done"));
+        let text = format!("touch {}; sleep 0.5; touch {}", begun.display(), done.display());
+        let (service, token) = (service(&text), CancellationToken::new());
+        let until_begun = async {
+            while !begun.exists() {
+                sleep(Duration::from_millis(5)).await;
+            }
+            if leave {
+                token.cancel();
+            }
+        };
+        tokio::select! {
+            _ = run(root.path(), &service, Verb::Start, &token) => panic!("it was not broken off"),
+            () = until_begun => {}
+        }
+        let _ = timeout(Duration::from_secs(2), async {
+            while !done.exists() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+        done.exists()
+    }
+
+    #[tokio::test]
+    async fn a_start_that_is_broken_off_is_killed_unless_the_node_itself_goes() {
+        assert!(!broken_off(false).await);
+        assert!(broken_off(true).await);
+    }
+
+    #[test]
+    fn a_unit_is_handed_to_systemctl_and_never_as_an_option() {
+        let unit = Service { handling: Handling::Unit("a.service".into()), ..service("") };
+        let told = |verb| argv(&unit, verb).join(" ");
+        assert_eq!(told(Verb::Start), "systemctl --no-ask-password start -- a.service");
+        assert_eq!(told(Verb::Check), "systemctl --no-ask-password is-active -- a.service");
+    }
+}
