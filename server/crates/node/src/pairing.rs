@@ -158,8 +158,7 @@ impl Node {
             let here = listens.ip() == address.ip || listens.ip().is_unspecified();
             return here && address.port == listens.port();
         }
-        // A socket can be bound to an address exactly when the address is this machine's.
-        UdpSocket::bind((address.ip, 0)).is_ok()
+        is_of_this_machine(address.ip)
     }
 
     pub(crate) async fn peer_token(&self, act: Act<'_>) -> Result<Outcome, Denied> {
@@ -359,6 +358,12 @@ impl Node {
         );
         (!fits).then(|| Refused::new(Rule::PairIncompatible, &who.name, told))
     }
+}
+
+/// Loopback, or assigned to one of this machine's interfaces.
+pub(crate) fn is_of_this_machine(ip: IpAddr) -> bool {
+    // A socket can be bound to an address exactly when the address is this machine's.
+    ip.is_loopback() || UdpSocket::bind((ip, 0)).is_ok()
 }
 
 fn named(value: &str, problem: &Problem) -> Problem {
