@@ -2,9 +2,8 @@
 
 use clap::Args as ClapArgs;
 use contract::isolation::Attestation;
-use contract::lang::Lang;
 use contract::preflight::{Override, PreflightReport, Take};
-use contract::query;
+use contract::{Denied, Lang, NodeRole, Rule, query};
 use serde_json::Value;
 
 use super::remote::Line;
@@ -83,8 +82,13 @@ fn passed(typed: &str) -> Override {
     }
 }
 
-/// Asks what would happen, and prints it. 0 when the command would be obeyed, 3 when a guard says no.
-pub async fn dry_run(line: &Line, take: Take) -> Result<Exit, Exit> {
+/// Asks what would happen on a node of that side, and prints it. 0 when the command would be obeyed, 3 when a guard says no.
+pub async fn dry_run(line: &Line, side: NodeRole, take: Take) -> Result<Exit, Exit> {
+    let status = line.ask(query::Status {}).await?;
+    if status["node"]["role"] != side.as_str() {
+        let name = status["node"]["name"].as_str().unwrap_or_default();
+        return Err(line.deny(&Denied::rule(Rule::RoleWrong, name, side.other().label())));
+    }
     let answer = line.ask(query::DryRun { take }).await?;
     let report: PreflightReport = serde_json::from_value(answer)
         .map_err(|error| Exit::failed(format_args!("the node's answer cannot be read: {error}")))?;

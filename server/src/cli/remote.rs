@@ -180,8 +180,11 @@ async fn dispatch(line: &Line, verb: Verb) -> Result<Exit, Exit> {
         Verb::Threshold { verb } => return alarm::threshold(line, verb).await,
         Verb::Alarm { verb } => return alarm::alarm(line, verb).await,
         Verb::Gate { verb } => return gate::gate(line, verb).await,
-        Verb::Activate(args) | Verb::Takeover(args) if args.dry_run => {
-            return preflight::dry_run(line, args.into_take()).await;
+        Verb::Activate(args) if args.dry_run => {
+            return preflight::dry_run(line, NodeRole::Client, args.into_take()).await;
+        }
+        Verb::Takeover(args) if args.dry_run => {
+            return preflight::dry_run(line, NodeRole::Master, args.into_take()).await;
         }
         Verb::Activate(args) => done(line.tell(Command::Activate(args.into_take())).await?),
         Verb::Takeover(args) => done(line.tell(Command::Takeover(args.into_take())).await?),

@@ -45,9 +45,9 @@ impl Node {
             Ok(()) => self.execute(Act { node: self, actor, command: &command }).await,
             Err(denied) => Err(denied),
         };
-        if let Err(denied) = &result {
-            let event = Event::of(actor, &command);
-            self.write_denial(event, denied).await;
+        match &result {
+            Ok(_) => self.verdict_is_stale(),
+            Err(denied) => self.write_denial(Event::of(actor, &command), denied).await,
         }
         result
     }

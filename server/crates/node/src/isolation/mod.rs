@@ -63,16 +63,6 @@ impl Node {
         });
         (machine.ip, join_all(looks).await)
     }
-
-    /// The port of the other machine's panel, where it has said so.
-    fn peer_panel_port(&self) -> Option<u16> {
-        None
-    }
-
-    /// Whether the other machine has stopped its services at our request and said so.
-    fn peer_has_yielded(&self) -> bool {
-        false
-    }
 }
 
 /// What follows from the probes. Of a machine that has yielded, `tvox-dr` and the kernel may answer; its services may not.

@@ -161,6 +161,7 @@ impl Node {
     pub(crate) fn pair_changed(&self) {
         self.link.pair_changed();
         self.copies.cancel_pulls(|_, _| true);
+        self.verdict_is_stale();
     }
 
     pub(crate) fn pair_info(&self, peer: &Peer) -> PairInfo {
@@ -196,6 +197,7 @@ impl Node {
             if !contact.reachable {
                 contact.since = Some(now);
                 tracing::info!(peer = who.name, version = who.version, "the other machine answers");
+                self.lookout.look_again();
             }
             contact.reachable = true;
             contact.last_seen = Some(now);
@@ -213,6 +215,7 @@ impl Node {
             if contact.reachable || contact.since.is_none() {
                 contact.since = Some(now);
                 tracing::warn!(%why, "the other machine does not answer");
+                self.lookout.look_again();
             }
             contact.reachable = false;
             contact.complaint = complaint;

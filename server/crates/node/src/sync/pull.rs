@@ -179,6 +179,9 @@ impl Node {
             }
         });
         self.poke();
+        if pulled.as_ref().is_ok_and(|done| done.changed) {
+            self.lookout.look_again();
+        }
         pulled
     }
 

@@ -144,7 +144,7 @@ impl Node {
     }
 
     /// Each generation that can be gone back to: for every dataset the newest copy that is not newer than it.
-    fn restore_points(&self) -> Vec<RestorePointInfo> {
+    pub(crate) fn restore_points(&self) -> Vec<RestorePointInfo> {
         let copies = self.copies.all();
         let kept: Vec<Vec<replication::RestorePoint>> =
             copies.iter().map(|copy| copy.standing(|standing| standing.points.clone())).collect();

@@ -1,0 +1,98 @@
+//! Gathers what the judgement stands on.
+
+use contract::isolation::MachineIsolation;
+use contract::preflight::Loss;
+use contract::{Denied, NodeRole, Timestamp};
+
+use super::judge::Facts;
+use crate::node::Node;
+use crate::store::{db, time};
+use crate::sync::replica::Copy;
+
+impl Node {
+    pub(super) async fn facts(&self, isolation: Vec<MachineIsolation>) -> Result<Facts, Denied> {
+        let client = self.info.role == NodeRole::Client;
+        let peer = self.peer().await?.pair.map(|pair| pair.name);
+        let (suspended, findings) =
+            self.book.look(|record| (record.suspended && record.is_holder(), record.findings()));
+        let copies = self.copies.all();
+        let losses = if client {
+            copies.iter().map(|copy| self.loss(copy)).collect()
+        } else {
+            self.losses_of_a_takeover().await?
+        };
+        let bytes = |copy: &std::sync::Arc<Copy>| copy.standing(|s| s.commit.as_ref().map(|commit| commit.bytes));
+        Ok(Facts {
+            at: self.clock.now(),
+            side: self.info.role,
+            name: self.info.name.clone(),
+            peer,
+            state: self.state(),
+            suspended,
+            findings,
+            run: self.runs.open(),
+            isolation,
+            losses,
+            services: self.declared_services().await?.into_iter().map(|service| service.name).collect(),
+            disk: self.dir.root().display().to_string(),
+            free: self.disk().map(|(free, _)| free),
+            need: copies.iter().filter_map(bytes).sum(),
+            points: self.restore_points().into_iter().map(|point| point.id).collect(),
+            opens_after: self.link.last_standing().and_then(|standing| standing.opens_after),
+        })
+    }
+
+    /// What an activation would lose of one dataset: all that the Master wrote after the last moment at which the copy is
+    /// known to have been equal.
+    fn loss(&self, copy: &Copy) -> Loss {
+        let masters_now = self.copies.masters_now().unwrap_or_else(|| self.clock.now());
+        copy.standing(|standing| {
+            let commit = standing.commit.as_ref();
+            let captured_at = commit.map(|commit| standing.confirmed.unwrap_or(commit.captured_at));
+            let raw = standing.pulling.as_ref().and_then(|pulling| pulling.meter.raw());
+            Loss {
+                dataset: copy.dataset.name.clone(),
+                generation: commit.map(|commit| commit.generation),
+                captured_at,
+                age_seconds: captured_at.map(|at| age(at, masters_now)),
+                in_flight: raw.map(|raw| raw.bytes_total.unwrap_or(raw.bytes_done)).filter(|bytes| *bytes > 0),
+                none_confirmed: commit.is_some() && self.peer_confirms(&copy.dataset.name),
+            }
+        })
+    }
+
+    /// What a take-over would lose: of every dataset all that the DR has made since it took the service. The Master goes
+    /// on from its own data, whose last generation is told.
+    async fn losses_of_a_takeover(&self) -> Result<Vec<Loss>, Denied> {
+        let rows: Vec<(String, Option<i64>, Option<String>)> = sqlx::query_as(
+            "SELECT dataset.name, max(generation.number), generation.captured_at \
+             FROM dataset LEFT JOIN generation ON generation.dataset = dataset.name GROUP BY dataset.name ORDER BY dataset.name",
+        )
+        .fetch_all(self.store.pool())
+        .await
+        .map_err(db("read the generations"))?;
+        let now = self.clock.now();
+        let loss = |(dataset, number, captured_at): (String, Option<i64>, Option<String>)| {
+            let captured_at = captured_at.as_deref().map(time).transpose()?;
+            Ok(Loss {
+                dataset,
+                generation: number.and_then(|number| u64::try_from(number).ok()),
+                captured_at,
+                age_seconds: captured_at.map(|at| age(at, now)),
+                in_flight: None,
+                none_confirmed: false,
+            })
+        };
+        rows.into_iter().map(loss).collect()
+    }
+
+    /// Whether the other machine, when it yielded, has said that nothing of this dataset is newer than what is here.
+    fn peer_confirms(&self, _dataset: &str) -> bool {
+        false
+    }
+}
+
+/// Seconds, to a tenth; never negative, whatever the clocks do.
+fn age(from: Timestamp, to: Timestamp) -> f64 {
+    (to.duration_since(from).as_secs_f64().max(0.0) * 10.0).round() / 10.0
+}

@@ -1,0 +1,227 @@
+//! The judgement: what is known, and what an operator would bring, go in; the report comes out. No disk, no network, no
+//! clock. Every guard that fails is told at once.
+
+use contract::isolation::MachineIsolation;
+use contract::mandate::MandateFinding;
+use contract::preflight::{Loss, Override, PlannedStep, PreflightReport, Take, Verdict};
+use contract::run::RunBrief;
+use contract::state::NodeState;
+use contract::{Denied, NodeRole, Problem, Refused, Rule, SCHEMA, Timestamp};
+
+use crate::isolation;
+
+/// Everything the judgement stands on.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    /// By this machine's clock.
+    pub(crate) at: Timestamp,
+    pub(crate) side: NodeRole,
+    /// This machine's name.
+    pub(crate) name: String,
+    /// The other machine's name; `None` before there is a pair.
+    pub(crate) peer: Option<String>,
+    pub(crate) state: NodeState,
+    /// The mandate is here, and an operator has stopped the services.
+    pub(crate) suspended: bool,
+    pub(crate) findings: Vec<MandateFinding>,
+    /// The run that is not over.
+    pub(crate) run: Option<RunBrief>,
+    pub(crate) isolation: Vec<MachineIsolation>,
+    pub(crate) losses: Vec<Loss>,
+    /// The declared services, in starting order.
+    pub(crate) services: Vec<String>,
+    /// Where the writable copy is to lie.
+    pub(crate) disk: String,
+    /// Bytes free there; `None` when that cannot be found out.
+    pub(crate) free: Option<u64>,
+    /// Bytes of the writable copy.
+    pub(crate) need: u64,
+    /// The restore points, newest first.
+    pub(crate) points: Vec<String>,
+    /// After how many seconds of silence the other machine would resume by itself; `None` when never.
+    pub(crate) opens_after: Option<u32>,
+}
+
+impl Facts {
+    /// A suspended Client only starts its services again: mandate and data are here already.
+    const fn resumes(&self) -> bool {
+        self.suspended && matches!(self.side, NodeRole::Client) && matches!(self.state, NodeState::Active)
+    }
+}
+
+/// Judges.
+///
+/// # Errors
+/// [`Denied::Invalid`]: something that the operator brings cannot be taken at its word (`attest`, `override`, `point`).
+pub(crate) fn judge(facts: &Facts, take: &Take) -> Result<PreflightReport, Denied> {
+    let mut machines = facts.isolation.clone();
+    isolation::attest(&mut machines, &take.attest)?;
+    let passes = passes(&take.overrides)?;
+    let mut found = standing(facts);
+    if !facts.resumes() {
+        found.extend(isolation::findings(&machines));
+        found.extend(data(facts, take)?);
+    }
+    let passed = |refused: &Refused| passes.iter().any(|pass| pass.covers(refused));
+    let (mut warnings, blocked): (Vec<Refused>, Vec<Refused>) = found.into_iter().partition(passed);
+    warnings.extend(worth_knowing(facts));
+    let only = |rules: &[Rule]| blocked.iter().all(|refused| rules.contains(&refused.rule));
+    let words = [Rule::IsolationUnattested, Rule::DataLossConsent];
+    let verdict = Verdict {
+        ready: only(&[Rule::IsolationAlive, words[0], words[1]]),
+        now: only(&words),
+        checked_at: facts.at,
+        stale: false,
+    };
+    Ok(PreflightReport {
+        schema: SCHEMA,
+        allowed: blocked.is_empty(),
+        blocked,
+        warnings,
+        verdict,
+        isolation: machines,
+        loss: if facts.resumes() { Vec::new() } else { facts.losses.clone() },
+        steps: steps(facts),
+    })
+}
+
+/// What the machine itself says against it.
+fn standing(facts: &Facts) -> Vec<Refused> {
+    let mut found = Vec::new();
+    let mut keep = |rule: Rule, detail: &str| found.push(Refused::new(rule, &facts.name, detail));
+    if facts.peer.is_none() {
+        keep(Rule::PairNotAssociated, "");
+    }
+    if facts.findings.contains(&MandateFinding::Missing) {
+        keep(Rule::MandateMissing, "");
+    }
+    if let Some(run) = &facts.run {
+        keep(Rule::RunInProgress, run.kind.as_str());
+    }
+    if !may_begin(facts) {
+        keep(Rule::StateIllegal, facts.state.as_str());
+    }
+    if facts.services.is_empty() {
+        keep(Rule::ServiceNone, "");
+    }
+    found
+}
+
+/// Whether the state is one from which the service is taken. One that a run has brought about is told as that run.
+fn may_begin(facts: &Facts) -> bool {
+    match (facts.side, facts.state) {
+        (NodeRole::Client, NodeState::Standby | NodeState::Held)
+        | (NodeRole::Master, NodeState::Fenced | NodeState::Held) => true,
+        (NodeRole::Client, NodeState::Active) => facts.suspended,
+        (NodeRole::Client, NodeState::Activating | NodeState::HandingBack) => facts.run.is_some(),
+        _ => false,
+    }
+}
+
+/// What the data says against it.
+fn data(facts: &Facts, take: &Take) -> Result<Vec<Refused>, Denied> {
+    let mut found = Vec::new();
+    if facts.side == NodeRole::Client {
+        let empty = facts.losses.iter().filter(|loss| loss.generation.is_none());
+        found.extend(empty.map(|loss| Refused::new(Rule::DataNone, &loss.dataset, "")));
+        if facts.losses.is_empty() {
+            found.push(Refused::new(Rule::DataNone, &facts.name, ""));
+        }
+        if facts.free.is_some_and(|free| free < facts.need) {
+            let told = format!("{} MB < {} MB", facts.free.unwrap_or(0) / 1_000_000, facts.need.div_ceil(1_000_000));
+            found.push(Refused::new(Rule::DiskFull, &facts.disk, told));
+        }
+    }
+    found.extend(point(facts, take)?);
+    if !take.accept_data_loss {
+        found.extend(consent(facts));
+    }
+    Ok(found)
+}
+
+/// The service goes on from the last complete generation; an older one cannot be chosen yet.
+fn point(facts: &Facts, take: &Take) -> Result<Option<Refused>, Denied> {
+    let Some(point) = take.point.as_deref().map(str::trim).filter(|point| !point.is_empty()) else { return Ok(None) };
+    match facts.points.iter().position(|known| known == point) {
+        None => Ok(Some(Refused::new(Rule::PointUnknown, point, ""))),
+        Some(0) => Ok(None),
+        Some(_) => Err(Denied::field("point", Problem::NotOneOf(facts.points[0].clone().into()))),
+    }
+}
+
+/// Loss is assumed unless the other side itself has said that nothing is newer. What a DR has made while it served is
+/// never on its Master.
+fn consent(facts: &Facts) -> Option<Refused> {
+    let names = |losses: &mut dyn Iterator<Item = &Loss>| {
+        losses.map(|loss| loss.dataset.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    match facts.side {
+        NodeRole::Client => {
+            let lost = names(&mut facts.losses.iter().filter(|loss| !loss.none_confirmed));
+            (!lost.is_empty()).then(|| Refused::new(Rule::DataLossConsent, &facts.name, lost))
+        }
+        NodeRole::Master => {
+            let peer = facts.peer.clone()?;
+            let lost = names(&mut facts.losses.iter());
+            let lost = if lost.is_empty() { peer.clone() } else { lost };
+            Some(Refused::new(Rule::DataLossConsent, peer, lost))
+        }
+    }
+}
+
+/// What does not stand in the way: a take settles a fork and a set-back.
+fn worth_knowing(facts: &Facts) -> Vec<Refused> {
+    let settled = facts.findings.iter().filter(|finding| **finding != MandateFinding::Missing);
+    let mut known: Vec<Refused> =
+        settled.map(|finding| Refused::new(Rule::MandateFinding, &facts.name, finding.as_str())).collect();
+    if let (Some(seconds), Some(peer), false) = (facts.opens_after, &facts.peer, facts.resumes()) {
+        known.push(Refused::new(Rule::GateUnverified, peer, seconds.to_string()));
+    }
+    known
+}
+
+/// A guard that is passed.
+#[derive(Debug)]
+struct Pass<'a> {
+    rule: Rule,
+    subject: Option<&'a str>,
+}
+
+impl Pass<'_> {
+    fn covers(&self, refused: &Refused) -> bool {
+        self.rule == refused.rule && self.subject.is_none_or(|subject| subject == refused.subject)
+    }
+}
+
+/// Overrides name a rule that may be overridden, and say why.
+fn passes(overrides: &[Override]) -> Result<Vec<Pass<'_>>, Denied> {
+    overrides.iter().map(pass).collect()
+}
+
+fn pass(typed: &Override) -> Result<Pass<'_>, Denied> {
+    let bad =
+        |problem| Denied::field("override", Problem::Value { value: typed.rule.clone(), problem: Box::new(problem) });
+    let rule = Rule::ALL.iter().find(|rule| rule.overridable() && rule.as_str() == typed.rule.trim());
+    let rule = *rule.ok_or_else(|| bad(Problem::NotOneOf(overridable().into())))?;
+    if typed.reason.trim().is_empty() {
+        return Err(bad(Problem::Required));
+    }
+    Ok(Pass { rule, subject: typed.subject.as_deref().map(str::trim) })
+}
+
+fn overridable() -> String {
+    let names = Rule::ALL.iter().filter(|rule| rule.overridable()).map(|rule| rule.as_str());
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// Every step to come.
+fn steps(facts: &Facts) -> Vec<PlannedStep> {
+    let before: &[&str] = match facts.side {
+        NodeRole::Client if facts.resumes() => &[],
+        NodeRole::Client => &["close_inbound", "evidence", "mandate", "freeze"],
+        NodeRole::Master => &["close_inbound", "evidence", "mandate"],
+    };
+    let starts = facts.services.iter().map(|name| format!("start:{name}"));
+    let ids = before.iter().map(|id| (*id).to_owned()).chain(starts).chain(["verify".to_owned()]);
+    ids.map(|id| PlannedStep { id }).collect()
+}

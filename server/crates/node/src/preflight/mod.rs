@@ -1,0 +1,141 @@
+//! What would happen if the button were pressed now: found out again and again, so that the day it is needed is not the
+//! first time that anybody asks.
+
+mod facts;
+mod judge;
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use contract::isolation::MachineIsolation;
+use contract::preflight::{PreflightReport, Take};
+use contract::state::NodeState;
+use contract::{Denied, NodeRole};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::node::Node;
+
+/// How often the other site is probed while nothing happens.
+const EVERY: Duration = Duration::from_secs(15);
+/// How soon it is probed again when something did.
+const PROBE_PACE: Duration = Duration::from_secs(5);
+/// How soon the judgement is made again at most.
+const PACE: Duration = Duration::from_millis(500);
+
+/// What was found out last.
+#[derive(Debug, Default)]
+pub(crate) struct Lookout {
+    latest: Mutex<Option<PreflightReport>>,
+    /// Counts the changes: a judgement that was begun before one is stale when it ends.
+    changes: AtomicU64,
+    wake: Notify,
+}
+
+impl Lookout {
+    /// Something happened that changes no configuration: the verdict stands until it has been found out again.
+    pub(crate) fn look_again(&self) {
+        self.wake.notify_one();
+    }
+
+    fn latest<T>(&self, look: impl FnOnce(&mut Option<PreflightReport>) -> T) -> T {
+        look(&mut self.latest.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What the last probes have shown.
+#[derive(Debug)]
+struct Probed {
+    machines: Vec<MachineIsolation>,
+    at: Instant,
+}
+
+impl Node {
+    /// Looks ahead again and again, until the node stops.
+    pub(crate) async fn keep_looking_ahead(self: Arc<Self>) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.look_ahead_for_ever() => {}
+        }
+    }
+
+    async fn look_ahead_for_ever(&self) {
+        let mut pair = self.link.watch_pair();
+        let mut probed: Option<Probed> = None;
+        let mut due = Instant::now();
+        loop {
+            let moved = pair.has_changed().unwrap_or(false);
+            pair.mark_unchanged();
+            if !self.has_a_button() {
+                probed = None;
+                due = Instant::now() + EVERY;
+            } else if moved || probed.is_none() || Instant::now() >= due {
+                probed = Some(Probed { machines: self.probe_machines().await, at: Instant::now() });
+                due = Instant::now() + EVERY;
+            }
+            self.look_ahead(probed.as_ref()).await;
+            tokio::time::sleep(PACE).await;
+            tokio::select! {
+                () = tokio::time::sleep_until(due) => {}
+                () = self.lookout.wake.notified() => {
+                    // The judgement follows at once, the probes when it is their turn again.
+                    due = due.min(probed.as_ref().map_or(due, |probed| probed.at + PROBE_PACE));
+                }
+            }
+        }
+    }
+
+    async fn look_ahead(&self, probed: Option<&Probed>) {
+        let began = self.lookout.changes.load(Ordering::SeqCst);
+        let mut found = match probed {
+            Some(probed) => match self.judge_now(probed.machines.clone(), &Take::default()).await {
+                Ok(report) => Some(report),
+                Err(error) => return tracing::error!(?error, "the preflight did not come to an end"),
+            },
+            None => None,
+        };
+        self.lookout.latest(|latest| {
+            if let Some(report) = &mut found {
+                report.verdict.stale = self.lookout.changes.load(Ordering::SeqCst) != began;
+            }
+            *latest = found;
+        });
+        self.poke();
+    }
+
+    async fn judge_now(&self, machines: Vec<MachineIsolation>, take: &Take) -> Result<PreflightReport, Denied> {
+        judge::judge(&self.facts(machines).await?, take)
+    }
+
+    /// Whether there is anything to take from the other site: not on a machine that serves.
+    fn has_a_button(&self) -> bool {
+        match self.info.role {
+            NodeRole::Client => self.state() != NodeState::Active || self.book.look(|record| record.suspended),
+            NodeRole::Master => matches!(self.state(), NodeState::Fenced | NodeState::Held),
+        }
+    }
+
+    /// Something was changed that the verdict depends on: it is stale until it was found out again.
+    pub(crate) fn verdict_is_stale(&self) {
+        self.lookout.latest(|latest| {
+            self.lookout.changes.fetch_add(1, Ordering::SeqCst);
+            if let Some(report) = latest {
+                report.verdict.stale = true;
+            }
+        });
+        self.lookout.look_again();
+    }
+
+    /// Finds out, for what an operator would bring; the other site is probed anew.
+    pub(crate) async fn dry_run(&self, take: &Take) -> Result<PreflightReport, Denied> {
+        self.judge_now(self.probe_machines().await, take).await
+    }
+
+    /// What was found out last, without anything that an operator would bring; `None` on a machine without a button.
+    pub(crate) fn preflight(&self) -> Option<PreflightReport> {
+        self.lookout.latest(|latest| latest.clone())
+    }
+}
