@@ -130,3 +130,31 @@ fn a_serving_master_has_nothing_to_take_over() {
     assert!(!blocked.iter().any(|finding| finding.starts_with("data.none")), "{blocked:?}");
     assert_eq!(pair.master.run(&["activate", "--dry-run", "--json"]).rule(), "role.wrong");
 }
+
+/// Takes connections at an address of its own choice, and says what it was told to say.
+fn impostor(port: u16, says: &'static [u8]) -> std::thread::JoinHandle<()> {
+    let listener = std::net::TcpListener::bind((MASTER, port)).unwrap();
+    std::thread::spawn(move || {
+        use std::io::Write as _;
+        let mut open = Vec::new();
+        for stream in listener.incoming().take(64).flatten() {
+            let _ = (&stream).write_all(says);
+            // Kept open: a machine that hangs does not hang up.
+            open.push(stream);
+        }
+    })
+}
+
+#[test]
+fn whatever_takes_connections_at_the_masters_address_counts_as_alive_whether_it_speaks_or_hangs() {
+    for says in [&b""[..], b"SSH-2.0-OpenSSH_9.9\r\n"] {
+        let mut pair = Pair::new();
+        pair.master.kill();
+        let _ = impostor(pair.master.peer, says);
+        let ran = dry_run(&pair.client, &["--attest", ATTESTED]);
+        let alive = format!("isolation.alive@{MASTER}");
+        assert!(blocked(&ran).contains(&alive), "{says:?}: {ran:?}");
+        let passed = format!("{alive}=non è il Master, è un'altra macchina");
+        assert!(!blocked(&dry_run(&pair.client, &["--override", &passed])).contains(&alive));
+    }
+}

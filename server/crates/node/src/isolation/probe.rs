@@ -72,8 +72,10 @@ impl Node {
                 (Answered, format!("{} {}", who.name, who.version))
             }
             Ok(Err(error)) if error.is_other_machine() => (Answered, "another machine answers".into()),
-            Ok(Err(DialError::Io(error))) if is_of_the_network(&error) => unanswered(&error, address.ip),
-            Ok(Err(DialError::Io(error))) => (Answered, format!("something else answers: {error}")),
+            Ok(Err(DialError::Io(error))) if is_of_a_conversation(&error) => {
+                (Answered, format!("something else answers: {error}"))
+            }
+            Ok(Err(DialError::Io(error))) => unanswered(&error, address.ip),
             Ok(Err(DialError::Silent | DialError::Identity(_))) | Err(_) => {
                 // A machine that hangs still takes connections.
                 knock(address.socket(), self.config.peer.ip(), CONNECTION).await
@@ -104,20 +106,11 @@ async fn connect(to: SocketAddr, from: IpAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Whether an error says how the network is, and not what was said over it.
-fn is_of_the_network(error: &io::Error) -> bool {
+/// Whether an error says that somebody spoke, however badly. Only what a conversation alone can come to counts: a fault of
+/// this side must not make a dead machine live.
+fn is_of_a_conversation(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
-    matches!(
-        error.kind(),
-        Kind::ConnectionRefused
-            | Kind::ConnectionReset
-            | Kind::TimedOut
-            | Kind::HostUnreachable
-            | Kind::NetworkUnreachable
-            | Kind::NetworkDown
-            | Kind::AddrNotAvailable
-            | Kind::PermissionDenied
-    )
+    matches!(error.kind(), Kind::UnexpectedEof | Kind::InvalidData | Kind::ConnectionAborted | Kind::BrokenPipe)
 }
 
 /// What it means that no connection came about. A reset is an answer; from this machine's own address it is our own.
@@ -129,7 +122,7 @@ fn unanswered(error: &io::Error, ip: IpAddr) -> Look {
         }
         Kind::ConnectionRefused | Kind::ConnectionReset => Refused,
         // The fault is on this side.
-        Kind::AddrNotAvailable | Kind::PermissionDenied => NotApplicable,
+        Kind::AddrNotAvailable | Kind::PermissionDenied | Kind::InvalidInput => NotApplicable,
         _ => Timeout,
     };
     (result, error.to_string())
@@ -206,10 +199,18 @@ mod tests {
             (io::ErrorKind::HostUnreachable, Timeout),
             (io::ErrorKind::TimedOut, Timeout),
             (io::ErrorKind::AddrNotAvailable, NotApplicable),
+            (io::ErrorKind::InvalidInput, NotApplicable),
         ] {
             assert_eq!(unanswered(&kind.into(), elsewhere).0, expected, "{kind:?}");
         }
         assert_eq!(unanswered(&io::ErrorKind::ConnectionReset.into(), HERE).0, Refused, "somebody listened");
+    }
+
+    #[tokio::test]
+    async fn a_source_address_that_leads_nowhere_is_a_fault_of_this_side_and_no_sign_of_life() {
+        let elsewhere = SocketAddr::new("192.0.2.1".parse().unwrap(), 5461);
+        let (result, detail) = knock(elsewhere, HERE, CONNECTION).await;
+        assert!(matches!(result, NotApplicable | Timeout), "{result:?}: {detail}");
     }
 
     #[tokio::test]

@@ -1,16 +1,21 @@
-//! Facts in, findings out.
+//! Facts in, findings out; and when they are found out again.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use contract::isolation::{Attestation, IsolationOutcome, MachineIsolation};
 use contract::mandate::MandateFinding;
 use contract::preflight::{Loss, Override, Take};
 use contract::run::{RunBrief, RunKind, RunState};
 use contract::state::NodeState;
-use contract::{Denied, NodeRole, Refused, Rule, Timestamp};
+use contract::{Actor, Command, Denied, Lang, NodeRole, Refused, Rule, Timestamp};
 use proptest::prelude::*;
+use tokio::time::Instant;
 
 use super::judge::{Facts, judge};
+use super::{EVERY, Probed};
+use crate::{Init, Node, SystemClock};
 
 const MASTER_IP: &str = "192.0.2.1";
 
@@ -314,4 +319,65 @@ proptest! {
             remedy(finding, &mut facts, &mut take);
         }
     }
+}
+
+/// A machine that was just made, with nothing running.
+async fn machine_of(dir: &tempfile::TempDir, role: NodeRole) -> Arc<Node> {
+    let at = "127.0.0.1:0".parse().unwrap();
+    let init = Init { role, name: "machine1".into(), panel: at, peer: at, insecure_http: true, licence_key: None };
+    let root = dir.path().join("data");
+    init.run(&root, &SystemClock).await.unwrap();
+    Node::open(&root, Arc::new(SystemClock)).await.unwrap()
+}
+
+async fn change_something(node: &Arc<Node>) {
+    let change = Command::MessageLanguage { language: Lang::En };
+    node.tell(&Actor::root(None), change).await.unwrap();
+}
+
+#[tokio::test]
+async fn any_change_makes_the_verdict_stale_until_it_was_found_out_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = machine_of(&dir, NodeRole::Client).await;
+    assert_eq!(node.preflight(), None);
+    let probed = Probed { machines: Vec::new(), at: Instant::now() };
+    let stale = || node.preflight().unwrap().verdict.stale;
+    node.look_ahead(Some(&probed)).await;
+    assert!(!stale());
+    change_something(&node).await;
+    assert!(stale());
+    node.look_ahead(Some(&probed)).await;
+    assert!(!stale());
+    node.pair_changed();
+    assert!(stale());
+}
+
+#[tokio::test]
+async fn a_change_is_judged_at_once_and_not_at_the_next_round() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = machine_of(&dir, NodeRole::Client).await;
+    let looking = tokio::spawn(Arc::clone(&node).keep_looking_ahead());
+    let judged_after = async |then: Timestamp| {
+        let fresh = || node.preflight().is_some_and(|found| !found.verdict.stale && found.verdict.checked_at > then);
+        while !fresh() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let first = tokio::time::timeout(EVERY, judged_after(Timestamp::UNIX_EPOCH)).await;
+    assert!(first.is_ok(), "it never looked");
+    let before = node.clock().now();
+    change_something(&node).await;
+    let second = tokio::time::timeout(EVERY / 5, judged_after(before)).await;
+    assert!(second.is_ok(), "it waited for its round");
+    node.stop.cancel();
+    assert!(tokio::time::timeout(EVERY, looking).await.is_ok(), "it does not stop");
+}
+
+#[tokio::test]
+async fn a_machine_that_serves_has_no_button() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = machine_of(&dir, NodeRole::Master).await;
+    assert!(!node.has_a_button());
+    node.look_ahead(None).await;
+    assert_eq!(node.preflight(), None);
 }
