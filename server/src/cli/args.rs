@@ -9,6 +9,7 @@ use node::Config;
 use super::alarm::{AlarmVerb, ThresholdVerb};
 use super::gate::GateVerb;
 use super::preflight::TakeArgs;
+use super::rescue::RescueVerb;
 use super::service::ServiceVerb;
 
 /// Two-site disaster recovery for TVox: replicates the Master to the DR Client, watches it, and takes over by hand.
@@ -98,6 +99,11 @@ pub enum Verb {
     Service {
         #[command(subcommand)]
         verb: ServiceVerb,
+    },
+    /// What works without database or daemon
+    Rescue {
+        #[command(subcommand)]
+        verb: RescueVerb,
     },
     /// The audit log
     Audit(AuditArgs),

@@ -11,6 +11,7 @@ mod licence;
 mod preflight;
 mod print;
 mod remote;
+mod rescue;
 mod service;
 mod sync;
 
@@ -88,6 +89,7 @@ pub async fn run() -> Exit {
     match verb {
         Verb::Init(init) => remote::init(&data, init, json).await,
         Verb::Serve => crate::serve::run(&data).await,
+        Verb::Rescue { verb } => rescue::run(&data, verb, json).await,
         verb => remote::run(&remote::Line { data, json }, verb).await,
     }
 }

@@ -144,7 +144,7 @@ pub async fn run(line: &Line, verb: Verb) -> Exit {
 
 async fn dispatch(line: &Line, verb: Verb) -> Result<Exit, Exit> {
     Ok(match verb {
-        Verb::Init(_) | Verb::Serve => Exit::Usage,
+        Verb::Init(_) | Verb::Serve | Verb::Rescue { .. } => Exit::Usage,
         Verb::Status => line.show(&line.ask(query::Status {}).await?, print::status),
         Verb::User { verb } => return user(line, verb).await,
         Verb::Licence { verb } => return licence(line, verb).await,

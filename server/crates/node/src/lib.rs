@@ -25,6 +25,7 @@ mod passwords;
 mod preflight;
 mod random;
 mod recipients;
+pub mod rescue;
 mod runs;
 pub mod services;
 pub mod sessions;

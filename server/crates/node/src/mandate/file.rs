@@ -74,6 +74,9 @@ pub struct Record {
     pub yielded: bool,
     /// An operator has stopped the services and kept the mandate.
     pub suspended: bool,
+    /// An operator keeps this machine down, with this reason: only a take opens it again.
+    #[serde(default)]
+    pub held_by: Option<String>,
     /// Of the other node.
     pub peer: Remembered,
 }
@@ -94,6 +97,7 @@ impl Record {
             opened: None,
             yielded: false,
             suspended: false,
+            held_by: None,
             peer: Remembered::default(),
         }
     }

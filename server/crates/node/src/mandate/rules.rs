@@ -156,7 +156,7 @@ pub fn answer(record: &Record, told: &Standing) -> GateAnswer {
 /// Whether the gate may open without an answer.
 #[must_use]
 pub fn may_open_in_silence(record: &Record) -> bool {
-    record.is_holder() && !record.yielded && record.findings().is_empty()
+    record.is_holder() && !record.yielded && record.held_by.is_none() && record.findings().is_empty()
 }
 
 /// Writes a mandate of one's own over everything that is known: what was forked or set back is settled by it.
@@ -166,6 +166,7 @@ pub fn raise(record: &mut Record, mandate: Mandate, boot: &str, at: Timestamp) {
     record.missing = false;
     record.suspended = false;
     record.yielded = false;
+    record.held_by = None;
     record.peer.generation = None;
     record.mandate = Some(mandate);
     let holder = record.is_holder();
@@ -185,7 +186,7 @@ pub fn give_up(record: &mut Record) -> bool {
 /// Opens the gate, where the record still allows it.
 pub fn open(record: &mut Record, boot: &str, at: Timestamp, how: Opening) -> bool {
     let allowed = match how {
-        Opening::Verified => record.is_holder() && record.findings().is_empty(),
+        Opening::Verified => record.is_holder() && record.held_by.is_none() && record.findings().is_empty(),
         Opening::Unverified => may_open_in_silence(record),
         Opening::Operator => record.is_holder(),
     };

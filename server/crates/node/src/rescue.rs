@@ -1,0 +1,246 @@
+//! What works when nothing else does: looking at the mandate, keeping this machine down, and taking the service, with
+//! neither database nor daemon. Whatever is done here is written into a file of its own, which the next start of the node
+//! takes over into the audit log.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use contract::mandate::{Mandate, MandateKind};
+use contract::service::{Observed, Service};
+use contract::{Failure, NodeRole, Timestamp};
+use replication::{Replica, SourceKind};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::audit::{self, Event};
+use crate::clock::Clock;
+use crate::data_dir::DataDir;
+use crate::error::OpenError;
+use crate::mandate::file::{Files, Opened, Record};
+use crate::mandate::{Raise, boot_id, rules};
+use crate::store::{Store, db};
+use crate::{random, services};
+
+/// Bytes left free on the disk of the replicas.
+const RESERVE: u64 = 64 << 20;
+
+/// A data directory without its daemon.
+#[derive(Debug)]
+pub struct Rescue {
+    dir: DataDir,
+    files: Files,
+    record: Option<Record>,
+}
+
+/// What is known without database or daemon.
+#[derive(Debug)]
+pub struct Found {
+    /// The record; `None` when neither file holds one.
+    pub record: Option<Record>,
+    /// Whether the gate is open in this boot of the machine.
+    pub may_serve: bool,
+    /// Every service, in starting order, with what its own check says.
+    pub services: Vec<(Service, Observed, String)>,
+}
+
+/// What was done on the way, one thing after the other.
+pub type Told<'a> = &'a mut dyn FnMut(&str, Result<&str, &Failure>);
+
+/// One line of the file that the next start takes over.
+#[derive(Debug, Serialize, Deserialize)]
+struct Line {
+    at: Timestamp,
+    action: String,
+    reason: String,
+    login_uid: Option<u32>,
+    epoch: Option<u64>,
+}
+
+/// Looks, changes nothing, and needs nobody's leave.
+///
+/// # Errors
+/// [`OpenError::Unusable`] when there is no such directory.
+pub async fn show(root: &Path) -> Result<Found, OpenError> {
+    let root = &fs::canonicalize(root)
+        .map_err(|error| OpenError::Unusable { dir: root.to_owned(), why: format!("it cannot be opened: {error}") })?;
+    let record = Files::of(root).read();
+    let mut found = Vec::new();
+    for service in services::declared_on_disk(root).unwrap_or_default() {
+        let checked = services::check(root, &service).await;
+        found.push((service, checked.observed, checked.detail));
+    }
+    let may_serve = record.as_ref().is_some_and(|record| rules::may_serve(record, &boot_id()));
+    Ok(Found { record, may_serve, services: found })
+}
+
+impl Rescue {
+    /// Holds the directory: while a daemon does, its own commands are the way.
+    ///
+    /// # Errors
+    /// [`OpenError::Unusable`].
+    pub fn hold(root: &Path) -> Result<Self, OpenError> {
+        let dir = DataDir::hold(root)?;
+        let files = Files::of(dir.root());
+        let record = files.read();
+        Ok(Self { dir, files, record })
+    }
+
+    /// Keeps this machine down until an operator takes the service here again: first on disk, then the services.
+    ///
+    /// # Errors
+    /// What went wrong last; everything else was done all the same.
+    pub async fn fence(&mut self, reason: &str, clock: &dyn Clock, told: Told<'_>) -> Result<(), Failure> {
+        let failed = |cause: io::Error| Failure { attempt: "write the mandate down".into(), cause: cause.to_string() };
+        if let Some(record) = &mut self.record {
+            record.opened = None;
+            record.held_by = Some(reason.to_owned());
+            record.revision += 1;
+            self.files.write(record).map_err(failed)?;
+            told("hold", Ok("this machine stays down until the service is taken here"));
+        } else {
+            told("hold", Ok("there is no mandate here: nothing starts by itself anyway"));
+        }
+        self.write_down("rescue.fence", reason, clock)?;
+        let mut last = Ok(());
+        for service in self.services()?.iter().rev() {
+            let stopped = services::stop(self.dir.root(), service).await;
+            told(&format!("stop:{}", service.name), stopped.as_deref());
+            last = last.and(stopped.map(drop));
+        }
+        last
+    }
+
+    /// Takes the service: the mandate first, then the data, then the services. Only an operator does this, after making
+    /// sure that the other site is off.
+    ///
+    /// # Errors
+    /// What went wrong; every part can be tried again.
+    pub async fn open(&mut self, reason: &str, clock: &dyn Clock, told: Told<'_>) -> Result<(), Failure> {
+        let mandate = self.take(reason, clock)?;
+        told("mandate", Ok(&format!("epoch {} names this site", mandate.epoch)));
+        self.write_down("rescue.open", reason, clock)?;
+        if mandate.holder == NodeRole::Client {
+            let run = format!("rescue-{}", &mandate.id[..8.min(mandate.id.len())]);
+            for store in self.replicas() {
+                let name = store.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let promoted = promote(store, &run, clock.now());
+                told(&format!("freeze:{name}"), promoted.as_deref());
+                promoted?;
+            }
+        }
+        for service in self.services()? {
+            let started = services::start(self.dir.root(), &service).await;
+            told(&format!("start:{}", service.name), started.as_deref());
+            started?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, reason: &str, clock: &dyn Clock) -> Result<Mandate, Failure> {
+        let failed = |cause: String| Failure { attempt: "take the mandate".into(), cause };
+        let record = self.record.as_mut().ok_or_else(|| {
+            failed("neither mandate.a nor mandate.b can be read: this machine does not know its pair. Start the services by hand, or restore one of the two files".into())
+        })?;
+        let pair = record.mandate.as_ref().map(|head| head.pair.clone());
+        let pair = pair.ok_or_else(|| failed("this machine belongs to no pair, or has lost its mandate".into()))?;
+        let (at, boot) = (clock.now(), boot_id());
+        let ours = |head: &&Mandate| head.kind == MandateKind::Rescue && head.holder == record.site;
+        if let Some(head) = record.mandate.as_ref().filter(ours).cloned() {
+            // Tried before: the mandate is there, the rest is gone through again.
+            let opened = Opened { boot, at, how: crate::mandate::file::Opening::Operator };
+            record.opened = Some(opened);
+            record.held_by = None;
+            record.revision += 1;
+            self.files.write(record).map_err(|error| failed(error.to_string()))?;
+            return Ok(head);
+        }
+        let raise = Raise {
+            id: random::id(),
+            kind: MandateKind::Rescue,
+            holder: record.site,
+            operator: "root".into(),
+            reason: reason.to_owned(),
+            evidence: Vec::new(),
+        };
+        let mandate = raise.mandate(record, &pair, at);
+        rules::raise(record, mandate.clone(), &boot, at);
+        record.revision += 1;
+        self.files.write(record).map_err(|error| failed(error.to_string()))?;
+        Ok(mandate)
+    }
+
+    fn services(&self) -> Result<Vec<Service>, Failure> {
+        services::declared_on_disk(self.dir.root())
+            .map_err(|error| Failure { attempt: "read the declared services".into(), cause: error.to_string() })
+    }
+
+    fn replicas(&self) -> Vec<PathBuf> {
+        let mut stores: Vec<PathBuf> =
+            fs::read_dir(self.dir.replicas()).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        stores.sort();
+        stores
+    }
+
+    fn write_down(&self, action: &str, reason: &str, clock: &dyn Clock) -> Result<(), Failure> {
+        let epoch = self.record.as_ref().and_then(|record| record.mandate.as_ref().map(|mandate| mandate.epoch));
+        let (action, reason) = (action.to_owned(), reason.to_owned());
+        let line = Line { at: clock.now(), action, reason, login_uid: crate::init::login_uid(), epoch };
+        let written = || {
+            let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(journal(self.dir.root()))?;
+            file.write_all(format!("{}\n", serde_json::to_string(&line)?).as_bytes())?;
+            file.sync_all()
+        };
+        written()
+            .map_err(|error: io::Error| Failure { attempt: "write down what is done".into(), cause: error.to_string() })
+    }
+}
+
+fn promote(store: PathBuf, run: &str, now: Timestamp) -> Result<String, Failure> {
+    let name = store.display().to_string();
+    let kind = match store.extension().and_then(|kind| kind.to_str()) {
+        Some("sqlite") => SourceKind::Sqlite,
+        _ => SourceKind::Files,
+    };
+    let failed = |error: replication::Error| Failure {
+        attempt: format!("make the copy in {name} writable"),
+        cause: crate::sync::told(&error),
+    };
+    let mut replica = Replica::open(store, kind).map_err(failed)?;
+    if let Some(served) = replica.promoted() {
+        return Ok(format!("already writable since generation {}", served.generation));
+    }
+    if replica.committed().is_none() {
+        return Ok("nothing was ever copied".into());
+    }
+    let promoted = replica.promote(run, None, RESERVE, now, &replication::Unwatched).map_err(failed)?;
+    Ok(format!("writable, from generation {}", promoted.generation))
+}
+
+fn journal(root: &Path) -> PathBuf {
+    root.join("rescue.jsonl")
+}
+
+/// Takes over into the audit log what was done while there was no daemon.
+///
+/// # Errors
+/// [`contract::Denied::Failed`] when the audit log cannot be written; then it is tried again at the next start.
+pub(crate) async fn take_over(dir: &DataDir, store: &Store, name: &str) -> Result<(), contract::Denied> {
+    let file = journal(dir.root());
+    let Ok(text) = fs::read_to_string(&file) else { return Ok(()) };
+    let mut tx = store.begin().await?;
+    // A line that a crash cut in half tells nothing.
+    for line in text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
+        let actor = contract::Actor { from: "rescue".into(), ..contract::Actor::root(line.login_uid) };
+        let event = Event {
+            reason: Some(line.reason),
+            epoch: line.epoch,
+            after: Some(json!({ "done_at": line.at })),
+            ..Event::done(&actor, &line.action, Some(name.to_owned()))
+        };
+        audit::append(&mut tx, line.at, event).await?;
+    }
+    tx.commit().await.map_err(db("commit what was done by rescue"))?;
+    fs::remove_file(&file).map_err(|error| contract::Denied::failed("take over what was done by rescue", error))
+}

@@ -1,0 +1,78 @@
+//! `tvox-dr rescue`: when database and daemon are gone.
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+mod machines;
+
+use std::fs;
+use std::path::Path;
+
+use machines::{Machine, Pair, until};
+
+/// A service that is up while its file is there.
+fn declare(machine: &Machine, flag: &Path) {
+    let flag = flag.to_str().unwrap();
+    let (start, stop, check) = (format!("touch {flag}"), format!("rm -f {flag}"), format!("test -e {flag}"));
+    machine.ok(&["service", "add", "pbx", "--start", &start, "--stop", &stop, "--check", &check]);
+}
+
+#[test]
+fn while_the_node_runs_rescue_only_looks() {
+    let pair = Pair::new();
+    let shown = pair.client.ok(&["rescue", "show", "--json"]).json();
+    assert_eq!(shown["mandate"]["epoch"], 1);
+    assert_eq!(shown["may_serve"], false);
+    assert_eq!(pair.client.run(&["rescue", "open", "--reason", "x"]).code, 6);
+    assert_eq!(pair.client.run(&["rescue", "fence"]).code, 6);
+    assert_eq!(pair.client.status()["mandate"]["epoch"], 1);
+}
+
+#[test]
+fn a_client_without_its_database_takes_the_service_and_the_node_goes_on_from_there() {
+    let mut pair = Pair::new();
+    let flag = pair.path("up-on-dr");
+    declare(&pair.client, &flag);
+    let (source, target) = pair.declare("etc", "files");
+    fs::write(source.join("a"), "1").unwrap();
+    until("it follows", || fs::read_to_string(target.join("a")).is_ok_and(|text| text == "1"));
+    pair.master.kill();
+    pair.client.kill();
+    let database = pair.client.dir.join("tvox-dr.db");
+    let aside = pair.path("aside.db");
+    fs::rename(&database, &aside).unwrap();
+    assert_eq!(pair.client.run(&["rescue", "open", "--reason", ""]).code, 2);
+    let opened = pair.client.ok(&["rescue", "open", "--reason", "master burnt down, seen by Rossi"]);
+    assert!(opened.out.contains("epoch 2"), "{opened:?}");
+    assert!(flag.exists(), "the services run");
+    fs::write(target.join("made-on-dr"), "x").unwrap();
+    // Once more does no harm.
+    pair.client.ok(&["rescue", "open", "--reason", "again"]);
+    assert!(target.join("made-on-dr").exists());
+    fs::rename(&aside, &database).unwrap();
+    pair.client.start();
+    let status = pair.client.status();
+    assert_eq!((&status["state"], &status["mandate"]["kind"]), (&"active".into(), &"rescue".into()));
+    assert!(target.join("made-on-dr").exists() && flag.exists());
+    let audit = pair.client.ok(&["audit", "--json"]).json();
+    let entries = audit["entries"].as_array().unwrap();
+    assert!(entries.iter().any(|e| e["action"] == "rescue.open" && e["reason"] == "master burnt down, seen by Rossi"));
+    pair.client.ok(&["audit", "--verify"]);
+    pair.master.boot("after the fire");
+    pair.master.start();
+    until("the Master learns of it", || pair.master.status()["state"] == "fenced");
+}
+
+#[test]
+fn a_fenced_machine_stays_down_across_boots_until_an_operator_takes_the_service() {
+    let mut pair = Pair::new();
+    let flag = pair.path("up-on-master");
+    declare(&pair.master, &flag);
+    until("it runs", || flag.exists());
+    pair.master.kill();
+    pair.master.ok(&["rescue", "fence", "--reason", "smoke"]);
+    assert!(!flag.exists());
+    pair.master.boot("second");
+    pair.master.start();
+    until("the Client would let it", || pair.master.status()["gate"]["asked"][0]["answer"] == "confirmed");
+    assert_eq!(pair.master.status()["state"], "held");
+    assert!(!flag.exists());
+}
