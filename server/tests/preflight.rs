@@ -47,11 +47,14 @@ fn with_the_master_up_the_client_is_ready_and_activation_is_refused_because_it_a
     let report = ran.json();
     assert_eq!((&report["schema"], &report["allowed"]), (&json!(1), &json!(false)));
     assert_eq!((&report["verdict"]["ready"], &report["verdict"]["now"]), (&json!(true), &json!(false)));
-    assert_eq!(told(&report["warnings"]), ["service.none@dr1"]);
+    // A Master that may resume by itself after a silence is told as the standing override that it is.
+    assert_eq!(told(&report["warnings"]), ["service.none@dr1", "gate.unverified@master1"]);
     let machine = &report["isolation"][0];
     assert_eq!((&machine["ip"], &machine["outcome"]), (&json!(MASTER), &json!("alive")));
     let probes: Vec<_> = machine["evidence"].as_array().unwrap().iter().map(|e| (&e["probe"], &e["result"])).collect();
-    assert!(probes.contains(&(&json!("peer_link"), &json!("answered"))), "{probes:?}");
+    for probe in ["peer_link", "panel"] {
+        assert!(probes.contains(&(&json!(probe), &json!("answered"))), "{probe}: {probes:?}");
+    }
     let loss = &report["loss"][0];
     assert_eq!((&loss["dataset"], &loss["in_flight"]), (&json!("conf"), &Value::Null));
     assert!(
@@ -66,6 +69,8 @@ fn with_the_master_up_the_client_is_ready_and_activation_is_refused_because_it_a
 #[test]
 fn a_silent_master_needs_a_word_and_a_consent_and_then_nothing_more() {
     let mut pair = seeded();
+    pair.master.ok(&["gate", "set", "--policy", "strict"]);
+    until("the policy is known", || dry_run(&pair.client, &[]).json()["warnings"] == json!([]));
     pair.master.kill();
     let ran = dry_run(&pair.client, &[]);
     let all = ["service.none@dr1", &format!("isolation.unattested@{MASTER}"), "data_loss.consent@dr1"];
@@ -120,7 +125,7 @@ fn without_a_pair_and_without_data_every_reason_is_told_at_once_and_in_words() {
 
 #[test]
 fn a_serving_master_has_nothing_to_take_over() {
-    let pair = Pair::new();
+    let pair = seeded();
     let ran = dry_run(&pair.master, &[]);
     assert_eq!(ran.code, 3);
     let blocked = blocked(&ran);
@@ -128,6 +133,8 @@ fn a_serving_master_has_nothing_to_take_over() {
         assert!(blocked.contains(&finding.to_owned()), "{finding}: {blocked:?}");
     }
     assert!(!blocked.iter().any(|finding| finding.starts_with("data.none")), "{blocked:?}");
+    let loss = &ran.json()["loss"][0];
+    assert!(loss["dataset"] == "conf" && loss["generation"].is_u64() && loss["age_seconds"].is_number(), "{loss}");
     assert_eq!(pair.master.run(&["activate", "--dry-run", "--json"]).rule(), "role.wrong");
 }
 

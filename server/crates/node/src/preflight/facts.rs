@@ -13,8 +13,11 @@ impl Node {
     pub(super) async fn facts(&self, isolation: Vec<MachineIsolation>) -> Result<Facts, Denied> {
         let client = self.info.role == NodeRole::Client;
         let peer = self.peer().await?.pair.map(|pair| pair.name);
-        let (suspended, findings) =
-            self.book.look(|record| (record.suspended && record.is_holder(), record.findings()));
+        let (mandate, suspended, findings) = self
+            .book
+            .look(|record| (record.mandate.is_some(), record.suspended && record.is_holder(), record.findings()));
+        // What was handed back by a DR is kept for whoever looks for it; the service does not go on from there.
+        let points = self.restore_points().into_iter().map(|point| point.id).filter(|id| !id.starts_with("dr-"));
         let copies = self.copies.all();
         let losses = if client {
             copies.iter().map(|copy| self.loss(copy)).collect()
@@ -28,6 +31,7 @@ impl Node {
             name: self.info.name.clone(),
             peer,
             state: self.state(),
+            mandate,
             suspended,
             findings,
             run: self.runs.open(),
@@ -37,8 +41,8 @@ impl Node {
             disk: self.dir.root().display().to_string(),
             free: self.disk().map(|(free, _)| free),
             need: copies.iter().filter_map(bytes).sum(),
-            points: self.restore_points().into_iter().map(|point| point.id).collect(),
-            opens_after: self.link.last_standing().and_then(|standing| standing.opens_after),
+            points: points.collect(),
+            opens_after: self.link.last_standing().and_then(|told| told.opens_after),
         })
     }
 
@@ -56,7 +60,7 @@ impl Node {
                 captured_at,
                 age_seconds: captured_at.map(|at| age(at, masters_now)),
                 in_flight: raw.map(|raw| raw.bytes_total.unwrap_or(raw.bytes_done)).filter(|bytes| *bytes > 0),
-                none_confirmed: commit.is_some() && self.peer_confirms(&copy.dataset.name),
+                none_confirmed: false,
             }
         })
     }
@@ -84,11 +88,6 @@ impl Node {
             })
         };
         rows.into_iter().map(loss).collect()
-    }
-
-    /// Whether the other machine, when it yielded, has said that nothing of this dataset is newer than what is here.
-    fn peer_confirms(&self, _dataset: &str) -> bool {
-        false
     }
 }
 

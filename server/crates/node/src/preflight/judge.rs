@@ -21,7 +21,9 @@ pub(crate) struct Facts {
     /// The other machine's name; `None` before there is a pair.
     pub(crate) peer: Option<String>,
     pub(crate) state: NodeState,
-    /// The mandate is here, and an operator has stopped the services.
+    /// Whether any mandate is known.
+    pub(crate) mandate: bool,
+    /// It names this site, and an operator has stopped the services.
     pub(crate) suspended: bool,
     pub(crate) findings: Vec<MandateFinding>,
     /// The run that is not over.
@@ -92,7 +94,9 @@ fn standing(facts: &Facts) -> Vec<Refused> {
     if facts.peer.is_none() {
         keep(Rule::PairNotAssociated, "");
     }
-    if facts.findings.contains(&MandateFinding::Missing) {
+    let lost = facts.findings.contains(&MandateFinding::Missing);
+    // Whoever takes the service without knowing what there was before makes a fork.
+    if lost || (facts.peer.is_some() && !facts.mandate) {
         keep(Rule::MandateMissing, "");
     }
     if let Some(run) = &facts.run {

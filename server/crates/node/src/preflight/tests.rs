@@ -37,6 +37,7 @@ fn facts() -> Facts {
         name: "dr1".into(),
         peer: Some("master1".into()),
         state: NodeState::Standby,
+        mandate: true,
         suspended: false,
         findings: Vec::new(),
         run: None,
@@ -118,6 +119,7 @@ fn each_guard_stands_for_its_own_fact() {
     let good = silent();
     for (expected, facts) in [
         ("pair.not_associated@dr1", Facts { peer: None, ..good.clone() }),
+        ("mandate.missing@dr1", Facts { mandate: false, ..good.clone() }),
         ("mandate.missing@dr1", Facts { findings: vec![Missing], ..good.clone() }),
         ("run.in_progress@dr1", Facts { run: Some(run(RunKind::Suspension)), ..good.clone() }),
         (
@@ -247,7 +249,10 @@ fn a_take_over_always_loses_what_the_dr_has_made_and_needs_no_copy_of_it() {
 fn remedy(finding: &Refused, facts: &mut Facts, take: &mut Take) {
     match finding.rule {
         Rule::PairNotAssociated => facts.peer = Some("other".into()),
-        Rule::MandateMissing => facts.findings.retain(|found| *found != MandateFinding::Missing),
+        Rule::MandateMissing => {
+            facts.mandate = true;
+            facts.findings.retain(|found| *found != MandateFinding::Missing);
+        }
         Rule::RunInProgress => facts.run = None,
         Rule::StateIllegal if facts.side == NodeRole::Client => facts.state = NodeState::Standby,
         Rule::StateIllegal => facts.state = NodeState::Fenced,
@@ -280,6 +285,7 @@ fn any_facts() -> impl Strategy<Value = Facts> {
                 state,
                 suspended,
                 peer: base.peer.clone().filter(|_| paired),
+                mandate: !missing,
                 findings: if missing { vec![MandateFinding::Missing] } else { Vec::new() },
                 run: busy.then(|| run(RunKind::Deactivation)),
                 isolation: machines
