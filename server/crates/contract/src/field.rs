@@ -35,6 +35,11 @@ pub enum Problem {
     NotTheSame,
     /// The current password is wrong.
     WrongPassword,
+    /// Too many wrong ones: it is not even compared before this time has passed.
+    TooSoon {
+        /// How long to wait.
+        seconds: u64,
+    },
     /// The new password equals the old one.
     SamePassword,
     /// Not one of the listed words.
@@ -137,6 +142,12 @@ impl Problem {
             }
             Self::NotTheSame => ("Le due password sono diverse", "The two passwords differ"),
             Self::WrongPassword => ("La password attuale non è corretta", "The current password is wrong"),
+            Self::TooSoon { seconds } => {
+                return match lang {
+                    Lang::It => format!("Troppi tentativi: riprovare fra {seconds} secondi"),
+                    Lang::En => format!("Too many attempts: try again in {seconds} seconds"),
+                };
+            }
             Self::SamePassword => (
                 "La nuova password deve essere diversa da quella attuale",
                 "The new password must differ from the current one",

@@ -140,6 +140,8 @@ pub fn step_label(id: &str, lang: Lang) -> String {
         "stop" => lang.pick("Fermare il servizio", "Stop the service"),
         "verify" => lang.pick("Verificare i servizi", "Verify the services"),
         "ledger" => lang.pick("Elencare ciò che è stato creato sul DR", "List what was made on the DR"),
+        "suspend" => lang.pick("Annotare la sospensione", "Note the suspension"),
+        "resume" => lang.pick("Togliere la sospensione", "End the suspension"),
         "preserve" => lang.pick("Conservare i dati del DR", "Preserve the data of the DR"),
         _ => verb,
     };

@@ -301,6 +301,19 @@ pub(crate) fn fact(rule: Rule, detail: &str, lang: Lang) -> String {
         (Rule::LicenceInvalid, "bound") => {
             format!("{} {value}", lang.pick("è legata alla macchina", "it is bound to the machine"))
         }
+        (Rule::StateIllegal, "no_run") => {
+            lang.pick("nessuna operazione aspetta un operatore", "no run waits for an operator").into()
+        }
+        (Rule::StateIllegal, "aborting") => {
+            lang.pick("l'operazione viene già annullata", "the run is being aborted already").into()
+        }
+        (Rule::StateIllegal, "suspended") => lang.pick("il DR è già sospeso", "the DR is suspended already").into(),
+        (Rule::StateIllegal, "mandate_written") => lang
+            .pick(
+                "il mandato è già scritto e non si annulla; portare a termine l'operazione con Riprendi, poi eseguire quella contraria",
+                "the mandate is written and cannot be taken back; resume the run to its end, then do the opposite one",
+            )
+            .into(),
         (Rule::StateIllegal, word) => NodeState::ALL
             .iter()
             .find(|state| state.as_str() == word)
