@@ -23,11 +23,22 @@ impl Act<'_> {
     /// Writes the audit row into the transaction of the change and commits both.
     pub(crate) async fn done(
         self,
-        mut tx: Tx,
+        tx: Tx,
         before: Option<serde_json::Value>,
         after: Option<serde_json::Value>,
     ) -> Result<Outcome, Denied> {
         let event = Event { before, after, ..Event::of(self.actor, self.command) };
+        self.write(tx, event).await
+    }
+
+    /// The same for what an operator says to a run.
+    pub(crate) async fn done_in(self, run: &str, tx: Tx, said: Option<serde_json::Value>) -> Result<Outcome, Denied> {
+        let epoch = self.node.mandate_info().map(|info| info.epoch);
+        let event = Event { run: Some(run.to_owned()), epoch, after: said, ..Event::of(self.actor, self.command) };
+        self.write(tx, event).await
+    }
+
+    async fn write(&self, mut tx: Tx, event: Event<'_>) -> Result<Outcome, Denied> {
         audit::append(&mut tx, self.node.clock.now(), event).await?;
         tx.commit().await.map_err(db("commit a change"))?;
         self.node.poke();

@@ -170,6 +170,7 @@ impl Node {
         if self.info.role == contract::NodeRole::Client {
             self.resume_replicas().await.map_err(unusable)?;
         }
+        self.take_up_run().await;
         self.draw().await;
         self.tasks_running.spawn(Arc::clone(self).listen(listener));
         self.tasks_running.spawn(Arc::clone(self).keep_contact());

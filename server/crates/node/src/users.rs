@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use contract::command::Secret;
 use contract::users::{User, UsersReport, check_password};
-use contract::{Actor, Denied, Outcome, Problem, Role, SCHEMA, Timestamp, name};
+use contract::{Actor, ActorKind, Denied, Outcome, Problem, Role, SCHEMA, Timestamp, name};
 use serde_json::json;
 
 use crate::audit::{self, Event};
@@ -145,6 +145,36 @@ impl Node {
             self.throttle.succeeded(from, name);
         }
         granted.ok_or(LoginDenied::Wrong)
+    }
+
+    /// Checks the own password of whoever is logged in to the panel, before something grave; guessing is slowed down as
+    /// at the login. Root on the socket has shown another right already.
+    pub(crate) async fn confirm_password(
+        &self,
+        actor: &Actor,
+        password: Option<&Secret>,
+    ) -> Result<Result<(), Problem>, Denied> {
+        if actor.kind != ActorKind::User {
+            return Ok(Ok(()));
+        }
+        let Some(password) = password.filter(|password| !password.reveal().is_empty()) else {
+            return Ok(Err(Problem::Required));
+        };
+        let from = actor.from.parse().unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
+        let now = Instant::now();
+        let soon = |seconds: u64| Problem::TooSoon { seconds };
+        if let Some(left) = self.throttle.remaining(from, &actor.name, now) {
+            return Ok(Err(soon(left.as_secs().max(1))));
+        }
+        let Some(_place) = self.throttle.place(from) else { return Ok(Err(soon(1))) };
+        self.throttle.failed(from, &actor.name, now);
+        let stored = self.stored_hash(&actor.name).await?;
+        let short = password.reveal().len() <= 4 * contract::users::PASSWORD_MAX;
+        if !(short && passwords::fits(password, stored).await?) {
+            return Ok(Err(Problem::WrongPassword));
+        }
+        self.throttle.succeeded(from, &actor.name);
+        Ok(Ok(()))
     }
 
     /// Writes down that somebody left.

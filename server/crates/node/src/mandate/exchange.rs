@@ -3,7 +3,6 @@
 //! A standing is always the truth of the moment it was made: a node that has just learnt of a newer mandate goes on saying
 //! that it serves until its services were seen down. Whoever waits for that reads it here, nobody blocks for it.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use contract::gate::GatePolicy;
@@ -161,7 +160,7 @@ impl Node {
     ///
     /// # Errors
     /// [`Denied::Refused`] with `peer.not_yielding`.
-    pub(crate) async fn ask_to_yield(self: &Arc<Self>, limit: Duration) -> Result<(), Denied> {
+    pub(crate) async fn ask_to_yield(&self, limit: Duration) -> Result<(), Denied> {
         let peer = self.peer().await?;
         let (Some(address), Some(pair)) = (peer.address, peer.pair) else {
             return Err(Denied::rule(contract::Rule::PairNotAssociated, &self.info.name, ""));

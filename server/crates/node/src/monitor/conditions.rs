@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use contract::alarm::AlarmKind;
 use contract::dataset::Group;
 use contract::licence::{LicenceReport, LicenceState};
+use contract::run::RunState;
 use contract::threshold::Threshold;
 use contract::{Denied, Lang, NodeRole, Text, Timestamp};
 
@@ -47,6 +48,7 @@ impl Node {
         }
         self.look_at_services(&mut seen);
         self.look_at_disk(limits, &mut seen);
+        self.look_at_run(&mut seen);
         look_at_licence(&self.licence().await?, self.was_licensed().await?, self.clock.now(), &mut seen);
         Ok(seen)
     }
@@ -114,6 +116,16 @@ impl Node {
             );
             seen.insert((AlarmKind::ServiceWrong, wrong.name), Seen::Bad(told));
         }
+    }
+
+    fn look_at_run(&self, seen: &mut BTreeMap<Cause, Seen>) {
+        let Some(run) = self.runs.open() else { return };
+        let told = |lang| {
+            let step = run.step.as_deref().map(|step| contract::run::step_label(step, lang)).unwrap_or_default();
+            format!("{}, «{step}»", run.kind.label(lang))
+        };
+        let stuck = Seen::bad_if(run.state == RunState::Stuck, || Text::new(told(Lang::It), told(Lang::En)));
+        seen.insert((AlarmKind::RunStuck, run.id.clone()), stuck);
     }
 
     fn look_at_disk(&self, limits: &Limits, seen: &mut BTreeMap<Cause, Seen>) {

@@ -1,76 +1,135 @@
-//! Runs: long operations as append-only logs that replay.
+//! Runs: the long operations behind the button, as append-only logs that replay. One is open at a time.
+//!
+//! [`log`] says what may follow what, [`procedure`] which steps there are, [`engine`] takes one after the other and writes
+//! down what came of it. A step is done when its postcondition was observed; what cannot be observed is stuck and says
+//! what to do. After a crash the log is replayed and the step at hand is looked at again.
 
+mod commands;
+mod engine;
+mod evidence;
+mod giving;
+mod guards;
+mod injector;
+mod log;
+mod procedure;
+mod serving;
+mod step;
+mod store;
+mod taking;
+
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use contract::isolation::Attestation;
-use contract::preflight::{Release, Take};
 use contract::run::{RunBrief, RunReport, RunsReport};
-use contract::{Denied, Outcome, SCHEMA};
+use contract::{Denied, SCHEMA};
+use tokio::sync::Notify;
 
-use crate::door::Act;
 use crate::node::Node;
+use evidence::Testimony;
+use log::{Plan, State};
 
-/// The run that is not over, if there is one.
+/// The last run, which is the one that is not over if there is one.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
-    open: Mutex<Option<RunBrief>>,
+    last: Mutex<Option<Arc<Run>>>,
+    /// Held by whoever begins one.
+    beginning: tokio::sync::Mutex<()>,
+}
+
+/// One run as this process knows it.
+#[derive(Debug)]
+pub(crate) struct Run {
+    state: Mutex<State>,
+    /// Held by whoever appends to the log.
+    writing: tokio::sync::Mutex<()>,
+    /// An operator has spoken.
+    wake: Notify,
+    /// Set before it is written down that the run is given up: a mandate is not written any more from here on.
+    giving_up: AtomicBool,
+    testimony: Mutex<Testimony>,
 }
 
 impl Runs {
     /// The run that is not over: running or stuck.
     pub(crate) fn open(&self) -> Option<RunBrief> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current().map(|run| run.look(State::brief))
+    }
+
+    fn current(&self) -> Option<Arc<Run>> {
+        self.last().filter(|run| !run.look(|state| state.state.is_over()))
+    }
+
+    fn last(&self) -> Option<Arc<Run>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, run: Option<Arc<Run>>) -> Option<Arc<Run>> {
+        std::mem::replace(&mut *self.last.lock().unwrap_or_else(PoisonError::into_inner), run)
+    }
+}
+
+impl Run {
+    fn new(state: State, testimony: Testimony) -> Self {
+        Self {
+            state: Mutex::new(state),
+            writing: tokio::sync::Mutex::default(),
+            wake: Notify::new(),
+            giving_up: AtomicBool::new(false),
+            testimony: Mutex::new(testimony),
+        }
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Events are on disk: this is what they make of it.
+    fn settle(&self, state: State) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    fn plan(&self) -> Plan {
+        self.look(|state| state.plan.clone())
+    }
+
+    fn testify<T>(&self, change: impl FnOnce(&mut Testimony) -> T) -> T {
+        change(&mut self.testimony.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Node {
-    pub(crate) async fn activate(self: &Arc<Self>, _act: Act<'_>, _take: &Take) -> Result<Outcome, Denied> {
-        Err(Denied::failed("activate", "not built yet"))
-    }
-
-    pub(crate) async fn takeover(self: &Arc<Self>, _act: Act<'_>, _take: &Take) -> Result<Outcome, Denied> {
-        Err(Denied::failed("take over", "not built yet"))
-    }
-
-    pub(crate) async fn deactivate(self: &Arc<Self>, _act: Act<'_>, _release: &Release) -> Result<Outcome, Denied> {
-        Err(Denied::failed("roll back", "not built yet"))
-    }
-
-    pub(crate) async fn suspend(self: &Arc<Self>, _act: Act<'_>, _release: &Release) -> Result<Outcome, Denied> {
-        Err(Denied::failed("suspend", "not built yet"))
-    }
-
-    pub(crate) async fn run_resume(
-        self: &Arc<Self>,
-        _act: Act<'_>,
-        _attest: &[Attestation],
-    ) -> Result<Outcome, Denied> {
-        Err(Denied::failed("resume a run", "not built yet"))
-    }
-
-    pub(crate) async fn run_abort(self: &Arc<Self>, _act: Act<'_>) -> Result<Outcome, Denied> {
-        Err(Denied::failed("abort a run", "not built yet"))
-    }
-
-    pub(crate) async fn run_ack(
-        self: &Arc<Self>,
-        _act: Act<'_>,
-        _step: &str,
-        _note: Option<&str>,
-    ) -> Result<Outcome, Denied> {
-        Err(Denied::failed("acknowledge a step", "not built yet"))
+    /// Reads the last run, and goes on with it if it is not over. What an operator vouched for before is void.
+    pub(crate) async fn take_up_run(self: &Arc<Self>) {
+        match store::load(self.store.pool(), None).await {
+            Ok(Some(state)) => {
+                let run = Arc::new(Run::new(state, Testimony::after_restart()));
+                self.runs.set(Some(Arc::clone(&run)));
+                if self.runs.open().is_some() {
+                    self.tasks_running.spawn(Arc::clone(self).drive(run));
+                }
+            }
+            Ok(None) => {}
+            // The button must work all the same.
+            Err(error) => tracing::error!(?error, "the log of the last run cannot be read: it is left as it is"),
+        }
     }
 
     pub(crate) async fn runs_report(&self) -> Result<RunsReport, Denied> {
-        Ok(RunsReport { schema: SCHEMA, runs: Vec::new() })
+        let runs = store::load_all(self.store.pool()).await?;
+        Ok(RunsReport { schema: SCHEMA, runs: runs.iter().map(State::entry).collect() })
     }
 
-    pub(crate) async fn run_report(&self, _id: Option<&str>) -> Result<Option<RunReport>, Denied> {
-        Ok(None)
+    pub(crate) async fn run_report(&self, id: Option<&str>) -> Result<Option<RunReport>, Denied> {
+        let known = self.runs.last().filter(|run| id.is_none_or(|id| run.look(|state| state.plan.id == id)));
+        match (known, id) {
+            (Some(run), _) => Ok(Some(run.look(State::report))),
+            (None, Some(_)) => Ok(store::load(self.store.pool(), id).await?.as_ref().map(State::report)),
+            (None, None) => Ok(None),
+        }
     }
 
     /// The run in progress, or the last one.
     pub(crate) async fn run_brief(&self) -> Result<Option<RunBrief>, Denied> {
-        Ok(None)
+        Ok(self.runs.last().map(|run| run.look(State::brief)))
     }
 }

@@ -34,7 +34,7 @@ const KEEP_DR: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 /// How long a reader that resolved the target may go on reading a superseded generation.
 const GRACE: Duration = Duration::from_secs(60);
 /// Bytes left free on the replica's disk.
-const RESERVE: u64 = 64 << 20;
+pub(crate) const RESERVE: u64 = 64 << 20;
 /// What superseded generations may hold of the free disk: one part in so many.
 const GRACE_SHARE: u64 = 20;
 /// Longest wait before a dataset that changes all the time is pulled again.
@@ -156,6 +156,10 @@ impl Node {
         let forced = manner.forced;
         let pulling = Pulling { meter: Arc::clone(&meter), reading: None, forced, cancel: stop.clone() };
         copy.change(|standing| standing.pulling = Some(pulling));
+        // A run that opened a moment ago cuts off what it sees; what it does not see yet, sees the run.
+        if self.runs.open().is_some() {
+            stop.cancel();
+        }
         self.poke();
         let pulled = tokio::select! {
             pulled = self.pull_through(copy, manner, &meter, stop) => pulled,

@@ -104,6 +104,10 @@ impl Node {
             *last = Some(report);
         }
         let started = async {
+            // A run that begins at the same moment sees this task, or this task sees the run.
+            if let Some(run) = self.runs.open() {
+                return Err(Denied::rule(Rule::RunInProgress, &self.info.name, run.kind.as_str()));
+            }
             let tx = self.store.begin().await?;
             act.done(tx, None, Some(json!({ "task": id, "scope": scope, "only": only }))).await
         };

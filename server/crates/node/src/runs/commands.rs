@@ -1,0 +1,193 @@
+//! The commands of the button: each is checked, written down as a run, and left to the engine.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use contract::isolation::Attestation;
+use contract::preflight::{Loss, Release, Take};
+use contract::run::{RunKind, RunState};
+use contract::{Denied, FieldError, Outcome, Problem, Rule};
+use serde_json::{Value, json};
+
+use super::evidence::Testimony;
+use super::log::{Event, Plan, State};
+use super::procedure::steps;
+use super::{Run, store};
+use crate::door::Act;
+use crate::node::Node;
+use crate::random;
+
+impl Node {
+    /// Takes the service; where it is held already and suspended, starts it again.
+    pub(crate) async fn activate(self: &Arc<Self>, act: Act<'_>, take: &Take) -> Result<Outcome, Denied> {
+        let _beginning = self.runs.beginning.lock().await;
+        if self.book.look(|record| record.suspended) && self.may_serve() {
+            self.check_typed(&act, &take.reason, take.password.as_ref()).await?;
+            self.guard_take(take, Vec::new()).await?;
+            let plan = self.plan(RunKind::Resumption, &act, &take.reason).await?;
+            return self.begin(act, plan, Testimony::default(), json!({})).await;
+        }
+        self.take(act, RunKind::Activation, take).await
+    }
+
+    /// Takes the service back on the Master.
+    pub(crate) async fn takeover(self: &Arc<Self>, act: Act<'_>, take: &Take) -> Result<Outcome, Denied> {
+        let _beginning = self.runs.beginning.lock().await;
+        self.take(act, RunKind::Takeover, take).await
+    }
+
+    async fn take(self: &Arc<Self>, act: Act<'_>, kind: RunKind, take: &Take) -> Result<Outcome, Denied> {
+        self.check_typed(&act, &take.reason, take.password.as_ref()).await?;
+        let found = self.dry_run(take).await?;
+        self.guard_take(take, found.blocked).await?;
+        let generation = take.point.as_deref().and_then(|point| point.strip_prefix('g')?.parse().ok());
+        let plan = Plan {
+            overrides: take.overrides.clone(),
+            generation,
+            consent: take.accept_data_loss,
+            loss: found.loss,
+            ..self.plan(kind, &act, &take.reason).await?
+        };
+        let mut testimony = Testimony::default();
+        testimony.vouch(&take.attest);
+        let brought = json!({
+            "attest": take.attest, "accept_data_loss": take.accept_data_loss,
+            "overrides": take.overrides, "point": take.point,
+        });
+        self.begin(act, plan, testimony, brought).await
+    }
+
+    /// Rolls back: gives the service to the Master.
+    pub(crate) async fn deactivate(self: &Arc<Self>, act: Act<'_>, release: &Release) -> Result<Outcome, Denied> {
+        self.release(act, RunKind::Deactivation, release).await
+    }
+
+    /// Stops the services and keeps mandate and data.
+    pub(crate) async fn suspend(self: &Arc<Self>, act: Act<'_>, release: &Release) -> Result<Outcome, Denied> {
+        self.release(act, RunKind::Suspension, release).await
+    }
+
+    async fn release(self: &Arc<Self>, act: Act<'_>, kind: RunKind, release: &Release) -> Result<Outcome, Denied> {
+        let _beginning = self.runs.beginning.lock().await;
+        self.check_typed(&act, &release.reason, release.password.as_ref()).await?;
+        self.guard_release(kind, release).await?;
+        let plan = Plan { consent: release.discard_dr_data, ..self.plan(kind, &act, &release.reason).await? };
+        self.begin(act, plan, Testimony::default(), json!({ "discard_dr_data": release.discard_dr_data })).await
+    }
+
+    /// A plan as far as it is the same for every kind.
+    async fn plan(&self, kind: RunKind, act: &Act<'_>, reason: &str) -> Result<Plan, Denied> {
+        let services = self.declared_services().await?;
+        let mut datasets: Vec<String> = self.copies.all().iter().map(|copy| copy.dataset.name.clone()).collect();
+        datasets.sort();
+        Ok(Plan {
+            id: format!("{}-{}", kind.as_str(), random::hex(&random::bytes::<4>())),
+            kind,
+            operator: act.actor.name.clone(),
+            started_by: format!("{} ({})", act.actor.name, act.actor.from),
+            reason: reason.trim().to_owned(),
+            started_at: self.clock.now(),
+            steps: steps(kind, &services),
+            mandate: random::id(),
+            was_holder: self.book.look(|record| record.is_holder()),
+            services,
+            datasets,
+            overrides: Vec::new(),
+            generation: None,
+            consent: false,
+            loss: Vec::<Loss>::new(),
+        })
+    }
+
+    /// Writes a run down and lets the engine have it. The caller holds `beginning`.
+    async fn begin(
+        self: &Arc<Self>,
+        act: Act<'_>,
+        plan: Plan,
+        testimony: Testimony,
+        brought: Value,
+    ) -> Result<Outcome, Denied> {
+        let id = plan.id.clone();
+        let run = Arc::new(Run::new(State::new(plan.clone()), testimony));
+        let before = self.runs.set(Some(Arc::clone(&run)));
+        let begun = async {
+            // From here on no task begins; one that began a moment ago is seen.
+            if let Some(task) = self.a_task_runs() {
+                return Err(Denied::Refused(vec![task]));
+            }
+            let mut tx = self.store.begin().await?;
+            store::insert(&mut tx, &plan).await?;
+            act.done_in(&id, tx, Some(brought)).await
+        };
+        if let Err(denied) = begun.await {
+            self.runs.set(before);
+            return Err(denied);
+        }
+        self.mandate_changed();
+        self.verdict_is_stale();
+        self.tasks_running.spawn(Arc::clone(self).drive(run));
+        Ok(Outcome::Run { id })
+    }
+
+    /// Goes on with the run that is stuck, with the operator's word again where it is needed.
+    pub(crate) async fn run_resume(self: &Arc<Self>, act: Act<'_>, attest: &[Attestation]) -> Result<Outcome, Denied> {
+        let run = self.spoken_to(Some(RunState::Stuck))?;
+        let bad = |attestation: &Attestation| {
+            let unread = attestation.ip.trim().parse::<std::net::IpAddr>().is_err();
+            let problem = if unread { Problem::NotAnIp } else { Problem::Required };
+            (unread || attestation.text.trim().is_empty()).then(|| FieldError::new("attest", problem))
+        };
+        let errors: Vec<FieldError> = attest.iter().filter_map(bad).collect();
+        if !errors.is_empty() {
+            return Err(Denied::Invalid(errors));
+        }
+        run.testify(|testimony| testimony.vouch(attest));
+        let by = act.actor.name.clone();
+        self.speak(&run, act, Event::Resumed { by }, Some(json!({ "attest": attest }))).await
+    }
+
+    /// Gives the run up and undoes what it did, as long as its mandate is not written.
+    pub(crate) async fn run_abort(self: &Arc<Self>, act: Act<'_>) -> Result<Outcome, Denied> {
+        let run = self.spoken_to(None)?;
+        if run.look(State::is_aborting) {
+            return Err(Denied::rule(Rule::StateIllegal, &self.info.name, "aborting"));
+        }
+        // In this order: a mandate that is being written looks at the flag under the lock under which it is looked for.
+        run.giving_up.store(true, Ordering::SeqCst);
+        let written = || Denied::rule(Rule::StateIllegal, &self.info.name, "mandate_written");
+        let aborted = if self.mandate_is_written(&run.plan()).is_some() || !run.look(State::can_abort) {
+            Err(written())
+        } else {
+            let by = act.actor.name.clone();
+            self.speak(&run, act, Event::Aborting { by }, None).await
+        };
+        if aborted.is_err() {
+            run.giving_up.store(false, Ordering::SeqCst);
+        }
+        aborted
+    }
+
+    /// Writes down what an operator says to a run, with the audit row of it, and wakes the engine.
+    async fn speak(&self, run: &Run, act: Act<'_>, event: Event, said: Option<Value>) -> Result<Outcome, Denied> {
+        let _writing = run.writing.lock().await;
+        let mut tx = self.store.begin().await?;
+        let state = self.log_run_in(&mut tx, run, &[event]).await?;
+        let id = state.plan.id.clone();
+        act.done_in(&id, tx, said).await?;
+        run.settle(state);
+        run.wake.notify_one();
+        self.poke();
+        Ok(Outcome::Run { id })
+    }
+
+    /// Acknowledges a manual step. The procedures have none yet.
+    pub(crate) async fn run_ack(
+        self: &Arc<Self>,
+        _act: Act<'_>,
+        _step: &str,
+        _note: Option<&str>,
+    ) -> Result<Outcome, Denied> {
+        self.spoken_to(None)?;
+        Err(Denied::field("step", Problem::NotFound))
+    }
+}

@@ -1,0 +1,186 @@
+//! Evidence that the other site does not serve: gathered, kept in memory only, and worth nothing after a restart, after a
+//! few seconds, or after a sign of life. Silence is no evidence; an operator's word is.
+
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use contract::isolation::{Attestation, IsolationOutcome, MachineIsolation};
+use contract::preflight::Override;
+use contract::{Denied, Lang, Refused, Rule};
+
+use super::Run;
+use super::log::{Event, Plan};
+use super::step::Stop;
+use crate::mandate::Book;
+use crate::node::Node;
+
+/// How long what the probes saw is worth something.
+const FRESH: Duration = Duration::from_secs(15);
+
+/// How long the other side is given to stop its services. Less than the step's own limit.
+const YIELD: Duration = Duration::from_secs(45);
+
+/// What this process knows of the other site, for one run.
+#[derive(Debug, Default)]
+pub(super) struct Testimony {
+    words: Vec<Word>,
+    /// Words that were given before were lost with the process.
+    restarted: bool,
+    held: Option<Held>,
+}
+
+/// An operator's word for one machine.
+#[derive(Debug, Clone)]
+struct Word {
+    ip: IpAddr,
+    text: String,
+    given: Instant,
+}
+
+/// Evidence as it was found.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    found: Instant,
+    machines: Vec<MachineIsolation>,
+    /// A sign of life after this makes it void; `None` where the machine is known to be alive and that was settled.
+    quiet_since: Option<Instant>,
+}
+
+impl Held {
+    /// Whether it still is evidence.
+    ///
+    /// # Errors
+    /// The rule that says why not.
+    pub(super) fn holds(&self, book: &Book) -> Result<(), Denied> {
+        let name = || self.machines.iter().map(|machine| machine.ip.to_string()).collect::<Vec<_>>().join(", ");
+        if self.quiet_since.is_some_and(|since| book.last_life().is_some_and(|life| life > since)) {
+            return Err(Denied::rule(Rule::EvidenceVoid, name(), "life"));
+        }
+        if self.found.elapsed() > FRESH {
+            return Err(Denied::failed("rely on the evidence", "it is too old by now"));
+        }
+        Ok(())
+    }
+
+    /// One sentence for each machine, for the mandate.
+    pub(super) fn sentences(&self) -> Vec<String> {
+        let sentence = |machine: &MachineIsolation| {
+            let word = machine.attestation.as_ref().map(|text| format!("; attested: {text}")).unwrap_or_default();
+            format!("{}: {}{word}", machine.ip, machine.outcome.label(Lang::En))
+        };
+        self.machines.iter().map(sentence).collect()
+    }
+}
+
+impl Testimony {
+    pub(super) fn after_restart() -> Self {
+        Self { restarted: true, ..Self::default() }
+    }
+
+    /// Takes an operator's words, each for a machine; a later one replaces an earlier one.
+    pub(super) fn vouch(&mut self, attest: &[Attestation]) {
+        let given = Instant::now();
+        for attestation in attest {
+            let Ok(ip) = attestation.ip.trim().parse() else { continue };
+            self.words.retain(|word| word.ip != ip);
+            self.words.push(Word { ip, text: attestation.text.trim().to_owned(), given });
+        }
+        self.held = None;
+    }
+
+    /// What the evidence says, where there is any.
+    pub(super) fn summary(&self) -> Option<String> {
+        self.held.as_ref().filter(|held| held.found.elapsed() <= FRESH).map(|held| held.sentences().join("; "))
+    }
+
+    pub(super) fn held(&self) -> Option<Held> {
+        self.held.clone()
+    }
+
+    fn word(&self, ip: IpAddr) -> Option<Word> {
+        self.words.iter().find(|word| word.ip == ip).cloned()
+    }
+}
+
+impl Node {
+    /// Looks at every machine of the other site and keeps what may count as evidence.
+    pub(super) async fn gather_evidence(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {
+        run.testify(|testimony| testimony.held = None);
+        let found = Instant::now();
+        let mut machines = self.probe_machines().await;
+        if machines.is_empty() {
+            return Err(Stop::refused(&[Refused::new(Rule::PeerUnset, &self.info.name, "")]));
+        }
+        let mut refused = Vec::new();
+        let mut quiet_since = Some(found);
+        if machines.iter().any(|machine| machine.outcome == IsolationOutcome::Alive) {
+            // Alive is no obstacle once it has stopped its services and said so.
+            match self.ask_to_yield(YIELD).await {
+                Ok(()) => machines.iter_mut().for_each(|machine| machine.outcome = IsolationOutcome::Fenced),
+                Err(denied) => {
+                    let detail = denied.text(Lang::En);
+                    let alive = machines.iter().filter(|machine| machine.outcome == IsolationOutcome::Alive);
+                    let blocking = alive.filter(|machine| !is_passed(&plan.overrides, machine.ip));
+                    refused.extend(blocking.map(|m| Refused::new(Rule::PeerNotYielding, m.ip.to_string(), &detail)));
+                }
+            }
+            quiet_since = None;
+        }
+        for machine in machines.iter_mut().filter(|machine| machine.outcome == IsolationOutcome::Unreachable) {
+            match self.word_for(run, machine.ip) {
+                Ok(word) => {
+                    machine.attestation = Some(word.text);
+                    quiet_since = quiet_since.map(|since| since.min(word.given));
+                }
+                Err(why) => refused.push(why),
+            }
+        }
+        self.log_run(run, vec![Event::Isolation { machines: machines.clone() }]).await?;
+        if refused.is_empty() {
+            run.testify(|testimony| testimony.held = Some(Held { found, machines, quiet_since }));
+            Ok(())
+        } else {
+            Err(Stop::refused(&refused))
+        }
+    }
+
+    /// The operator's word for a machine that does not answer, if it is still worth something.
+    fn word_for(&self, run: &Run, ip: IpAddr) -> Result<Word, Refused> {
+        let (word, restarted) = run.testify(|testimony| (testimony.word(ip), testimony.restarted));
+        let subject = ip.to_string();
+        match word {
+            Some(word) if self.book.last_life().is_some_and(|life| life > word.given) => {
+                Err(Refused::new(Rule::EvidenceVoid, subject, "life"))
+            }
+            Some(word) => Ok(word),
+            None if restarted => Err(Refused::new(Rule::EvidenceVoid, subject, "restart")),
+            None => Err(Refused::new(Rule::IsolationUnattested, subject, "")),
+        }
+    }
+
+    /// Evidence to write a mandate on: what is held, or found anew where it is too old or was lost.
+    pub(super) async fn fresh_evidence(&self, run: &Run, plan: &Plan) -> Result<Held, Stop> {
+        let held = run.testify(|testimony| testimony.held()).filter(|held| held.holds(&self.book).is_ok());
+        if let Some(held) = held {
+            return Ok(held);
+        }
+        self.gather_evidence(run, plan).await?;
+        let held = run.testify(|testimony| testimony.held());
+        held.ok_or_else(|| Stop::refused(&[Refused::new(Rule::EvidenceVoid, &self.info.name, "restart")]))
+    }
+}
+
+impl Run {
+    /// Whether a mandate may still be written for it.
+    pub(super) fn goes_on(&self) -> Result<(), Denied> {
+        let given_up = self.giving_up.load(Ordering::SeqCst);
+        if given_up { Err(Denied::failed("write the mandate", "the run is being given up")) } else { Ok(()) }
+    }
+}
+
+/// Whether an operator passes the guard for a machine that is alive.
+fn is_passed(overrides: &[Override], ip: IpAddr) -> bool {
+    let about = |subject: &Option<String>| subject.as_ref().is_none_or(|subject| *subject == ip.to_string());
+    overrides.iter().any(|passed| passed.rule == Rule::IsolationAlive.as_str() && about(&passed.subject))
+}

@@ -1,0 +1,142 @@
+//! The steps by which the DR gives the service back: what was made on it is listed, and kept aside before the sync goes on.
+
+use std::sync::Arc;
+
+use contract::run::{DatasetLedger, Ledger, TableLedger};
+use contract::{Denied, Refused, Rule, Text};
+use replication::{Change, LedgerEntry, NameKind, Unwatched};
+
+use super::Run;
+use super::log::{Event, Plan, State};
+use super::step::{Seen, Stop};
+use crate::node::Node;
+use crate::sync::denied;
+use crate::sync::replica::Copy;
+
+/// Names of a dataset that the log of a run keeps.
+const LISTED: usize = 100;
+
+impl Node {
+    /// What was made on the copies that serve.
+    pub(super) async fn ledger(&self) -> Result<Ledger, Denied> {
+        let mut ledger = Ledger::default();
+        for copy in self.copies.all() {
+            let name = copy.dataset.name.clone();
+            let looked = self.with_engine(&copy, |replica| match replica.promoted() {
+                Some(_) => replica.ledger(&Unwatched).map(Some),
+                None => Ok(None),
+            });
+            let looked = looked.await.ok_or_else(|| not_open(&copy))?;
+            let made = looked.map_err(denied(format!("list what was made in {name}")))?;
+            ledger.datasets.extend(made.filter(|made| !made.is_empty()).map(|made| of_dataset(name, made)));
+        }
+        ledger.datasets.sort_by(|a, b| a.dataset.cmp(&b.dataset));
+        Ok(ledger)
+    }
+
+    pub(super) fn ledger_is_settled(&self, run: &Run, plan: &Plan) -> Seen {
+        let ledger = run.look(|state: &State| state.ledger.clone())?;
+        (ledger.datasets.is_empty() || plan.consent).then(|| summary(&ledger))
+    }
+
+    pub(super) async fn write_ledger(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {
+        let ledger = self.ledger().await?;
+        let refused = self.refuse_to_discard(&ledger, plan.consent);
+        self.log_run(run, vec![Event::Ledger { ledger }]).await?;
+        let Some(refused) = refused else { return Ok(()) };
+        let mut stop = Stop::refused(&[refused]);
+        // Consent came with the command: only a new one can bring it.
+        let again = Text::new(
+            "Annullare l'operazione: i servizi ripartono. Poi ripetere il rientro, scartando i dati.",
+            "Abort the run: the services start again. Then roll back once more, discarding the data.",
+        );
+        stop.remedy = Text::new(format!("{} {}", stop.remedy.it, again.it), format!("{} {}", stop.remedy.en, again.en));
+        Err(stop)
+    }
+
+    /// The guard of the data that was made on the DR.
+    pub(super) fn refuse_to_discard(&self, ledger: &Ledger, consent: bool) -> Option<Refused> {
+        let asks = !consent && !ledger.datasets.is_empty();
+        asks.then(|| Refused::new(Rule::DrDataDiscard, &self.info.name, summary(ledger)))
+    }
+
+    pub(super) async fn data_is_preserved(&self) -> Result<Seen, Stop> {
+        for copy in self.copies.all() {
+            let serves = self.with_engine(&copy, |replica| replica.promoted().is_some()).await;
+            if serves.ok_or_else(|| not_open(&copy))? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(String::new()))
+    }
+
+    /// Keeps what was made on the DR as a restore point; the sync then goes on from the last generation.
+    pub(super) async fn preserve_data(&self) -> Result<(), Stop> {
+        for copy in self.copies.all() {
+            let now = self.clock.now();
+            let kept =
+                self.with_engine(&copy, move |replica| match replica.promoted().map(|serving| serving.run.clone()) {
+                    Some(run) => replica.hand_back(&run, now, &Unwatched),
+                    None => Ok(()),
+                });
+            let kept = kept.await.ok_or_else(|| not_open(&copy))?;
+            kept.map_err(denied(format!("preserve the data of {}", copy.dataset.name)))?;
+        }
+        Ok(())
+    }
+}
+
+/// A replica that could not be opened; why stands with the dataset.
+pub(super) fn not_open(copy: &Arc<Copy>) -> Denied {
+    let why = copy.standing(|standing| standing.error.as_ref().map(|error| error.message.clone()));
+    Denied::failed(format!("open the replica of {}", copy.dataset.name), why.unwrap_or_else(|| "not open yet".into()))
+}
+
+/// In figures: the same in every language.
+fn summary(ledger: &Ledger) -> String {
+    let dataset = |made: &DatasetLedger| {
+        let rows = made
+            .tables
+            .iter()
+            .fold((0, 0, 0), |sum, table| (sum.0 + table.added, sum.1 + table.changed, sum.2 + table.removed));
+        let rows =
+            if made.tables.is_empty() { String::new() } else { format!(", SQL +{} ~{} -{}", rows.0, rows.1, rows.2) };
+        format!("{} +{} ~{} -{}{rows}", made.dataset, made.added, made.changed, made.removed)
+    };
+    ledger.datasets.iter().map(dataset).collect::<Vec<_>>().join("; ")
+}
+
+fn of_dataset(dataset: String, made: replication::Ledger) -> DatasetLedger {
+    let sign = |change| match change {
+        Change::Added => '+',
+        Change::Changed => '~',
+        Change::Removed => '-',
+    };
+    let name = |entry: &LedgerEntry| {
+        let slash = if entry.kind == NameKind::Directory { "/" } else { "" };
+        format!("{}{}{slash}", sign(entry.change), entry.path)
+    };
+    let mut paths: Vec<String> = made.names.iter().map(name).collect();
+    let mut tables = Vec::new();
+    if let Some(database) = made.database {
+        paths.extend(database.schema.iter().map(|item| format!("{}{} {}", sign(item.change), item.kind, item.name)));
+        paths.extend(database.unreadable);
+        let rows = |table: replication::TableLedger| TableLedger {
+            table: table.name,
+            added: table.added,
+            changed: table.changed,
+            removed: table.removed,
+        };
+        tables = database.tables.into_iter().map(rows).collect();
+    }
+    paths.truncate(LISTED);
+    DatasetLedger {
+        dataset,
+        added: made.added.files,
+        changed: made.changed.files,
+        removed: made.removed.files,
+        bytes: made.added.bytes + made.changed.bytes,
+        tables,
+        paths,
+    }
+}

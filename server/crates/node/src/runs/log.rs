@@ -1,0 +1,299 @@
+//! The log of a run: what was planned, what happened, and what follows from it. What a run has come to is never stored; it
+//! is found by replaying. No disk, no clock: [`State::apply`] is the one place that says which event may follow which.
+
+use contract::isolation::MachineIsolation;
+use contract::preflight::{Loss, Override};
+use contract::run::{Ledger, RunBrief, RunEntry, RunKind, RunReport, RunState, StepReport, StepState};
+use contract::service::Service;
+use contract::{SCHEMA, Text, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::procedure::Step;
+
+/// What a run sets out to do, fixed when the button is pressed. An operator's word for a machine is not in it: evidence is
+/// perishable and lives in memory only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    pub(crate) id: String,
+    pub(crate) kind: RunKind,
+    pub(crate) operator: String,
+    /// The operator and where they sat.
+    pub(crate) started_by: String,
+    pub(crate) reason: String,
+    pub(crate) started_at: Timestamp,
+    pub(crate) steps: Vec<Step>,
+    /// The id of the mandate that will be written; chosen now, so that after a crash it is known whether it was.
+    pub(crate) mandate: String,
+    /// This side held the mandate already: what it serves from is kept.
+    pub(crate) was_holder: bool,
+    pub(crate) services: Vec<Service>,
+    pub(crate) datasets: Vec<String>,
+    pub(crate) overrides: Vec<Override>,
+    /// The generation to go back to; `None` for the last complete one.
+    pub(crate) generation: Option<u64>,
+    /// To lose what the preflight listed, or to discard what was made on the DR.
+    pub(crate) consent: bool,
+    pub(crate) loss: Vec<Loss>,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Event {
+    /// An attempt at a step.
+    Began { step: Step },
+    /// Its postcondition was observed.
+    Done { step: Step, output: String },
+    /// It did not come to its end.
+    Failed { step: Step, output: String, remedy: Text },
+    /// How the machines of the other site were found.
+    Isolation { machines: Vec<MachineIsolation> },
+    /// What was made on the DR.
+    Ledger { ledger: Ledger },
+    /// The mandate is on disk.
+    Raised { epoch: u64 },
+    /// An operator lets a stuck run go on.
+    Resumed { by: String },
+    /// An operator gives it up: what was done is undone, the last first.
+    Aborting { by: String },
+    /// A step was undone.
+    Undone { step: Step, output: String },
+    /// It could not be undone.
+    NotUndone { step: Step, output: String, remedy: Text },
+    /// Everything was undone.
+    Aborted,
+    /// Every step is done.
+    Finished,
+    /// A newer mandate has taken the ground from under it.
+    Superseded { epoch: u64 },
+}
+
+/// An event that cannot follow what happened before.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("in the run {run}, {event:?} cannot follow what happened before")]
+pub(crate) struct Illegal {
+    run: String,
+    event: Event,
+}
+
+/// What is to be done next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Next {
+    Do(Step),
+    Undo(Step),
+    /// Say that every step is done.
+    Finish,
+    /// Say that everything was undone.
+    GiveUp,
+    /// Wait for an operator.
+    Rest,
+    Over,
+}
+
+/// What a run has come to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct State {
+    pub(crate) plan: Plan,
+    pub(crate) events: u64,
+    pub(crate) state: RunState,
+    pub(crate) ledger: Option<Ledger>,
+    steps: Vec<StepReport>,
+    aborting: bool,
+    isolation: Vec<MachineIsolation>,
+    epoch: Option<u64>,
+    ended_at: Option<Timestamp>,
+}
+
+impl State {
+    /// Before the first event.
+    pub(crate) fn new(plan: Plan) -> Self {
+        let waiting = |step: &Step| StepReport {
+            id: step.to_string(),
+            state: StepState::Waiting,
+            attempts: 0,
+            started_at: None,
+            ended_at: None,
+            output: String::new(),
+            remedy: None,
+        };
+        Self {
+            steps: plan.steps.iter().map(waiting).collect(),
+            plan,
+            events: 0,
+            state: RunState::Running,
+            ledger: None,
+            aborting: false,
+            isolation: Vec::new(),
+            epoch: None,
+            ended_at: None,
+        }
+    }
+
+    /// Takes one event.
+    ///
+    /// # Errors
+    /// [`Illegal`]; then nothing has changed.
+    pub(crate) fn apply(&mut self, at: Timestamp, event: &Event) -> Result<(), Illegal> {
+        if !self.allows(event) {
+            return Err(Illegal { run: self.plan.id.clone(), event: event.clone() });
+        }
+        self.events += 1;
+        match event {
+            Event::Began { step } => self.change(step, |report| {
+                report.state = StepState::Running;
+                report.attempts += 1;
+                report.started_at.get_or_insert(at);
+                report.ended_at = None;
+                report.remedy = None;
+            }),
+            Event::Done { step, output } => self.end(step, StepState::Done, at, output, None),
+            Event::Undone { step, output } => self.end(step, StepState::Undone, at, output, None),
+            Event::Failed { step, output, remedy } => {
+                self.end(step, StepState::Failed, at, output, Some(remedy));
+                // Whoever gives up does not wait for what is undone anyway.
+                if !self.aborting {
+                    self.state = RunState::Stuck;
+                }
+            }
+            Event::NotUndone { step, output, remedy } => {
+                self.end(step, StepState::Failed, at, output, Some(remedy));
+                self.state = RunState::Stuck;
+            }
+            Event::Isolation { machines } => self.isolation.clone_from(machines),
+            Event::Ledger { ledger } => self.ledger = Some(ledger.clone()),
+            Event::Raised { epoch } => self.epoch = Some(*epoch),
+            Event::Resumed { .. } => self.state = RunState::Running,
+            Event::Aborting { .. } => {
+                self.aborting = true;
+                self.state = RunState::Running;
+            }
+            Event::Finished => self.over(RunState::Done, at),
+            Event::Aborted | Event::Superseded { .. } => self.over(RunState::Aborted, at),
+        }
+        Ok(())
+    }
+
+    fn allows(&self, event: &Event) -> bool {
+        let runs = self.state == RunState::Running;
+        let at_work = |step: &Step| self.report_of(step).is_some_and(|report| report.state == StepState::Running);
+        match event {
+            _ if self.state.is_over() => false,
+            Event::Began { step } => self.next() == Next::Do(step.clone()),
+            Event::Done { step, .. } | Event::Failed { step, .. } => runs && at_work(step),
+            Event::Isolation { .. } | Event::Ledger { .. } | Event::Raised { .. } => runs,
+            Event::Resumed { .. } => self.state == RunState::Stuck,
+            Event::Aborting { .. } => self.can_abort(),
+            Event::Undone { step, .. } | Event::NotUndone { step, .. } => self.next() == Next::Undo(step.clone()),
+            Event::Aborted => self.next() == Next::GiveUp,
+            Event::Finished => self.next() == Next::Finish,
+            Event::Superseded { .. } => true,
+        }
+    }
+
+    /// What is to be done next.
+    pub(crate) fn next(&self) -> Next {
+        let of = |index: usize| self.plan.steps[index].clone();
+        match self.state {
+            RunState::Done | RunState::Aborted => Next::Over,
+            RunState::Stuck => Next::Rest,
+            RunState::Running if self.aborting => self.last_begun().map_or(Next::GiveUp, |index| Next::Undo(of(index))),
+            RunState::Running => self.first_open().map_or(Next::Finish, |index| Next::Do(of(index))),
+        }
+    }
+
+    /// Whether it may still be given up: what a mandate says can only be said otherwise by another one.
+    pub(crate) fn can_abort(&self) -> bool {
+        !self.state.is_over() && !self.aborting && !self.is_done(&Step::Mandate)
+    }
+
+    /// Whether a step's postcondition was observed.
+    pub(crate) fn is_done(&self, step: &Step) -> bool {
+        self.report_of(step).is_some_and(|report| report.state == StepState::Done)
+    }
+
+    pub(crate) fn is_aborting(&self) -> bool {
+        self.aborting
+    }
+
+    /// The run in short.
+    pub(crate) fn brief(&self) -> RunBrief {
+        let at = if self.aborting { self.last_begun() } else { self.first_open() };
+        let step = at.filter(|_| !self.state.is_over()).map(|index| self.steps[index].id.clone());
+        RunBrief { id: self.plan.id.clone(), kind: self.plan.kind, state: self.state, step }
+    }
+
+    /// The run in a list.
+    pub(crate) fn entry(&self) -> RunEntry {
+        RunEntry {
+            brief: self.brief(),
+            started_by: self.plan.started_by.clone(),
+            reason: self.plan.reason.clone(),
+            started_at: self.plan.started_at,
+            ended_at: self.ended_at,
+        }
+    }
+
+    /// The run in full.
+    pub(crate) fn report(&self) -> RunReport {
+        let brief = self.brief();
+        let verified = self.report_of(&Step::Verify).filter(|report| report.state == StepState::Done);
+        let rto = verified.and_then(|report| report.ended_at).map(|end| seconds(self.plan.started_at, end));
+        RunReport {
+            schema: SCHEMA,
+            id: brief.id,
+            kind: brief.kind,
+            state: brief.state,
+            step: brief.step,
+            started_by: self.plan.started_by.clone(),
+            reason: self.plan.reason.clone(),
+            started_at: self.plan.started_at,
+            ended_at: self.ended_at,
+            epoch: self.epoch,
+            can_abort: self.can_abort(),
+            isolation: self.isolation.clone(),
+            loss: self.plan.loss.clone(),
+            rto_seconds: rto,
+            ledger: self.ledger.clone(),
+            steps: self.steps.clone(),
+        }
+    }
+
+    fn first_open(&self) -> Option<usize> {
+        self.steps.iter().position(|report| report.state != StepState::Done)
+    }
+
+    fn last_begun(&self) -> Option<usize> {
+        self.steps.iter().rposition(|report| report.attempts > 0 && report.state != StepState::Undone)
+    }
+
+    fn report_of(&self, step: &Step) -> Option<&StepReport> {
+        self.plan.steps.iter().position(|planned| planned == step).map(|index| &self.steps[index])
+    }
+
+    fn change(&mut self, step: &Step, change: impl FnOnce(&mut StepReport)) {
+        if let Some(index) = self.plan.steps.iter().position(|planned| planned == step) {
+            change(&mut self.steps[index]);
+        }
+    }
+
+    fn end(&mut self, step: &Step, state: StepState, at: Timestamp, output: &str, remedy: Option<&Text>) {
+        self.change(step, |report| {
+            report.state = state;
+            report.ended_at = Some(at);
+            output.clone_into(&mut report.output);
+            report.remedy = remedy.cloned();
+        });
+    }
+
+    fn over(&mut self, state: RunState, at: Timestamp) {
+        self.state = state;
+        self.ended_at = Some(at);
+    }
+}
+
+fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+    to.duration_since(from).as_secs_f64().max(0.0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+use contract::service::Handling;
+use proptest::prelude::*;
+
+use super::super::procedure::steps;
+use super::*;
+
+fn plan(kind: RunKind) -> Plan {
+    let service = |name: &str| Service {
+        name: name.into(),
+        handling: Handling::Unit(format!("{name}.service")),
+        timeout_seconds: 5,
+        order: 0,
+    };
+    let services = vec![service("db"), service("pbx")];
+    Plan {
+        id: "run".into(),
+        kind,
+        operator: "carla".into(),
+        started_by: "carla (10.0.0.9)".into(),
+        reason: "fire".into(),
+        started_at: Timestamp::UNIX_EPOCH,
+        steps: steps(kind, &services),
+        mandate: "m2".into(),
+        was_holder: false,
+        services,
+        datasets: Vec::new(),
+        overrides: Vec::new(),
+        generation: None,
+        consent: true,
+        loss: Vec::new(),
+    }
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap()
+}
+
+/// Every event that could be written about a run, sensible or not.
+fn vocabulary(plan: &Plan) -> Vec<Event> {
+    let text = || Text::new("fare", "do");
+    let of = |step: &Step| {
+        let (step, output) = (step.clone(), "out".to_owned());
+        [
+            Event::Began { step: step.clone() },
+            Event::Done { step: step.clone(), output: output.clone() },
+            Event::Failed { step: step.clone(), output: output.clone(), remedy: text() },
+            Event::Undone { step: step.clone(), output: output.clone() },
+            Event::NotUndone { step, output, remedy: text() },
+        ]
+    };
+    let mut events: Vec<Event> = plan.steps.iter().flat_map(of).collect();
+    events.extend([
+        Event::Isolation { machines: Vec::new() },
+        Event::Ledger { ledger: Ledger::default() },
+        Event::Raised { epoch: 2 },
+        Event::Resumed { by: "carla".into() },
+        Event::Aborting { by: "carla".into() },
+        Event::Aborted,
+        Event::Finished,
+        Event::Superseded { epoch: 3 },
+    ]);
+    events
+}
+
+/// Walks through a run: of what may happen next, `choices` picks what does.
+fn walk(kind: RunKind, choices: &[prop::sample::Index]) -> (State, Vec<Event>) {
+    let mut state = State::new(plan(kind));
+    let mut log = Vec::new();
+    for (second, choice) in choices.iter().enumerate() {
+        let legal: Vec<Event> = vocabulary(&state.plan).into_iter().filter(|event| state.allows(event)).collect();
+        if legal.is_empty() {
+            break;
+        }
+        let event = choice.get(&legal).clone();
+        state.apply(at(second as i64), &event).unwrap();
+        log.push(event);
+    }
+    (state, log)
+}
+
+fn replay(kind: RunKind, log: &[Event]) -> State {
+    let mut state = State::new(plan(kind));
+    for (second, event) in log.iter().enumerate() {
+        state.apply(at(second as i64), event).unwrap();
+    }
+    state
+}
+
+/// What the engine does when everything succeeds.
+fn go_on(state: &State) -> Vec<Event> {
+    match state.next() {
+        Next::Do(step) => vec![Event::Began { step: step.clone() }, Event::Done { step, output: String::new() }],
+        Next::Undo(step) => vec![Event::Undone { step, output: String::new() }],
+        Next::Finish => vec![Event::Finished],
+        Next::GiveUp => vec![Event::Aborted],
+        Next::Rest => vec![Event::Resumed { by: "carla".into() }],
+        Next::Over => Vec::new(),
+    }
+}
+
+fn check(state: &State) -> Result<(), TestCaseError> {
+    let at_work = state.steps.iter().filter(|report| report.state == StepState::Running).count();
+    prop_assert!(at_work <= 1, "one step at a time");
+    if let Some(last) = state.last_begun() {
+        let before = &state.steps[..last];
+        prop_assert!(before.iter().all(|report| report.state == StepState::Done), "a step was left out: {before:?}");
+    }
+    if state.state == RunState::Done {
+        prop_assert!(state.steps.iter().all(|report| report.state == StepState::Done));
+    }
+    prop_assert!(!(state.can_abort() && state.is_done(&Step::Mandate)), "a written mandate is not taken back");
+    prop_assert_eq!(state.state.is_over(), state.ended_at.is_some());
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn every_prefix_of_a_log_replays_to_what_the_run_was_then(
+        kind in prop::sample::select(&RunKind::ALL[..]),
+        choices in prop::collection::vec(any::<prop::sample::Index>(), 0..60),
+    ) {
+        let (_, log) = walk(kind, &choices);
+        let mut state = State::new(plan(kind));
+        for (done, event) in log.iter().enumerate() {
+            state.apply(at(done as i64), event).unwrap();
+            check(&state)?;
+            let stored: Vec<String> = log[..=done].iter().map(|event| serde_json::to_string(event).unwrap()).collect();
+            let read: Vec<Event> = stored.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+            prop_assert_eq!(&replay(kind, &read), &state);
+        }
+    }
+
+    #[test]
+    fn an_event_that_cannot_follow_changes_nothing(
+        kind in prop::sample::select(&RunKind::ALL[..]),
+        choices in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
+    ) {
+        let (mut state, _) = walk(kind, &choices);
+        let before = state.clone();
+        for event in vocabulary(&before.plan) {
+            if !before.allows(&event) {
+                prop_assert!(state.apply(at(99), &event).is_err());
+                prop_assert_eq!(&state, &before);
+            }
+        }
+    }
+
+    #[test]
+    fn from_wherever_a_run_was_cut_off_it_comes_to_its_end(
+        kind in prop::sample::select(&RunKind::ALL[..]),
+        choices in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
+    ) {
+        let (mut state, log) = walk(kind, &choices);
+        for _ in 0..60 {
+            for event in go_on(&state) {
+                state.apply(at(99), &event).unwrap();
+            }
+        }
+        prop_assert!(state.state.is_over(), "{log:?} never ends");
+        let superseded = log.iter().any(|event| matches!(event, Event::Superseded { .. }));
+        let undone = |report: &StepReport| report.attempts == 0 || report.state == StepState::Undone;
+        if state.state == RunState::Aborted && !superseded {
+            prop_assert!(state.steps.iter().all(undone), "{:?}", state.steps);
+        }
+    }
+}
+
+#[test]
+fn a_failed_step_is_stuck_with_its_remedy_until_somebody_lets_it_go_on() {
+    let mut state = State::new(plan(RunKind::Suspension));
+    let step = Step::Suspend;
+    state.apply(at(1), &Event::Began { step: step.clone() }).unwrap();
+    let remedy = Text::new("liberare spazio", "free some space");
+    let failed = Event::Failed { step: step.clone(), output: "no space".into(), remedy: remedy.clone() };
+    state.apply(at(2), &failed).unwrap();
+    assert_eq!((state.state, state.next()), (RunState::Stuck, Next::Rest));
+    let report = state.report();
+    assert_eq!(report.step.as_deref(), Some("suspend"));
+    assert_eq!(report.steps[0].remedy, Some(remedy));
+    state.apply(at(3), &Event::Resumed { by: "carla".into() }).unwrap();
+    assert_eq!(state.next(), Next::Do(step.clone()));
+    state.apply(at(4), &Event::Began { step }).unwrap();
+    let again = &state.report().steps[0];
+    assert_eq!((again.attempts, again.started_at, &again.remedy), (2, Some(at(1)), &None));
+}
+
+#[test]
+fn the_time_to_recovery_counts_from_the_press_to_the_verified_services() {
+    let mut state = State::new(plan(RunKind::Activation));
+    let mut clock = 0;
+    while state.next() != Next::Over {
+        assert_eq!(state.report().rto_seconds.is_some(), state.next() == Next::Finish);
+        clock += 1;
+        for event in go_on(&state) {
+            state.apply(at(clock), &event).unwrap();
+        }
+    }
+    let report = state.report();
+    assert_eq!(report.rto_seconds, Some(7.0), "seven steps of a second each");
+    assert_eq!((report.state, report.step, report.ended_at), (RunState::Done, None, Some(at(8))));
+}
+
+#[test]
+fn an_abort_takes_back_what_was_done_last_first_and_is_refused_once_the_mandate_is_written() {
+    let mut state = State::new(plan(RunKind::Deactivation));
+    let aborting = Event::Aborting { by: "carla".into() };
+    for _ in 0..2 {
+        for event in go_on(&state) {
+            state.apply(at(1), &event).unwrap();
+        }
+    }
+    let mut given_up = state.clone();
+    given_up.apply(at(2), &aborting).unwrap();
+    assert_eq!(given_up.next(), Next::Undo(Step::Stop("db".into())));
+    given_up.apply(at(3), &go_on(&given_up)[0]).unwrap();
+    assert_eq!(given_up.next(), Next::Undo(Step::Stop("pbx".into())));
+    for _ in 0..2 {
+        for event in go_on(&state) {
+            state.apply(at(2), &event).unwrap();
+        }
+    }
+    assert!(state.is_done(&Step::Mandate) && !state.report().can_abort);
+    assert!(state.apply(at(3), &aborting).is_err());
+}

@@ -1,0 +1,172 @@
+//! The procedures: which steps each kind of run takes, in which order.
+//!
+//! ```text
+//! activation    close_inbound → evidence → mandate → freeze → start:… → verify
+//! takeover      close_inbound → evidence → mandate → start:… → verify
+//! deactivation  stop:… → ledger → mandate → preserve
+//! suspension    suspend → stop:…
+//! resumption    resume → start:… → verify
+//! ```
+//!
+//! Up to the mandate every step can be undone; after it only another mandate changes anything. That is why the data of the
+//! DR is put aside *after* the mandate that gives the service back: until then the services may have to start on it again.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use contract::run::RunKind;
+use contract::service::Service;
+use serde::{Deserialize, Serialize};
+
+use super::log::Plan;
+
+/// One step. In tables and JSON it is its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub(crate) enum Step {
+    CloseInbound,
+    Evidence,
+    Mandate,
+    Freeze,
+    Suspend,
+    Resume,
+    Start(String),
+    Stop(String),
+    Verify,
+    Ledger,
+    Preserve,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CloseInbound => f.write_str("close_inbound"),
+            Self::Evidence => f.write_str("evidence"),
+            Self::Mandate => f.write_str("mandate"),
+            Self::Freeze => f.write_str("freeze"),
+            Self::Suspend => f.write_str("suspend"),
+            Self::Resume => f.write_str("resume"),
+            Self::Start(name) => write!(f, "start:{name}"),
+            Self::Stop(name) => write!(f, "stop:{name}"),
+            Self::Verify => f.write_str("verify"),
+            Self::Ledger => f.write_str("ledger"),
+            Self::Preserve => f.write_str("preserve"),
+        }
+    }
+}
+
+impl From<Step> for String {
+    fn from(step: Step) -> Self {
+        step.to_string()
+    }
+}
+
+impl FromStr for Step {
+    type Err = String;
+
+    fn from_str(id: &str) -> Result<Self, String> {
+        Ok(match id.split_once(':') {
+            Some(("start", name)) => Self::Start(name.to_owned()),
+            Some(("stop", name)) => Self::Stop(name.to_owned()),
+            _ => match id {
+                "close_inbound" => Self::CloseInbound,
+                "evidence" => Self::Evidence,
+                "mandate" => Self::Mandate,
+                "freeze" => Self::Freeze,
+                "suspend" => Self::Suspend,
+                "resume" => Self::Resume,
+                "verify" => Self::Verify,
+                "ledger" => Self::Ledger,
+                "preserve" => Self::Preserve,
+                _ => return Err(format!("there is no step {id}")),
+            },
+        })
+    }
+}
+
+impl TryFrom<String> for Step {
+    type Error = String;
+
+    fn try_from(id: String) -> Result<Self, String> {
+        id.parse()
+    }
+}
+
+/// The steps of a run with these services, given in starting order.
+pub(crate) fn steps(kind: RunKind, services: &[Service]) -> Vec<Step> {
+    let start = || services.iter().map(|service| Step::Start(service.name.clone()));
+    let stop = || services.iter().rev().map(|service| Step::Stop(service.name.clone()));
+    let taking = [Step::CloseInbound, Step::Evidence, Step::Mandate];
+    match kind {
+        RunKind::Activation => taking.into_iter().chain([Step::Freeze]).chain(start()).chain([Step::Verify]).collect(),
+        RunKind::Takeover => taking.into_iter().chain(start()).chain([Step::Verify]).collect(),
+        RunKind::Deactivation => stop().chain([Step::Ledger, Step::Mandate, Step::Preserve]).collect(),
+        RunKind::Suspension => [Step::Suspend].into_iter().chain(stop()).collect(),
+        RunKind::Resumption => [Step::Resume].into_iter().chain(start()).chain([Step::Verify]).collect(),
+    }
+}
+
+impl Step {
+    /// How long one attempt may take, to do it and to see that it is done.
+    pub(crate) fn limit(&self, plan: &Plan) -> Duration {
+        let patience = |name: Option<&str>| {
+            let asked = plan.services.iter().filter(|service| name.is_none_or(|name| service.name == name));
+            // The command and its check each have the declared limit.
+            let longest = asked.map(|service| service.timeout_seconds).max().unwrap_or_default();
+            Duration::from_secs(10 + 3 * u64::from(longest))
+        };
+        match self {
+            Self::Start(name) | Self::Stop(name) => patience(Some(name)),
+            Self::Verify => patience(None),
+            // Both read or write whole datasets.
+            Self::Freeze | Self::Ledger => Duration::from_secs(6 * 3600),
+            Self::Preserve => Duration::from_secs(3600),
+            Self::CloseInbound | Self::Evidence | Self::Mandate => Duration::from_secs(60),
+            Self::Suspend | Self::Resume => Duration::from_secs(20),
+        }
+    }
+
+    /// Whether it is taken by the right to serve: without that right it waits for the gate.
+    pub(crate) const fn serves(&self) -> bool {
+        matches!(self, Self::Freeze | Self::Start(_) | Self::Verify)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contract::service::Handling;
+
+    fn service(name: &str) -> Service {
+        Service { name: name.into(), handling: Handling::Unit("x".into()), timeout_seconds: 5, order: 0 }
+    }
+
+    fn ids(kind: RunKind) -> String {
+        let steps = steps(kind, &[service("db"), service("pbx")]);
+        steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn nothing_starts_before_the_mandate_and_nothing_is_given_back_before_everything_stopped() {
+        assert_eq!(ids(RunKind::Activation), "close_inbound evidence mandate freeze start:db start:pbx verify");
+        assert_eq!(ids(RunKind::Takeover), "close_inbound evidence mandate start:db start:pbx verify");
+        assert_eq!(ids(RunKind::Deactivation), "stop:pbx stop:db ledger mandate preserve");
+        assert_eq!(ids(RunKind::Suspension), "suspend stop:pbx stop:db");
+        assert_eq!(ids(RunKind::Resumption), "resume start:db start:pbx verify");
+    }
+
+    #[test]
+    fn a_step_is_read_back_from_its_id_and_has_a_label_in_both_languages() {
+        use contract::Lang;
+        for kind in RunKind::ALL {
+            for step in steps(kind, &[service("pbx")]) {
+                let id = step.to_string();
+                assert_eq!(id.parse(), Ok(step));
+                let (it, en) = (contract::run::step_label(&id, Lang::It), contract::run::step_label(&id, Lang::En));
+                assert!(it != en && it != id && en != id, "{id}");
+            }
+        }
+        assert!("dance".parse::<Step>().is_err());
+    }
+}

@@ -1,0 +1,114 @@
+//! What a step is to the engine: observed, done, undone; and how one stops short.
+
+use std::sync::Arc;
+
+use contract::{Denied, Failure, Lang, Refused, Text};
+
+use super::Run;
+use super::log::Plan;
+use super::procedure::Step;
+use crate::node::Node;
+
+/// Why a step did not come to its end, and what an operator can do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stop {
+    /// In the words of whatever said no.
+    pub(super) output: String,
+    pub(super) remedy: Text,
+}
+
+impl Stop {
+    pub(super) fn new(output: impl Into<String>, remedy: Text) -> Self {
+        Self { output: output.into(), remedy }
+    }
+
+    /// Guards that said no.
+    pub(super) fn refused(list: &[Refused]) -> Self {
+        let output: Vec<String> = list.iter().map(|refused| format!("{}@{}", refused.rule, refused.subject)).collect();
+        let words = |lang| {
+            let findings = list.iter().map(|refused| refused.finding(lang));
+            findings.map(|finding| format!("{} {}", finding.message, finding.remedy)).collect::<Vec<_>>().join(" ")
+        };
+        Self::new(output.join(", "), Text::new(words(Lang::It), words(Lang::En)))
+    }
+
+    /// Something that did not work.
+    pub(super) fn failed(failure: &Failure) -> Self {
+        Self::new(format!("{}: {}", failure.attempt, failure.cause), try_again())
+    }
+}
+
+impl From<Denied> for Stop {
+    fn from(denied: Denied) -> Self {
+        match &denied {
+            Denied::Refused(list) => Self::refused(list),
+            Denied::Failed(failure) => Self::failed(failure),
+            Denied::Invalid(_) => Self::new(denied.text(Lang::En), try_again()),
+        }
+    }
+}
+
+/// The remedy of what has no better one.
+pub(super) fn try_again() -> Text {
+    Text::new(
+        "Leggere l'errore, correggerne la causa, poi premere Riprendi (tvox-dr run resume).",
+        "Read the error, correct its cause, then resume (tvox-dr run resume).",
+    )
+}
+
+/// What a step says when it is done: the last words of what it did.
+pub(super) type Seen = Option<String>;
+
+impl Node {
+    /// Looks whether a step is done.
+    pub(super) async fn observe_step(&self, run: &Run, plan: &Plan, step: &Step) -> Result<Seen, Stop> {
+        match step {
+            Step::CloseInbound => self.inbound_is_closed(),
+            Step::Evidence => Ok(run.testify(|testimony| testimony.summary())),
+            Step::Mandate => Ok(self.mandate_is_written(plan)),
+            Step::Freeze => self.data_is_writable(plan).await,
+            Step::Suspend => Ok(self.suspension_is(true)),
+            Step::Resume => Ok(self.suspension_is(false)),
+            Step::Start(name) => self.service_is_up(plan, name).await,
+            Step::Stop(name) => self.service_is_down(plan, name).await,
+            Step::Verify => self.services_are_up(plan).await,
+            Step::Ledger => Ok(self.ledger_is_settled(run, plan)),
+            Step::Preserve => self.data_is_preserved().await,
+        }
+    }
+
+    /// Does a step, and gives back the last words of what it did. It may have been done before, in part or wholly.
+    pub(super) async fn do_step(&self, run: &Arc<Run>, plan: &Plan, step: &Step) -> Result<String, Stop> {
+        let done = match step {
+            Step::CloseInbound => self.close_inbound().await,
+            Step::Evidence => self.gather_evidence(run, plan).await,
+            Step::Mandate => self.write_mandate(run, plan).await,
+            Step::Freeze => self.make_data_writable(plan).await,
+            Step::Suspend => self.set_suspended(true).await,
+            Step::Resume => self.set_suspended(false).await,
+            Step::Start(name) => return self.bring_up(plan, name).await,
+            Step::Stop(name) => return self.take_down(plan, name).await,
+            Step::Verify => self.await_services(plan).await,
+            Step::Ledger => self.write_ledger(run, plan).await,
+            Step::Preserve => self.preserve_data().await,
+        };
+        done.map(|()| String::new())
+    }
+
+    /// Takes a step back. It may not have been done at all.
+    pub(super) async fn undo_step(&self, plan: &Plan, step: &Step) -> Result<(), Stop> {
+        match step {
+            // Without an open run pulls begin again by themselves; a word that was given is forgotten with the run, and
+            // what was only looked at needs nothing.
+            Step::CloseInbound | Step::Evidence | Step::Verify | Step::Ledger => Ok(()),
+            // Never reached: a run with its mandate written cannot be given up, and without it there is nothing to undo.
+            Step::Mandate | Step::Freeze | Step::Preserve => Ok(()),
+            Step::Suspend => self.set_suspended(false).await,
+            Step::Resume => self.set_suspended(true).await,
+            Step::Start(name) => self.take_down(plan, name).await.map(drop),
+            Step::Stop(name) if self.may_serve() => self.bring_up(plan, name).await.map(drop),
+            // The gate is not open: who opens it starts the services.
+            Step::Stop(_) => Ok(()),
+        }
+    }
+}

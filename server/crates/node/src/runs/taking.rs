@@ -1,0 +1,148 @@
+//! The steps by which this site takes the service: inbound sync closed, mandate written, data made writable.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::mandate::MandateKind;
+use contract::run::RunKind;
+use contract::{Denied, Lang, NodeRole, Rule, Text};
+use replication::{Replica, Unwatched};
+
+use super::Run;
+use super::giving::not_open;
+use super::log::{Event, Plan};
+use super::procedure::Step;
+use super::step::{Seen, Stop, try_again};
+use crate::mandate::Raise;
+use crate::node::Node;
+use crate::sync::pull::RESERVE;
+use crate::sync::replica::Copy;
+use crate::sync::told;
+
+/// How often a pull that is cut off is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+impl Node {
+    /// Cuts off the pulls that run. None begins while a run is open.
+    pub(super) async fn close_inbound(&self) -> Result<(), Stop> {
+        self.copies.cancel_pulls(|_, _| true);
+        while self.inbound_is_closed()?.is_none() {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    pub(super) fn inbound_is_closed(&self) -> Result<Seen, Stop> {
+        let pulls = self.copies.all().iter().any(|copy| copy.standing(|standing| standing.pulling.is_some()));
+        Ok((!pulls).then(String::new))
+    }
+
+    pub(super) fn mandate_is_written(&self, plan: &Plan) -> Seen {
+        self.book.look(|record| {
+            let head = record.mandate.as_ref()?;
+            let written = head.id == plan.mandate || head.ancestors.contains(&plan.mandate);
+            written.then(|| format!("{}: {}", head.epoch, head.holder.as_str()))
+        })
+    }
+
+    /// What is to be told with the end of a step beside the end itself.
+    pub(super) fn told_by(&self, plan: &Plan, step: &Step) -> Option<Event> {
+        let head = self.mandate_info().filter(|head| *step == Step::Mandate && head.id == plan.mandate);
+        head.map(|head| Event::Raised { epoch: head.epoch })
+    }
+
+    /// Writes the mandate. Whoever takes needs evidence that holds at that very moment; whoever gives needs nothing but
+    /// to have it.
+    pub(super) async fn write_mandate(&self, run: &Arc<Run>, plan: &Plan) -> Result<(), Stop> {
+        let raise = |kind, evidence| Raise {
+            id: plan.mandate.clone(),
+            kind,
+            holder: self.holder_after(plan),
+            operator: plan.operator.clone(),
+            reason: plan.reason.clone(),
+            evidence,
+        };
+        if plan.kind == RunKind::Deactivation {
+            let (run, name) = (Arc::clone(run), self.info.name.clone());
+            let down: Vec<&str> = plan.services.iter().map(|service| service.name.as_str()).collect();
+            let evidence = vec![format!("{name}: services seen down: {}", down.join(", "))];
+            let given = self.raise_mandate(raise(MandateKind::Rollback, evidence), move |record| {
+                run.goes_on()?;
+                let holds = || Denied::rule(Rule::StateIllegal, name, "standby");
+                if record.is_holder() { Ok(()) } else { Err(holds()) }
+            });
+            return Ok(given.await.map(drop)?);
+        }
+        let kind = if plan.kind == RunKind::Takeover { MandateKind::Takeover } else { MandateKind::Activation };
+        let held = self.fresh_evidence(run, plan).await?;
+        let (run, book, evidence) = (Arc::clone(run), self.book.clone(), held.sentences());
+        let taken = self.raise_mandate(raise(kind, evidence), move |_| {
+            run.goes_on()?;
+            held.holds(&book)
+        });
+        Ok(taken.await.map(drop)?)
+    }
+
+    /// The site that a mandate of this run names.
+    fn holder_after(&self, plan: &Plan) -> NodeRole {
+        if plan.kind == RunKind::Deactivation { self.info.role.other() } else { self.info.role }
+    }
+
+    /// Makes a writable copy of each dataset and lets its target show it. A dataset without a complete generation has
+    /// nothing to be made writable: that was consented to.
+    pub(super) async fn make_data_writable(&self, plan: &Plan) -> Result<(), Stop> {
+        for copy in self.planned_copies(plan) {
+            let (now, run, generation) = (self.clock.now(), plan.id.clone(), plan.generation);
+            let was_holder = plan.was_holder;
+            let made = self.with_engine(&copy, move |replica| {
+                // What another run left serving: of one's own mandate it is kept, of an older one it is put aside.
+                match replica.promoted().map(|serving| serving.run.clone()) {
+                    Some(other) if other != run && was_holder => return Ok(()),
+                    Some(other) if other != run => replica.hand_back(&other, now, &Unwatched)?,
+                    _ => {}
+                }
+                if replica.committed().is_none() {
+                    return Ok(());
+                }
+                let point = generation.map(|limit| newest_until(replica, limit)).transpose()?;
+                replica.promote(&run, point, RESERVE, now, &Unwatched).map(drop)
+            });
+            made.await.ok_or_else(|| not_open(&copy))?.map_err(|error| engine_failed(&copy, &error))?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn data_is_writable(&self, plan: &Plan) -> Result<Seen, Stop> {
+        let mut told = Vec::new();
+        for copy in self.planned_copies(plan) {
+            let (run, was_holder) = (plan.id.clone(), plan.was_holder);
+            let seen = self.with_engine(&copy, move |replica| match replica.promoted() {
+                Some(serving) => (serving.run == run || was_holder).then_some(Some(serving.generation)),
+                None => replica.committed().is_none().then_some(None),
+            });
+            let Some(generation) = seen.await.ok_or_else(|| not_open(&copy))? else { return Ok(None) };
+            let generation = generation.map_or_else(|| "-".to_owned(), |number| format!("g{number}"));
+            told.push(format!("{} {generation}", copy.dataset.name));
+        }
+        Ok(Some(told.join(", ")))
+    }
+
+    fn planned_copies(&self, plan: &Plan) -> Vec<Arc<Copy>> {
+        let mut copies = self.copies.all();
+        copies.retain(|copy| plan.datasets.contains(&copy.dataset.name));
+        copies
+    }
+}
+
+/// The newest generation that is not newer than the chosen point.
+fn newest_until(replica: &Replica, limit: u64) -> replication::Result<u64> {
+    let points = replica.restore_points()?;
+    Ok(points.iter().map(|point| point.generation).filter(|number| *number <= limit).max().unwrap_or(limit))
+}
+
+fn engine_failed(copy: &Copy, error: &replication::Error) -> Stop {
+    let code = error.kind().code();
+    let again = try_again();
+    let words = |lang: Lang| format!("{} {}", contract::sync::error_sentence(code, lang), again.get(lang));
+    Stop::new(format!("{}: {}", copy.dataset.name, told(error)), Text::new(words(Lang::It), words(Lang::En)))
+}
