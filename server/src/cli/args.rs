@@ -8,6 +8,7 @@ use node::Config;
 
 use super::alarm::{AlarmVerb, ThresholdVerb};
 use super::gate::GateVerb;
+use super::operate::{DeactivateArgs, ReleaseArgs, RunVerb};
 use super::preflight::TakeArgs;
 use super::rescue::RescueVerb;
 use super::service::ServiceVerb;
@@ -104,6 +105,15 @@ pub enum Verb {
     Rescue {
         #[command(subcommand)]
         verb: RescueVerb,
+    },
+    /// Client: give the service back to the Master
+    Deactivate(DeactivateArgs),
+    /// Client: stop the services of the DR, keep mandate and data
+    Suspend(ReleaseArgs),
+    /// What the button has set going
+    Run {
+        #[command(subcommand)]
+        verb: RunVerb,
     },
     /// The audit log
     Audit(AuditArgs),

@@ -8,6 +8,7 @@ mod args;
 mod delivery;
 mod gate;
 mod licence;
+mod operate;
 mod preflight;
 mod print;
 mod remote;

@@ -66,7 +66,7 @@ impl TakeArgs {
 }
 
 /// `IP=TEXT`.
-fn attestation(typed: &str) -> Attestation {
+pub fn attestation(typed: &str) -> Attestation {
     let (ip, text) = typed.split_once('=').unwrap_or((typed, ""));
     Attestation { ip: ip.trim().to_owned(), text: text.trim().to_owned() }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::args::{
     AuditArgs, DatasetVerb, InitArgs, LicenceVerb, PeerVerb, RecipientVerb, RoleArg, SmsVerb, UserVerb, Verb,
 };
-use super::{Exit, alarm, delivery, gate, preflight, print, service, sync};
+use super::{Exit, alarm, delivery, gate, operate, print, service, sync};
 use crate::socket::{self, Request, Told};
 
 /// Where a command line goes and how it answers.
@@ -180,15 +180,12 @@ async fn dispatch(line: &Line, verb: Verb) -> Result<Exit, Exit> {
         Verb::Threshold { verb } => return alarm::threshold(line, verb).await,
         Verb::Alarm { verb } => return alarm::alarm(line, verb).await,
         Verb::Gate { verb } => return gate::gate(line, verb).await,
-        Verb::Activate(args) if args.dry_run => {
-            return preflight::dry_run(line, NodeRole::Client, args.into_take()).await;
-        }
-        Verb::Takeover(args) if args.dry_run => {
-            return preflight::dry_run(line, NodeRole::Master, args.into_take()).await;
-        }
-        Verb::Activate(args) => done(line.tell(Command::Activate(args.into_take())).await?),
-        Verb::Takeover(args) => done(line.tell(Command::Takeover(args.into_take())).await?),
         Verb::Service { verb } => return service::run(line, verb).await,
+        Verb::Activate(args) => return operate::activate(line, args).await,
+        Verb::Takeover(args) => return operate::takeover(line, args).await,
+        Verb::Deactivate(args) => return operate::deactivate(line, args).await,
+        Verb::Suspend(args) => return operate::suspend(line, args).await,
+        Verb::Run { verb } => return operate::run(line, verb).await,
         Verb::Audit(args) => return audit(line, &args).await,
     })
 }

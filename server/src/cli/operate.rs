@@ -1,0 +1,256 @@
+//! `tvox-dr activate`, `deactivate`, `suspend`, `takeover` and `run`: the button from the command line. Each waits until
+//! its run is done or stuck and tells every step on the way; the run itself goes on whoever looks.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Subcommand};
+use contract::preflight::Release;
+use contract::{Command, Lang, NodeRole, Outcome, Refused, Rule, query};
+use serde_json::Value;
+
+use super::preflight::{self, TakeArgs};
+use super::remote::Line;
+use super::{Exit, print};
+
+/// How often a run that is waited for is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What an operator brings to give the service back, or to stop it.
+#[derive(Debug, ClapArgs)]
+pub struct ReleaseArgs {
+    /// The name of the machine on which the command runs
+    #[arg(long, value_name = "NAME")]
+    confirm_name: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Return at once instead of when it is done or stuck
+    #[arg(long)]
+    no_wait: bool,
+}
+
+impl ReleaseArgs {
+    fn into_release(self, discard_dr_data: bool) -> Release {
+        Release { confirm_name: self.confirm_name, reason: self.reason, discard_dr_data, password: None }
+    }
+}
+
+/// What an operator brings to roll back.
+#[derive(Debug, ClapArgs)]
+pub struct DeactivateArgs {
+    #[command(flatten)]
+    release: ReleaseArgs,
+    /// Consent to discard what was made on the DR
+    #[arg(long)]
+    discard_dr_data: bool,
+}
+
+/// Runs.
+#[derive(Debug, Subcommand)]
+pub enum RunVerb {
+    /// All of them, the newest first
+    List,
+    /// One, or the last one
+    Show {
+        /// Its id
+        id: Option<String>,
+    },
+    /// Watch the one in progress until it is done or stuck
+    Follow,
+    /// Acknowledge a manual step
+    Ack {
+        /// The step's id
+        step: String,
+        /// What is to be remembered
+        #[arg(long)]
+        note: Option<String>,
+    },
+    /// Go on with the one that is stuck
+    Resume {
+        /// Who saw that machine off, and how; again after a restart or a sign of life
+        #[arg(long, value_name = "IP=TEXT")]
+        attest: Vec<String>,
+        /// Return at once instead of when it is done or stuck
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Give it up and undo what it did, as long as the mandate is not written
+    Abort,
+}
+
+/// `activate`, on the Client.
+pub async fn activate(line: &Line, args: TakeArgs) -> Result<Exit, Exit> {
+    take(line, args, NodeRole::Client).await
+}
+
+/// `takeover`, on the Master.
+pub async fn takeover(line: &Line, args: TakeArgs) -> Result<Exit, Exit> {
+    take(line, args, NodeRole::Master).await
+}
+
+async fn take(line: &Line, args: TakeArgs, side: NodeRole) -> Result<Exit, Exit> {
+    let (dry_run, wait) = (args.dry_run, !args.no_wait);
+    let take = args.into_take();
+    if dry_run {
+        return preflight::dry_run(line, side, take).await;
+    }
+    let command = match side {
+        NodeRole::Client => Command::Activate(take),
+        NodeRole::Master => Command::Takeover(take),
+    };
+    let outcome = line.tell(command).await?;
+    watch(line, outcome, wait).await
+}
+
+/// `deactivate`.
+pub async fn deactivate(line: &Line, args: DeactivateArgs) -> Result<Exit, Exit> {
+    warn_of_silence(line).await?;
+    let wait = !args.release.no_wait;
+    let outcome = line.tell(Command::Deactivate(args.release.into_release(args.discard_dr_data))).await?;
+    watch(line, outcome, wait).await
+}
+
+/// `suspend`.
+pub async fn suspend(line: &Line, args: ReleaseArgs) -> Result<Exit, Exit> {
+    let wait = !args.no_wait;
+    let outcome = line.tell(Command::Suspend(args.into_release(false))).await?;
+    watch(line, outcome, wait).await
+}
+
+/// Does what a run verb says.
+pub async fn run(line: &Line, verb: RunVerb) -> Result<Exit, Exit> {
+    match verb {
+        RunVerb::List => Ok(line.show(&line.ask(query::Runs {}).await?, list)),
+        RunVerb::Show { id } => {
+            let run = line.ask(query::Run { id: id.clone() }).await?;
+            match id {
+                Some(id) if run.is_null() => Err(Exit::failed(format_args!("there is no run {id}"))),
+                _ => Ok(line.show(&run, show)),
+            }
+        }
+        RunVerb::Follow => {
+            let run = line.ask(query::Run { id: None }).await?;
+            let id = run["id"].as_str().ok_or_else(|| Exit::failed("there was no run yet"))?;
+            follow(line, id).await
+        }
+        RunVerb::Ack { step, note } => line.tell(Command::RunAck { step, note }).await.map(|_| Exit::Done),
+        RunVerb::Resume { attest, no_wait } => {
+            let attest = attest.iter().map(|typed| preflight::attestation(typed)).collect();
+            let outcome = line.tell(Command::RunResume { attest }).await?;
+            watch(line, outcome, !no_wait).await
+        }
+        RunVerb::Abort => {
+            let Outcome::Run { id } = line.tell(Command::RunAbort).await? else { return Err(no_run()) };
+            let exit = follow(line, &id).await?;
+            let run = line.ask(query::Run { id: Some(id) }).await?;
+            Ok(if run["state"] == "aborted" { Exit::Done } else { exit })
+        }
+    }
+}
+
+fn no_run() -> Exit {
+    Exit::failed("the node began no run")
+}
+
+/// Who rolls back while the Master is silent gives the service to nobody: said, and left to the operator.
+async fn warn_of_silence(line: &Line) -> Result<(), Exit> {
+    let status = line.ask(query::Status {}).await?;
+    let peer = &status["pair"]["peer"];
+    let machines = peer["machines"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if !machines.iter().any(|machine| machine["reachable"] == true) {
+        let name = peer["name"].as_str().unwrap_or_default();
+        eprintln!("warning: {}", Refused::new(Rule::PeerSilent, name, "").finding(Lang::En));
+    }
+    Ok(())
+}
+
+/// Waits for the run that a command has begun or moved, where that is wanted.
+async fn watch(line: &Line, outcome: Outcome, wait: bool) -> Result<Exit, Exit> {
+    let Outcome::Run { id } = outcome else { return Err(no_run()) };
+    if wait {
+        return follow(line, &id).await;
+    }
+    let run = line.ask(query::Run { id: Some(id) }).await?;
+    Ok(line.show(&run, |run| print::line(&print::text(&run["id"]))))
+}
+
+/// Tells every step until the run is over or stuck; 0 when it is done.
+async fn follow(line: &Line, id: &str) -> Result<Exit, Exit> {
+    let mut told = HashMap::new();
+    loop {
+        let run = line.ask(query::Run { id: Some(id.to_owned()) }).await?;
+        for step in steps(&run) {
+            tell(step, &mut told);
+        }
+        let state = run["state"].as_str().unwrap_or_default();
+        if state != "running" {
+            if line.json {
+                print::json(&run);
+            } else {
+                print::line(&format!("{id}: {state}"));
+            }
+            return Ok(if state == "done" { Exit::Done } else { Exit::Failed });
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn steps(run: &Value) -> impl Iterator<Item = &Value> {
+    run["steps"].as_array().into_iter().flatten()
+}
+
+/// Says how a step stands, where that is news.
+fn tell(step: &Value, told: &mut HashMap<String, String>) {
+    let (id, state) = (print::text(&step["id"]), print::text(&step["state"]));
+    let news = format!("{state} {}", step["attempts"]);
+    if state == "waiting" || told.insert(id.clone(), news.clone()) == Some(news) {
+        return;
+    }
+    let output = step["output"].as_str().filter(|output| !output.is_empty() && state != "running");
+    eprintln!("{id}: {state}{}", output.map(|output| format!(" ({output})")).unwrap_or_default());
+    if let Some(remedy) = step["remedy"]["en"].as_str() {
+        eprintln!("  {remedy}");
+    }
+}
+
+fn list(report: &Value) {
+    print::table(
+        &["RUN", "STATE", "STEP", "STARTED", "ENDED", "BY", "REASON"],
+        &print::rows(&report["runs"], &["id", "state", "step", "started_at", "ended_at", "started_by", "reason"]),
+    );
+}
+
+fn show(run: &Value) {
+    if run.is_null() {
+        return print::line("there was no run yet");
+    }
+    print::line(&format!("{}: {}", print::text(&run["id"]), print::text(&run["state"])));
+    for (label, key) in [
+        ("Started by", "started_by"),
+        ("Reason", "reason"),
+        ("Started", "started_at"),
+        ("Ended", "ended_at"),
+        ("Epoch", "epoch"),
+        ("RTO s", "rto_seconds"),
+        ("Can abort", "can_abort"),
+    ] {
+        print::line(&format!("{:12}{}", format!("{label}:"), print::text(&run[key])));
+    }
+    for machine in run["isolation"].as_array().into_iter().flatten() {
+        print::line(&format!("Isolation:  {}", print::cells(machine, &["ip", "outcome", "attestation"]).join("  ")));
+    }
+    for loss in run["loss"].as_array().into_iter().flatten() {
+        print::line(&format!(
+            "RPO:        {}",
+            print::cells(loss, &["dataset", "generation", "age_seconds"]).join("  ")
+        ));
+    }
+    print::table(
+        &["STEP", "STATE", "ATTEMPTS", "STARTED", "ENDED", "OUTPUT"],
+        &print::rows(&run["steps"], &["id", "state", "attempts", "started_at", "ended_at", "output"]),
+    );
+    for step in steps(run).filter(|step| !step["remedy"].is_null()) {
+        print::line(&format!("{}: {}", print::text(&step["id"]), print::text(&step["remedy"]["en"])));
+    }
+}
