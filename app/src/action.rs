@@ -61,6 +61,8 @@ actions! {
     SyncFull, "sync.full", Role::Operator, "Sincronizzazione avviata.", "Sync started.";
     /// The verification.
     SyncVerify, "sync.verify", Role::Operator, "Verifica avviata.", "Verification started.";
+    /// Takes note of an alarm.
+    AlarmAck, "alarm.ack", Role::Operator, "Allarme preso in carico.", "Alarm acknowledged.";
     /// A new user.
     UserAdd, "user.add", Role::Admin, "Utente creato.", "User added.";
     /// Another user's password.

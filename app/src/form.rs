@@ -40,10 +40,10 @@ impl FormState {
         self.action == Some(action)
     }
 
-    /// Whether it is, and it came from the row of that name.
+    /// Whether it is, and it came from the row of that name or id.
     #[must_use]
     pub fn is_row(&self, action: Action, name: &str) -> bool {
-        self.is(action) && self.typed.get("name").is_some_and(|typed| typed == name)
+        self.is(action) && ["name", "id"].iter().any(|field| self.typed.get(*field).is_some_and(|typed| typed == name))
     }
 
     /// What stands in a field: what was typed if this form came back, else what is saved.
@@ -114,6 +114,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::SyncFull => &["scope"],
         Action::UserAdd => &["name", "role", "password"],
         Action::UserPassword => &["password"],
+        Action::AlarmAck => &["note"],
         Action::LicenceRemove
         | Action::PeerToken
         | Action::PeerForget

@@ -70,6 +70,12 @@ pub fn span(seconds: f64, lang: Lang) -> String {
     }
 }
 
+/// A span of whole seconds, without a decimal: a limit, a mark on an axis.
+#[must_use]
+pub fn whole_span(seconds: u32, lang: Lang) -> String {
+    if seconds < 60 { format!("{seconds} s") } else { span(f64::from(seconds), lang) }
+}
+
 /// A fraction between 0 and 1 as the vendor prints it: `25.06%`.
 #[must_use]
 pub fn percent(fraction: f64) -> String {

@@ -8,7 +8,9 @@
 #![recursion_limit = "256"]
 
 pub mod action;
+pub mod chart;
 pub mod format;
+pub mod grid;
 pub mod headline;
 pub mod islands;
 pub mod live;

@@ -1,9 +1,11 @@
 //! What the server hands over: who asks and where (context), and what the page shows (model).
 
+use contract::alarm_list::{AlarmFilter, AlarmHistory};
 use contract::audit::{AuditEntry, AuditHead, AuditVerdict};
 use contract::command::JoinToken;
 use contract::licence::LicenceReport;
 use contract::live::Live;
+use contract::monitor::MonitorReport;
 use contract::query::DatasetEntry;
 use contract::role::NodeRole;
 use contract::status::{NodeInfo, PeerReport};
@@ -87,6 +89,10 @@ pub enum Page {
     Account,
     /// `/`
     Overview(OverviewPage),
+    /// `/monitor`
+    Monitor(Box<MonitorReport>),
+    /// `/allarmi`
+    Alarms(AlarmsPage),
     /// `/licenza`
     Licence(LicenceReport),
     /// `/disaster-recovery`
@@ -137,6 +143,17 @@ pub struct OverviewPage {
     pub peer: PeerReport,
     /// The licence.
     pub licence: LicenceReport,
+}
+
+/// Allarmi.
+#[derive(Debug, Clone)]
+pub struct AlarmsPage {
+    /// Which are looked for.
+    pub filter: AlarmFilter,
+    /// One page of them.
+    pub history: AlarmHistory,
+    /// Path and query of this filter, to which a page's number is added.
+    pub address: String,
 }
 
 /// Disaster Recovery.

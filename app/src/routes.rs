@@ -12,6 +12,10 @@ pub enum PageId {
     Account,
     /// How everything stands, and what to do next.
     Overview,
+    /// Machines, link, replicas, disks, services.
+    Monitor,
+    /// What is wrong, and what was.
+    Alarms,
     /// The licence.
     Licence,
     /// Address, recipients, association.
@@ -76,6 +80,15 @@ pub const ROUTES: &[Route] = &[
     route(PageId::Login, "/login", None, None, ("Accesso", "Log in"), (None, None)),
     route(PageId::Overview, "/", Some(Role::Viewer), None, ("Panorama", "Overview"), (Some(System), Some(System))),
     route(PageId::Licence, "/licenza", Some(Role::Viewer), None, ("Licenza", "Licence"), (Some(System), Some(System))),
+    route(
+        PageId::Monitor,
+        "/monitor",
+        Some(Role::Viewer),
+        None,
+        ("Monitor di sistema", "System monitor"),
+        (Some(System), Some(System)),
+    ),
+    route(PageId::Alarms, "/allarmi", Some(Role::Viewer), None, ("Allarmi", "Alarms"), (Some(System), Some(System))),
     route(
         PageId::Replication,
         "/replicazione",
@@ -161,12 +174,14 @@ mod tests {
 
     #[test]
     fn every_page_has_its_row_and_every_path_is_one_pages() {
-        use PageId::{Account, Audit, Datasets, Licence, Login, Overview, Pairing, Replication, Users};
-        for id in [Login, Account, Overview, Licence, Pairing, Datasets, Replication, Users, Audit] {
+        use PageId::{
+            Account, Alarms, Audit, Datasets, Licence, Login, Monitor, Overview, Pairing, Replication, Users,
+        };
+        for id in [Monitor, Alarms, Login, Account, Overview, Licence, Pairing, Datasets, Replication, Users, Audit] {
             assert_eq!(of(id).id, id);
             assert_eq!(at(of(id).path).map(|r| r.id), Some(id));
         }
-        assert_eq!(ROUTES.len(), 9);
+        assert_eq!(ROUTES.len(), 11);
     }
 
     #[test]

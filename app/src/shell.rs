@@ -9,7 +9,7 @@ use leptos::nonce::Nonce;
 use leptos::prelude::*;
 
 use crate::headline::headline;
-use crate::islands::{HeaderState, MenuSearch};
+use crate::islands::{AlarmBell, HeaderState, MenuSearch};
 use crate::model::{Context, Page};
 use crate::pages;
 use crate::routes::{self, PageId, Place, ROUTES, Route};
@@ -104,6 +104,9 @@ fn header(cx: &Context) -> AnyView {
     let state = cx.live.as_ref().filter(|_| moves(cx)).map(|live| {
         view! { <HeaderState initial=headline(&live.status, cx.lang) lang=cx.lang /> }
     });
+    let bell = cx.live.as_ref().filter(|_| moves(cx)).map(|live| {
+        view! { <AlarmBell initial=live.status.alarms lang=cx.lang /> }
+    });
     view! {
         <header class="top">
             <p class="brand">
@@ -115,7 +118,7 @@ fn header(cx: &Context) -> AnyView {
                 <span class="role">{cx.node.role.label()}</span>
             </p>
             {state}
-            <div class="top-right">{language(cx)} {user(cx)}</div>
+            <div class="top-right">{bell} {language(cx)} {user(cx)}</div>
         </header>
     }
     .into_any()

@@ -1,19 +1,23 @@
 //! What moves on a page: small pieces that the server draws whole and the browser keeps up to date. Without JavaScript
 //! each stays as it was drawn, and every form in them works.
 
+mod alarms;
 mod chips;
 mod copy;
 mod header;
 mod menu;
+mod monitor;
 mod pair;
 mod replica;
 mod switches;
 mod task;
 
+pub use alarms::{AlarmBell, AlarmsChanged};
 pub use chips::Chips;
 pub use copy::CopyButton;
 pub use header::HeaderState;
 pub use menu::MenuSearch;
+pub use monitor::{LagGraph, MonitorGrid};
 pub use pair::PairStatus;
 pub use replica::ReplicaTable;
 #[cfg(feature = "ssr")]

@@ -199,6 +199,7 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         Some(Action::UserAdd) => words("Nuovo utente", "New user"),
         Some(Action::UserPassword) => words("Password di un utente", "A user's password"),
         Some(Action::UserRemove) => words("Utente rimosso", "User removed"),
+        Some(Action::AlarmAck) => words("Allarme preso in carico", "Alarm acknowledged"),
         None => "",
     }
 }

@@ -1,10 +1,12 @@
 //! One file per page. Each is a function from context and model to HTML and asks nobody anything.
 
 mod account;
+mod alarms;
 mod audit;
 mod datasets;
 mod licence;
 mod login;
+mod monitor;
 mod overview;
 mod pairing;
 mod problem;
@@ -22,6 +24,8 @@ pub(crate) fn title_of(cx: &Context, page: &Page) -> String {
         Page::Login(_) => PageId::Login,
         Page::Account => PageId::Account,
         Page::Overview(_) => PageId::Overview,
+        Page::Monitor(_) => PageId::Monitor,
+        Page::Alarms(_) => PageId::Alarms,
         Page::Licence(_) => PageId::Licence,
         Page::Pairing(_) => PageId::Pairing,
         Page::Datasets(_) => PageId::Datasets,
@@ -36,6 +40,7 @@ pub(crate) fn title_of(cx: &Context, page: &Page) -> String {
 /// Whether the link *Aggiorna* stands on it.
 pub(crate) const fn has_reload(page: &Page) -> bool {
     match page {
+        Page::Monitor(_) | Page::Alarms(_) => true,
         Page::Overview(_) | Page::Pairing(_) | Page::Datasets(_) | Page::Replication(_) | Page::Audit(_) => true,
         Page::Login(_) | Page::Account | Page::Licence(_) | Page::Users(_) | Page::Problem(_) => false,
     }
@@ -47,6 +52,8 @@ pub(crate) fn view(cx: &Context, page: &Page) -> AnyView {
         Page::Login(model) => login::view(cx, model),
         Page::Account => account::view(cx),
         Page::Overview(model) => overview::view(cx, model),
+        Page::Monitor(model) => monitor::view(cx, model),
+        Page::Alarms(model) => alarms::view(cx, model),
         Page::Licence(model) => licence::view(cx, model),
         Page::Pairing(model) => pairing::view(cx, model),
         Page::Datasets(model) => datasets::view(cx, model),

@@ -45,12 +45,12 @@ pub(super) async fn take(State(panel): State<Arc<Panel>>, visit: Visit, request:
         Err(denied) => Err(denied),
     };
     let denied = match told {
-        Ok(outcome) => return done(&panel, &visit, action, outcome, reader.must_change, route.path).await,
+        Ok(outcome) => return done(&panel, &visit, action, outcome, reader.must_change).await,
         Err(denied) => denied,
     };
     let forbidden = matches!(&denied, Denied::Refused(list) if list.iter().any(|r| r.rule == Rule::PermissionDenied));
     let status = if forbidden { StatusCode::FORBIDDEN } else { StatusCode::UNPROCESSABLE_ENTITY };
-    match pages::model(&panel, &actor, route.id, route.path, None).await {
+    match pages::model(&panel, &actor, route.id, &visit.path, None).await {
         Ok(page) => {
             let form = FormState::denied(Some(action), fields, denied);
             render::page(&panel, &visit, &page, status, Beside { form, ..Beside::default() }).await
@@ -60,14 +60,7 @@ pub(super) async fn take(State(panel): State<Arc<Panel>>, visit: Visit, request:
 }
 
 /// The door has done it.
-async fn done(
-    panel: &Panel,
-    visit: &Visit,
-    action: Action,
-    outcome: Outcome,
-    was_forced: bool,
-    path: &str,
-) -> Response {
+async fn done(panel: &Panel, visit: &Visit, action: Action, outcome: Outcome, was_forced: bool) -> Response {
     if action == Action::PasswordChange {
         // The door has ended every session of this user: this browser goes on with a new one.
         let name = visit.reader.as_ref().map(|reader| reader.name.clone()).unwrap_or_default();
@@ -84,7 +77,8 @@ async fn done(
         Outcome::Done | Outcome::Task { .. } | Outcome::Run { .. } => None,
     };
     panel.say_once(visit.session.id(), Once { done: Some(action), token });
-    see_other(if was_forced { "/" } else { path })
+    // A list that was filtered comes back so.
+    see_other(if was_forced { "/" } else { &visit.path })
 }
 
 /// The page that a form stands on.
@@ -95,6 +89,7 @@ pub(super) const fn page_of(action: Action) -> PageId {
         Action::PeerSet | Action::PeerToken | Action::PeerJoin | Action::PeerForget => PageId::Pairing,
         Action::DatasetAdd | Action::DatasetRemove => PageId::Datasets,
         Action::SyncStart | Action::SyncStop | Action::SyncFull | Action::SyncVerify => PageId::Replication,
+        Action::AlarmAck => PageId::Alarms,
         Action::UserAdd | Action::UserPassword | Action::UserRemove => PageId::Users,
     }
 }
@@ -178,6 +173,9 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
             Command::SyncFull { scope, only: group()? }
         }
         Action::SyncVerify => Command::SyncVerify { only: group()? },
+        Action::AlarmAck => {
+            Command::AlarmAck { id: text("id"), note: Some(trimmed("note")).filter(|note| !note.is_empty()) }
+        }
         Action::UserAdd => Command::UserAdd {
             name: trimmed("name"),
             role: text("role"),

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use app::form::FormState;
-use app::model::{AuditPage, DatasetsPage, OverviewPage, Page, PairingPage, ProblemKind, Reader, ReplicationPage};
+use app::model::{
+    AlarmsPage, AuditPage, DatasetsPage, OverviewPage, Page, PairingPage, ProblemKind, Reader, ReplicationPage,
+};
 use app::routes::{self, PageId, Route};
 use axum::extract::State;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use contract::alarm_list::AlarmFilter;
 use contract::command::JoinToken;
 use contract::{Actor, Denied, Lang, query as ask};
 
@@ -63,7 +66,7 @@ pub(super) async fn show(State(panel): State<Arc<Panel>>, method: Method, visit:
 
 /// Pages on which nobody types: they may load themselves again.
 const fn is_still(id: PageId) -> bool {
-    matches!(id, PageId::Overview)
+    matches!(id, PageId::Overview | PageId::Monitor)
 }
 
 /// What cannot be read is logged, and the reader gets a page that says so without telling more.
@@ -87,6 +90,8 @@ pub(super) async fn model(
             peer: node.ask(actor, ask::Peer {}).await?,
             licence: node.ask(actor, ask::Licence {}).await?,
         }),
+        PageId::Monitor => Page::Monitor(Box::new(node.ask(actor, ask::Monitor {}).await?)),
+        PageId::Alarms => Page::Alarms(alarms(panel, actor, path).await?),
         PageId::Licence => Page::Licence(node.ask(actor, ask::Licence {}).await?),
         PageId::Pairing => Page::Pairing(PairingPage { peer: node.ask(actor, ask::Peer {}).await?, token }),
         PageId::Datasets => {
@@ -98,6 +103,23 @@ pub(super) async fn model(
         PageId::Users => Page::Users(node.ask(actor, ask::Users {}).await?.users),
         PageId::Audit => Page::Audit(audit(panel, actor, path).await?),
     })
+}
+
+async fn alarms(panel: &Panel, actor: &Actor, path: &str) -> Result<AlarmsPage, Denied> {
+    let word = |name: &str| query::value(path, name).unwrap_or_default();
+    let priority = word("priority").parse().ok().filter(|priority| (1..=6).contains(priority));
+    let filter = AlarmFilter { all: word("state") == "all", priority, code: word("code"), text: word("text") };
+    let page = word("page").parse().unwrap_or(1);
+    let address = format!(
+        "{}?state={}&priority={}&code={}&text={}",
+        routes::of(PageId::Alarms).path,
+        if filter.all { "all" } else { "open" },
+        priority.map(|priority| priority.to_string()).unwrap_or_default(),
+        query::encode(&filter.code),
+        query::encode(&filter.text),
+    );
+    let history = panel.node.ask(actor, ask::AlarmsPage { filter: filter.clone(), page }).await?;
+    Ok(AlarmsPage { filter, history, address })
 }
 
 async fn audit(panel: &Panel, actor: &Actor, path: &str) -> Result<AuditPage, Denied> {

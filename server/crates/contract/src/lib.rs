@@ -7,6 +7,7 @@
 pub mod actor;
 pub mod address;
 pub mod alarm;
+pub mod alarm_list;
 pub mod audit;
 pub mod command;
 pub mod dataset;
@@ -17,6 +18,7 @@ pub mod lang;
 pub mod licence;
 pub mod live;
 pub mod mandate;
+pub mod monitor;
 pub mod name;
 pub mod preflight;
 pub mod query;

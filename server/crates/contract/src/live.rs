@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
+use crate::alarm_list::AlarmBrief;
+use crate::monitor::DiskInfo;
 use crate::preflight::PreflightReport;
 use crate::run::RunReport;
 use crate::status::StatusReport;
@@ -24,4 +26,8 @@ pub struct Live {
     pub run: Option<RunReport>,
     /// What would happen if the button were pressed; `null` until it was found out, or where there is no button.
     pub preflight: Option<PreflightReport>,
+    /// The open alarms and those that ended last, [`crate::alarm_list::LATEST`] at most.
+    pub alarms: Vec<AlarmBrief>,
+    /// The file systems that the product writes on; empty until they were measured.
+    pub disks: Vec<DiskInfo>,
 }

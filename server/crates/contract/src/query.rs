@@ -4,11 +4,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::alarm::AlarmsReport;
+use crate::alarm_list::{AlarmFilter, AlarmHistory};
 use crate::audit::{AuditReport, AuditVerdict};
 use crate::dataset::Dataset;
 use crate::gate::GateReport;
 use crate::licence::LicenceReport;
 use crate::live;
+use crate::monitor::MonitorReport;
 use crate::preflight::{PreflightReport, Take};
 use crate::run::{RunReport, RunsReport};
 use crate::service::ServicesReport;
@@ -90,6 +92,15 @@ questions! {
         /// Also those that have ended.
         all: bool,
     } => AlarmsReport;
+    /// The alarms that fit, page by page.
+    AlarmsPage {
+        /// Which.
+        filter: AlarmFilter,
+        /// From 1; beyond the last it is the last.
+        page: usize,
+    } => AlarmHistory;
+    /// Machines, disks, services, and the last hour of each replica.
+    Monitor {} => MonitorReport;
     /// The mail server.
     Smtp {} => SmtpReport;
     /// The SMS accounts.

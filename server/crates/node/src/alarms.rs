@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use contract::alarm::{Acknowledgement, AlarmEvent, AlarmInfo, AlarmKind, AlarmsReport, DeliveryInfo, DeliveryState};
+use contract::alarm_list::{AlarmBrief, AlarmFilter, AlarmHistory, LATEST, PAGE};
 use contract::status::AlarmCount;
 use contract::{Denied, Lang, Outcome, Problem, SCHEMA, Text, Timestamp};
 use serde_json::json;
@@ -16,6 +17,8 @@ use crate::store::{Tx, db, time};
 
 /// Ended alarms listed at most.
 const MOST: u32 = 500;
+/// Alarms that a search looks through at most, from the newest.
+const LOOKED_THROUGH: u32 = 10_000;
 /// Longest note, in characters.
 const LONGEST_NOTE: usize = 1000;
 
@@ -201,21 +204,77 @@ impl Node {
 
     /// Open alarms, or all of them with the newest first.
     pub(crate) async fn alarms_report(&self, all: bool) -> Result<AlarmsReport, Denied> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, code, subject, detail_it, detail_en, raised_at, cleared_at, ack_by, ack_at, ack_note, repeats \
-             FROM alarm WHERE cleared_at IS NULL OR ? ORDER BY raised_at DESC, id LIMIT ?",
-        )
-        .bind(all)
-        .bind(MOST)
-        .fetch_all(self.store.pool())
-        .await
-        .map_err(db("read the alarms"))?;
+        let mut alarms = self.alarms(all, MOST).await?;
+        self.add_deliveries(&mut alarms).await?;
+        Ok(AlarmsReport { schema: SCHEMA, alarms })
+    }
+
+    /// The alarms that fit, newest first, one page of them.
+    pub(crate) async fn alarms_page(&self, filter: &AlarmFilter, page: usize) -> Result<AlarmHistory, Denied> {
+        let fitting: Vec<_> =
+            self.alarms(filter.all, LOOKED_THROUGH).await?.into_iter().filter(|alarm| filter.fits(alarm)).collect();
+        let total = fitting.len();
+        let pages = total.div_ceil(PAGE).max(1);
+        let page = page.clamp(1, pages);
+        let mut alarms: Vec<_> = fitting.into_iter().skip((page - 1) * PAGE).take(PAGE).collect();
+        self.add_deliveries(&mut alarms).await?;
+        Ok(AlarmHistory { schema: SCHEMA, alarms, total, page, pages })
+    }
+
+    /// The open alarms and those that ended last, in short.
+    pub(crate) async fn latest_alarms(&self) -> Result<Vec<AlarmBrief>, Denied> {
+        let rows =
+            self.alarm_rows("ORDER BY cleared_at IS NOT NULL, raised_at DESC, id LIMIT ?2", true, LATEST).await?;
+        let mut alarms = self.told(rows)?;
+        alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.raised_at));
+        let brief = |alarm: AlarmInfo| AlarmBrief {
+            id: alarm.id,
+            priority: alarm.priority,
+            host: alarm.host,
+            raised_at: alarm.raised_at,
+            cleared_at: alarm.cleared_at,
+            acknowledged: alarm.acknowledged.is_some(),
+            text: alarm.text,
+        };
+        Ok(alarms.into_iter().map(brief).collect())
+    }
+
+    /// Alarms without their messages, newest first.
+    async fn alarms(&self, all: bool, most: u32) -> Result<Vec<AlarmInfo>, Denied> {
+        let rows = self.alarm_rows("ORDER BY raised_at DESC, id LIMIT ?2", all, most).await?;
+        self.told(rows)
+    }
+
+    async fn alarm_rows(&self, order: &'static str, all: bool, most: u32) -> Result<Vec<Row>, Denied> {
+        let columns =
+            "id, code, subject, detail_it, detail_en, raised_at, cleared_at, ack_by, ack_at, ack_note, repeats";
+        let query = format!("SELECT {columns} FROM alarm WHERE cleared_at IS NULL OR ?1 {order}");
+        // Put together from two literals of this file.
+        sqlx::query_as(sqlx::AssertSqlSafe(query))
+            .bind(all)
+            .bind(most)
+            .fetch_all(self.store.pool())
+            .await
+            .map_err(db("read the alarms"))
+    }
+
+    /// A code of a later version is not ours to tell.
+    fn told(&self, rows: Vec<Row>) -> Result<Vec<AlarmInfo>, Denied> {
+        rows.into_iter()
+            .filter_map(|row| {
+                let kind = AlarmKind::from_code(&row.code)?;
+                Some(alarm_info(row, kind, &self.info.name))
+            })
+            .collect()
+    }
+
+    async fn add_deliveries(&self, alarms: &mut [AlarmInfo]) -> Result<(), Denied> {
+        let ids = json!(alarms.iter().map(|alarm| &alarm.id).collect::<Vec<_>>()).to_string();
         let told: Vec<DeliveryRow> = sqlx::query_as(
             "SELECT alarm, event, channel, recipient, state, attempts, at, detail FROM delivery \
-             WHERE alarm IN (SELECT id FROM alarm WHERE cleared_at IS NULL OR ? ORDER BY raised_at DESC, id LIMIT ?) ORDER BY id",
+             WHERE alarm IN (SELECT value FROM json_each(?)) ORDER BY id",
         )
-        .bind(all)
-        .bind(MOST)
+        .bind(ids)
         .fetch_all(self.store.pool())
         .await
         .map_err(db("read the outbox"))?;
@@ -223,19 +282,14 @@ impl Node {
         for row in told {
             deliveries.entry(row.alarm.clone()).or_default().push(delivery_info(row)?);
         }
-        let alarms = rows
-            .into_iter()
-            .filter_map(|row| {
-                let kind = AlarmKind::from_code(&row.code)?;
-                let deliveries = deliveries.remove(&row.id).unwrap_or_default();
-                Some(alarm_info(row, kind, &self.info.name, deliveries))
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(AlarmsReport { schema: SCHEMA, alarms })
+        for alarm in alarms {
+            alarm.deliveries = deliveries.remove(&alarm.id).unwrap_or_default();
+        }
+        Ok(())
     }
 }
 
-fn alarm_info(row: Row, kind: AlarmKind, host: &str, deliveries: Vec<DeliveryInfo>) -> Result<AlarmInfo, Denied> {
+fn alarm_info(row: Row, kind: AlarmKind, host: &str) -> Result<AlarmInfo, Denied> {
     let acknowledged = match (row.ack_by, row.ack_at) {
         (Some(by), Some(at)) => Some(Acknowledgement { by, at: time(&at)?, note: row.ack_note }),
         _ => None,
@@ -253,7 +307,7 @@ fn alarm_info(row: Row, kind: AlarmKind, host: &str, deliveries: Vec<DeliveryInf
         cleared_at: row.cleared_at.as_deref().map(time).transpose()?,
         acknowledged,
         repeats: row.repeats,
-        deliveries,
+        deliveries: Vec::new(),
     })
 }
 

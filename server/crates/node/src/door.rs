@@ -92,6 +92,10 @@ impl Node {
             Query::Licence(_) => Answer::Licence(Box::new(self.licence().await?)),
             Query::Thresholds(_) => Answer::Thresholds(Box::new(self.thresholds_report().await?)),
             Query::Alarms(which) => Answer::Alarms(Box::new(self.alarms_report(which.all).await?)),
+            Query::AlarmsPage(which) => {
+                Answer::AlarmsPage(Box::new(self.alarms_page(&which.filter, which.page).await?))
+            }
+            Query::Monitor(_) => Answer::Monitor(Box::new(self.monitor_report().await?)),
             Query::Smtp(_) => Answer::Smtp(Box::new(self.smtp_report().await?)),
             Query::Sms(_) => Answer::Sms(Box::new(self.sms_report().await?)),
             Query::Services(_) => Answer::Services(Box::new(self.services_report().await?)),

@@ -125,6 +125,8 @@ impl Node {
             task: None,
             run: None,
             preflight: None,
+            alarms: Vec::new(),
+            disks: Vec::new(),
         };
         let node = Arc::new(Self {
             dir,
@@ -178,6 +180,7 @@ impl Node {
         self.tasks_running.spawn(Arc::clone(self).keep_picture());
         self.tasks_running.spawn(Arc::clone(self).sweep());
         self.tasks_running.spawn(Arc::clone(self).watch_over());
+        self.tasks_running.spawn(Arc::clone(self).measure_disks());
         self.tasks_running.spawn(Arc::clone(self).deliver());
         self.tasks_running.spawn(Arc::clone(self).keep_services());
         self.tasks_running.spawn(Arc::clone(self).keep_looking_ahead());
@@ -276,6 +279,8 @@ impl Node {
             task: self.tasks.report(None),
             run: self.run_report(None).await?,
             preflight: self.preflight(),
+            alarms: self.latest_alarms().await?,
+            disks: self.disks().await?,
         })
     }
 

@@ -2,15 +2,18 @@
 //! turns what it sees into alarms by hysteresis, so that one lost packet wakes nobody and a flapping link wakes once.
 
 mod conditions;
+mod disks;
+mod history;
 mod hysteresis;
 mod mandate;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use contract::monitor::{LagHistory, LagSeries, MonitorReport};
 use contract::threshold::Threshold;
-use contract::{Denied, Text};
+use contract::{Denied, SCHEMA, Text, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -18,21 +21,41 @@ use crate::alarms::Cause;
 use crate::link::message::Purpose;
 use crate::node::Node;
 use conditions::Seen;
+use disks::Measured;
+use history::History;
 use hysteresis::{Hysteresis, Turn};
 
 /// A probe that takes longer has failed, however short the interval is.
 const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 
-/// What wakes the monitor before its time.
+/// What wakes the monitor before its time, and what it remembers of its looks.
 #[derive(Debug, Default)]
 pub(crate) struct Watchman {
     limits: Notify,
+    history: Mutex<History>,
+    disks: Mutex<Vec<Measured>>,
 }
 
 impl Watchman {
     /// The limits were changed: they hold from the next look on.
     pub(crate) fn limits_changed(&self) {
         self.limits.notify_one();
+    }
+
+    fn measured(&self, disks: Vec<Measured>) {
+        *self.disks.lock().unwrap_or_else(PoisonError::into_inner) = disks;
+    }
+
+    fn remember(&self, at: Timestamp, lags: impl IntoIterator<Item = (String, Option<f64>)>) {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner).look(at, lags);
+    }
+
+    fn lags(&self) -> Vec<LagSeries> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner).series()
+    }
+
+    fn disks(&self) -> Vec<Measured> {
+        self.disks.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -71,6 +94,7 @@ impl Node {
                     () = self.watch.limits.notified() => break,
                     _ = ticks.tick() => {}
                 }
+                self.remember_lags().await;
                 let probe = self.probe(limits.probe_interval().max(LEAST_PATIENCE)).await;
                 match self.conditions(&probe, &limits).await {
                     Ok(seen) => {
@@ -83,6 +107,34 @@ impl Node {
                 }
             }
         }
+    }
+
+    /// Takes down how far each replica is behind.
+    async fn remember_lags(&self) {
+        let Ok(briefs) = self.briefs().await else { return };
+        let lags = briefs.into_iter().map(|brief| (brief.name, brief.lag_seconds));
+        self.watch.remember(self.clock.now(), lags);
+    }
+
+    /// The page *Monitor di sistema*.
+    pub(crate) async fn monitor_report(&self) -> Result<MonitorReport, Denied> {
+        let limits = self.limits().await?;
+        let status = self.status().await?;
+        Ok(MonitorReport {
+            schema: SCHEMA,
+            at: self.clock.now(),
+            node: status.node,
+            state: status.state,
+            pair: status.pair,
+            disks: self.disks().await?,
+            services: status.services,
+            lag: LagHistory {
+                soft_seconds: limits.get(Threshold::LagSoft),
+                hard_seconds: limits.get(Threshold::LagHard),
+                series: self.watch.lags(),
+            },
+            alarms: self.latest_alarms().await?,
+        })
     }
 
     /// Dials the other machine and hears its greeting.
