@@ -181,8 +181,10 @@ fn no_field_of_any_form_lets_markup_through() {
     let evil = "</textarea></title><script>alert(1)</script>&lt;\"'";
     for side in SIDES {
         for action in Action::ALL {
-            let names =
-                ["name", "role", "text", "address", "email", "sms", "kind", "class", "source", "target", "excludes"];
+            let names = [
+                "name", "note", "id", "role", "text", "address", "email", "sms", "kind", "class", "source", "target",
+                "excludes",
+            ];
             let typed = names.map(|name| (name.to_owned(), evil.to_owned()));
             for route in ROUTES.iter().filter(|route| route.exists_on(side)) {
                 let mut cx = context(side, Lang::It, Role::Admin, route.path);
@@ -203,6 +205,63 @@ fn refresh_is_named_only_where_its_link_stands() {
         let named = html.contains(lang.pick("usare Aggiorna", "use Refresh"));
         assert_eq!(named, html.contains(&link), "{} on {side}", route.path);
     });
+}
+
+#[test]
+fn an_alarm_is_told_with_what_to_do_while_it_lasts_and_with_every_message() {
+    for lang in LANGS {
+        let html = document(
+            &context(NodeRole::Client, lang, Role::Operator, "/allarmi"),
+            &model(PageId::Alarms, NodeRole::Client),
+        );
+        let rows: Vec<&str> = html.split("<tr id=\"alarm-").skip(1).collect();
+        assert_eq!(rows.len(), 3);
+        let to_do = lang.pick("Che cosa fare:", "What to do:");
+        let ack = "name=\"action\" value=\"alarm.ack\"";
+        // Open; acknowledged; ended: what may still be done about each.
+        let expected = [("badge bad", true, true), ("badge warn", true, false), ("badge good", false, true)];
+        for (row, (tone, told, asked)) in rows.iter().zip(expected) {
+            assert!(row.contains(&format!("class=\"{tone}\"")), "{tone}");
+            assert_eq!((row.contains(to_do), row.contains(ack)), (told, asked), "{tone}");
+            assert!(row.contains("a@b.it") && row.contains("250 2.0.0 Ok") && row.contains("HTTP 500"), "{row}");
+        }
+        assert!(rows[1].contains("Chiamato il &lt;b&gt;fornitore"), "a note is text");
+        for page in [1, 3] {
+            let link = format!("/allarmi?state=all&amp;priority=6&amp;code=dr.&amp;text=%22master%22&amp;page={page}");
+            assert!(html.contains(&link), "page {page} keeps the filter");
+        }
+        assert!(html.contains("<option value=\"6\" selected"), "the filter says what it holds");
+    }
+}
+
+#[test]
+fn the_lag_is_a_drawing_with_a_name_and_the_same_in_words() {
+    let html = document(
+        &context(NodeRole::Client, Lang::It, Role::Viewer, "/monitor"),
+        &model(PageId::Monitor, NodeRole::Client),
+    );
+    assert_eq!(html.matches("role=\"img\" aria-labelledby=").count(), 2);
+    for said in
+        ["<title id=\"lag-conf-title\">", "Ultimo valore 0,8 s", "Ancora nessun valore.", "limit hard", "polyline"]
+    {
+        assert!(html.contains(said), "{said}");
+    }
+    assert!(html.contains("exit 3"), "a service that is not as wanted says why");
+}
+
+#[test]
+fn the_header_counts_open_alarms_on_every_page_of_a_session() {
+    for (open, priority, class, words) in
+        [(0, None, "bell", "allarmi attivi"), (1, Some(3), "bell priority p3", "allarme attivo, priorità massima 3")]
+    {
+        let mut cx = context(NodeRole::Client, Lang::It, Role::Viewer, "/licenza");
+        let mut live = (**cx.live.as_ref().unwrap()).clone();
+        live.status.alarms = contract::status::AlarmCount { open, highest_priority: priority };
+        cx.live = Some(std::sync::Arc::new(live));
+        let html = document(&cx, &model(PageId::Licence, NodeRole::Client));
+        assert!(html.contains(&format!("<a href=\"/allarmi\" class=\"{class}\"")), "{html}");
+        assert!(html.contains(words));
+    }
 }
 
 #[test]

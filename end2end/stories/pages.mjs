@@ -18,6 +18,8 @@ const RULES = { runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a',
 const ACTIONS = {
   Login: 'form[action="/login"] button',
   Overview: '.page-buttons a',
+  Monitor: '.page-buttons a',
+  Alarms: '.filter button',
   Licence: '#licence-form button',
   Replication: '.task-form button',
   Pairing: 'button[form=peer-form]',

@@ -1,6 +1,7 @@
 //! The panel over its router, against a real node in a temporary directory.
 
 mod access;
+mod alarms;
 mod forms;
 mod house;
 mod streams;
