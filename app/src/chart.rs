@@ -10,7 +10,7 @@ use contract::monitor::{HISTORY_SECONDS, HISTORY_STEP_SECONDS};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::format;
+use crate::format::{self, escaped};
 
 /// What is drawn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,9 +73,15 @@ impl LagChart {
         RIGHT - (RIGHT - LEFT) * age
     }
 
-    /// The whole drawing. `offset` is the server's zone, in seconds.
+    /// The drawing, and under it the name and the same in words.
     #[must_use]
-    pub fn svg(&self, offset: i32, lang: Lang) -> String {
+    pub fn figure(&self, offset: i32, lang: Lang) -> String {
+        let (svg, words) = (self.svg(offset, lang), self.sentence(offset, lang));
+        format!("{svg}<figcaption><strong>{}</strong> {words}</figcaption>", escaped(&self.dataset))
+    }
+
+    /// The drawing alone. `offset` is the server's zone, in seconds.
+    fn svg(&self, offset: i32, lang: Lang) -> String {
         let id = format!("lag-{}", escaped(&self.dataset));
         let title = format!(
             "{} {}",
@@ -97,8 +103,7 @@ impl LagChart {
     }
 
     /// The same in words.
-    #[must_use]
-    pub fn sentence(&self, offset: i32, lang: Lang) -> String {
+    fn sentence(&self, offset: i32, lang: Lang) -> String {
         let span = |seconds: f64| format::span(seconds, lang);
         let (Some((_, last)), Some((at, worst))) = (self.points.last(), self.worst()) else {
             return lang.pick("Ancora nessun valore.", "No value yet.").to_owned();
@@ -181,10 +186,6 @@ impl LagChart {
 fn clock(at: i64, offset: i32) -> String {
     let text = Timestamp::from_second(at).map_or_else(|_| String::new(), |at| format::hour(at, offset));
     text.get(..5).unwrap_or_default().to_owned()
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

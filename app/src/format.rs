@@ -70,6 +70,12 @@ pub fn span(seconds: f64, lang: Lang) -> String {
     }
 }
 
+/// Text as it stands in a drawing or a table that is written as text: never markup.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 /// A span of whole seconds, without a decimal: a limit, a mark on an axis.
 #[must_use]
 pub fn whole_span(seconds: u32, lang: Lang) -> String {

@@ -1,5 +1,5 @@
-//! The tables of *Monitor di sistema* as plain rows of cells: the server fills them from the report, the browser from the
-//! live picture, and one island draws them all.
+//! The tables of *Monitor di sistema* as plain rows of cells, and the one function that writes them as HTML: the server
+//! fills them from the report, the browser from the live picture.
 
 use contract::alarm_list::AlarmBrief;
 use contract::live::Live;
@@ -10,7 +10,7 @@ use contract::status::{MachineInfo, NodeInfo, PairInfo};
 use contract::{Lang, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::format;
+use crate::format::{self, escaped};
 
 /// Which table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,25 +26,19 @@ pub enum Grid {
 }
 
 /// One row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub struct Row {
-    /// Its class in the style sheet; may be empty.
-    pub class: String,
-    /// In the order of the headings.
-    pub cells: Vec<Cell>,
+    class: &'static str,
+    cells: Vec<Cell>,
 }
 
-/// One cell.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Cell {
-    /// What it says.
-    pub text: String,
-    /// What is said below, less loudly; may be empty.
-    pub note: String,
-    /// The class of what it says; may be empty.
-    pub class: String,
-    /// A bar under the text, from 0 to 1.
-    pub bar: Option<f64>,
+/// One cell: what it says and in which class, a bar under it from 0 to 1, and what is said below less loudly.
+#[derive(Debug, Clone, Default)]
+struct Cell {
+    text: String,
+    class: String,
+    bar: Option<f64>,
+    note: String,
 }
 
 impl Cell {
@@ -54,6 +48,31 @@ impl Cell {
 
     fn badge(tone: &str, text: impl Into<String>) -> Self {
         Self { text: text.into(), class: format!("badge {tone}"), ..Self::default() }
+    }
+
+    fn write(&self, out: &mut String, head: &str) {
+        out.extend([
+            "<td data-label=\"",
+            head,
+            "\"><span class=\"",
+            &self.class,
+            "\">",
+            &escaped(&self.text),
+            "</span>",
+        ]);
+        if let Some(share) = self.bar {
+            out.extend([
+                "<progress max=\"1\" value=\"",
+                &format!("{share:.2}"),
+                "\" aria-label=\"",
+                head,
+                "\"></progress>",
+            ]);
+        }
+        if !self.note.is_empty() {
+            out.extend(["<span class=\"cell-note\">", &escaped(&self.note), "</span>"]);
+        }
+        out.push_str("</td>");
     }
 
     fn note(self, note: impl Into<String>) -> Self {
@@ -120,16 +139,40 @@ impl Grid {
         }
     }
 
-    /// The rows of the live picture.
+    /// The table of the live picture.
     #[must_use]
-    pub fn rows(self, live: &Live, eyes: Eyes) -> Vec<Row> {
+    pub fn live(self, live: &Live, eyes: Eyes) -> String {
         let status = &live.status;
-        match self {
+        let rows = match self {
             Self::Machines => machines(&status.node, status.state, &status.pair, eyes),
             Self::Disks => disks(&live.disks, eyes),
             Self::Services => services(&status.services, eyes),
             Self::Alarms => alarms(&live.alarms, eyes),
+        };
+        self.table(&rows, eyes.lang)
+    }
+
+    /// The table with these rows.
+    #[must_use]
+    pub fn table(self, rows: &[Row], lang: Lang) -> String {
+        let heads = self.heads(lang);
+        let mut out = format!("<table><caption class=\"visually-hidden\">{}</caption><thead><tr>", self.title(lang));
+        for head in heads {
+            out.extend(["<th scope=\"col\">", head, "</th>"]);
         }
+        out.push_str("</tr></thead><tbody>");
+        for row in rows {
+            out.extend(["<tr class=\"", row.class, "\">"]);
+            for (cell, head) in row.cells.iter().zip(heads) {
+                cell.write(&mut out, head);
+            }
+            out.push_str("</tr>");
+        }
+        if rows.is_empty() {
+            out.extend(["<tr><td colspan=\"5\">", self.empty(lang), "</td></tr>"]);
+        }
+        out.push_str("</tbody></table>");
+        out
     }
 }
 
@@ -149,7 +192,7 @@ pub fn machines(node: &NodeInfo, state: NodeState, pair: &PairInfo, eyes: Eyes) 
         Cell::plain(NONE),
         Cell::plain(&node.version),
     ];
-    let mut rows = vec![Row { class: String::new(), cells: own }];
+    let mut rows = vec![Row { class: "", cells: own }];
     let other = node.role.other();
     match &pair.peer {
         Some(peer) => rows.extend(peer.machines.iter().map(|machine| {
@@ -162,13 +205,13 @@ pub fn machines(node: &NodeInfo, state: NodeState, pair: &PairInfo, eyes: Eyes) 
                 Cell::plain(eyes.moment(machine.last_seen)),
                 Cell::plain(peer.version.as_deref().unwrap_or(NONE)),
             ];
-            Row { class: String::new(), cells }
+            Row { class: "", cells }
         })),
         None => {
             let missing = eyes.t("Indirizzo non impostato", "Address not set");
             let mut cells = vec![Cell::plain(other.label()), Cell::badge("bad", missing)];
             cells.resize(5, Cell::plain(NONE));
-            rows.push(Row { class: String::new(), cells });
+            rows.push(Row { class: "", cells });
         }
     }
     rows
@@ -210,7 +253,7 @@ pub fn disks(disks: &[DiskInfo], eyes: Eyes) -> Vec<Row> {
             Cell::plain(format::bytes(disk.total_bytes, eyes.lang)),
             Cell::plain(format!("{}%", disk.limit_percent)).note(eyes.t("liberi almeno", "free at least")),
         ];
-        Row { class: String::new(), cells }
+        Row { class: "", cells }
     };
     disks.iter().map(row).collect()
 }
@@ -230,7 +273,7 @@ pub fn services(services: &[ServiceStatus], eyes: Eyes) -> Vec<Row> {
             Cell::plain(service.desired.label(eyes.lang)),
             Cell::plain(eyes.moment(service.checked_at)),
         ];
-        Row { class: String::new(), cells }
+        Row { class: "", cells }
     };
     services.iter().map(row).collect()
 }
@@ -239,6 +282,7 @@ pub fn services(services: &[ServiceStatus], eyes: Eyes) -> Vec<Row> {
 #[must_use]
 pub fn alarms(alarms: &[AlarmBrief], eyes: Eyes) -> Vec<Row> {
     let row = |alarm: &AlarmBrief| {
+        let open = alarm.cleared_at.is_none();
         let state = match (alarm.cleared_at, alarm.acknowledged) {
             (Some(at), _) => Cell::badge("good", eyes.t("Rientrato", "Ended")).note(eyes.moment(Some(at))),
             (None, true) => Cell::badge("warn", eyes.t("Preso in carico", "Acknowledged")),
@@ -248,11 +292,79 @@ pub fn alarms(alarms: &[AlarmBrief], eyes: Eyes) -> Vec<Row> {
             Cell::plain(eyes.moment(Some(alarm.raised_at))),
             Cell { class: format!("priority p{}", alarm.priority), ..Cell::plain(alarm.priority.to_string()) },
             Cell::plain(&alarm.host),
-            Cell::plain(alarm.text.get(eyes.lang)),
+            Cell { class: if open { "what" } else { "" }.to_owned(), ..Cell::plain(alarm.text.get(eyes.lang)) },
             state,
         ];
-        let class = if alarm.cleared_at.is_none() { "active" } else { "" };
-        Row { class: class.to_owned(), cells }
+        let class = if open { "active" } else { "" };
+        Row { class, cells }
     };
     alarms.iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EYES: Eyes = Eyes { lang: Lang::It, offset: 0 };
+
+    fn service(name: &str, observed: Observed) -> ServiceStatus {
+        let detail = Some("<b>exit 3</b> & more".into());
+        ServiceStatus { name: name.into(), desired: Desired::Up, observed, checked_at: None, detail }
+    }
+
+    #[test]
+    fn what_a_command_said_is_text_and_never_markup() {
+        let html = Grid::Services.table(&services(&[service("\"><script>", Observed::Down)], EYES), Lang::It);
+        assert!(html.contains("&lt;b&gt;exit 3&lt;/b&gt; &amp; more"), "{html}");
+        assert!(!html.contains("<script>") && !html.contains("<b>"));
+    }
+
+    #[test]
+    fn a_service_is_good_only_as_it_is_wanted() {
+        for (observed, tone) in [(Observed::Up, "good"), (Observed::Down, "bad"), (Observed::Unknown, "warn")] {
+            let html = Grid::Services.table(&services(&[service("pbx", observed)], EYES), Lang::It);
+            assert!(html.contains(&format!("<span class=\"badge {tone}\">")), "{html}");
+        }
+    }
+
+    #[test]
+    fn every_table_says_in_words_that_it_is_empty_and_has_as_many_headings_in_both_languages() {
+        for grid in [Grid::Disks, Grid::Services, Grid::Alarms] {
+            assert!(grid.table(&[], Lang::En).contains(grid.empty(Lang::En)));
+            assert_eq!(grid.heads(Lang::It).len(), grid.heads(Lang::En).len());
+        }
+    }
+
+    #[test]
+    fn a_machine_without_an_address_and_one_that_is_silent_are_told_apart() {
+        let node = NodeInfo {
+            name: "dr1".into(),
+            id: "n".into(),
+            role: contract::NodeRole::Client,
+            version: "1".into(),
+            protocol: 1,
+        };
+        let drawn = |peer: Option<contract::status::PeerInfo>| {
+            let pair = PairInfo { id: None, associated: peer.is_some(), peer };
+            Grid::Machines.table(&machines(&node, NodeState::Standby, &pair, EYES), Lang::It)
+        };
+        assert!(drawn(None).contains("Indirizzo non impostato"));
+        let machine = MachineInfo {
+            ip: [10, 0, 0, 1].into(),
+            port: 5461,
+            reachable: false,
+            since: Some(Timestamp::UNIX_EPOCH),
+            last_seen: None,
+        };
+        let peer = contract::status::PeerInfo {
+            name: Some("master1".into()),
+            version: None,
+            compatible: None,
+            machines: vec![machine],
+            complaint: None,
+        };
+        let html = drawn(Some(peer));
+        assert!(html.contains("Non risponde") && html.contains("dal 01/01/1970 00:00:00"), "{html}");
+        assert!(html.contains("Interrotto"), "{html}");
+    }
 }

@@ -51,6 +51,21 @@ await story(async (t) => {
   }
   await until('the first copy', async () => (await client.json(['sync', 'status'])).datasets.filter((one) => one.state === 'current').length === 3);
   await client.ok(['sync', 'full', '--wait']);
+  // An alarm that somebody took note of, with messages that cannot be sent, and one that has ended.
+  for (const machine of [master, client]) {
+    const alarms = async (code) => (await machine.json(['alarm', 'list'])).alarms.filter((one) => one.code === code);
+    // The recipients came after the start: an alarm of before has no messages.
+    for (const set of [['probe.interval_ms', '200'], ['disk.min_free_percent', '0']]) await machine.ok(['threshold', 'set', ...set]);
+    await until('the disk is no alarm', async () => (await alarms('dr.disk.low')).length === 0);
+    await machine.ok(['threshold', 'set', 'disk.min_free_percent', '90']);
+    await until('the disk is an alarm', async () => (await alarms('dr.disk.low')).length === 1);
+    const [{ id }] = await alarms('dr.disk.low');
+    await machine.ok(['alarm', 'ack', id, '--note', 'Visto: si libera spazio']);
+    await machine.ok(['threshold', 'reset', 'probe.interval_ms']);
+  }
+  await client.ok(['sync', 'stop', '--only', 'files']);
+  await until('the stop is an alarm', async () => (await client.json(['alarm', 'list'])).alarms.some((one) => one.code === 'dr.sync.stopped'));
+  await client.ok(['sync', 'start', '--only', 'files']);
   const chromium = await browser(t);
   const pictures = path.join(output, 'screens');
   fs.mkdirSync(pictures, { recursive: true });

@@ -18,7 +18,7 @@ pub fn AlarmBell(
     let count = follow(initial, |live| live.status.alarms);
     view! {
         <a href="/allarmi" class=move || tone(count.get())>
-            <span class="number">{move || count.get().open}</span>
+            <span class="number">{move || count.get().open.to_string()}</span>
             <span class="word">{move || words(count.get(), lang)}</span>
         </a>
     }
@@ -49,18 +49,17 @@ fn words(count: AlarmCount, lang: Lang) -> String {
 #[island]
 pub fn AlarmsChanged(
     /// As drawn by the server.
-    initial: Vec<AlarmBrief>,
+    initial: String,
     /// This page, filter included.
     path: String,
     /// The reader's language.
     lang: Lang,
 ) -> impl IntoView {
-    let drawn = standing(&initial);
-    let now = follow(drawn.clone(), |live| standing(&live.alarms));
+    let now = follow(initial.clone(), |live| standing(&live.alarms));
     view! {
         <div role="status">
             {move || {
-                now.with(|now| *now != drawn).then(|| {
+                now.with(|now| *now != initial).then(|| {
                     view! {
                         <p class="notice">
                             {lang.pick("Gli allarmi sono cambiati.", "The alarms have changed.")} " "
@@ -73,6 +72,12 @@ pub fn AlarmsChanged(
     }
 }
 
-fn standing(alarms: &[AlarmBrief]) -> Vec<(String, bool, bool)> {
-    alarms.iter().map(|alarm| (alarm.id.clone(), alarm.cleared_at.is_some(), alarm.acknowledged)).collect()
+/// What is compared: which alarms there are, which have ended, and of which somebody took note.
+pub(crate) fn standing(alarms: &[AlarmBrief]) -> String {
+    let one = |alarm: &AlarmBrief| {
+        let ended = if alarm.cleared_at.is_some() { "-" } else { "+" };
+        let noted = if alarm.acknowledged { "!" } else { "" };
+        [&alarm.id, ended, noted].concat()
+    };
+    alarms.iter().map(one).collect::<Vec<_>>().concat()
 }

@@ -12,6 +12,8 @@ mod replica;
 mod switches;
 mod task;
 
+#[cfg(feature = "ssr")]
+pub(crate) use alarms::standing;
 pub use alarms::{AlarmBell, AlarmsChanged};
 pub use chips::Chips;
 pub use copy::CopyButton;

@@ -1,11 +1,12 @@
-//! The tables and the charts of *Monitor di sistema*: one island for every table, one for every chart.
+//! The tables and the charts of *Monitor di sistema*. Both are drawn as text by one function each, the same on the server
+//! and in the browser: a tree of typed nodes for every cell would be most of what a browser has to load.
 
 use contract::Lang;
 use leptos::prelude::*;
 
 use super::follow;
 use crate::chart::LagChart;
-use crate::grid::{Cell, Eyes, Grid, Row};
+use crate::grid::{Eyes, Grid};
 use crate::live;
 
 /// One table.
@@ -14,51 +15,14 @@ pub fn MonitorGrid(
     /// Which.
     grid: Grid,
     /// As drawn by the server.
-    initial: Vec<Row>,
+    initial: String,
     /// Who reads.
     eyes: Eyes,
 ) -> impl IntoView {
-    let rows = follow(initial, move |live| grid.rows(live, eyes));
-    let caption = grid.title(eyes.lang);
-    let heads = grid.heads(eyes.lang);
-    let body = move || {
-        let rows = rows.get();
-        if rows.is_empty() {
-            view! { <tr><td colspan=heads.len()>{grid.empty(eyes.lang)}</td></tr> }.into_any()
-        } else {
-            rows.into_iter().map(|one| row(one, heads)).collect::<Vec<_>>().into_any()
-        }
-    };
+    let table = follow(initial, move |live| grid.live(live, eyes));
     view! {
-        <div class="scroll" tabindex="0" role="region" aria-label=caption>
-            <table>
-                <caption class="visually-hidden">{caption}</caption>
-                <thead>
-                    <tr>{heads.iter().map(|head| view! { <th scope="col">{*head}</th> }.into_any()).collect::<Vec<_>>()}</tr>
-                </thead>
-                <tbody>{body}</tbody>
-            </table>
-        </div>
+        <div class="scroll" tabindex="0" role="region" aria-label=grid.title(eyes.lang) inner_html=move || table.get()></div>
     }
-}
-
-fn row(row: Row, heads: &'static [&'static str]) -> AnyView {
-    let cells = row.cells.into_iter().zip(heads).map(|(one, head)| cell(one, head)).collect::<Vec<_>>();
-    view! { <tr class=row.class>{cells}</tr> }.into_any()
-}
-
-fn cell(cell: Cell, head: &'static str) -> AnyView {
-    let bar = cell
-        .bar
-        .map(|used| view! { <progress max="1" value=format!("{used:.3}") aria-label=head></progress> }.into_any());
-    view! {
-        <td data-label=head>
-            <span class=cell.class>{cell.text}</span>
-            {bar}
-            <span class="cell-note">{cell.note}</span>
-        </td>
-    }
-    .into_any()
 }
 
 /// One chart with its sentence.
@@ -80,15 +44,6 @@ pub fn LagGraph(
             chart.add(live.at.as_second(), lag);
         });
     });
-    let drawing = Memo::new(move |_| chart.with(|chart| chart.svg(offset, lang)));
-    let words = Memo::new(move |_| chart.with(|chart| chart.sentence(offset, lang)));
-    view! {
-        <figure class="chart">
-            <div inner_html=move || drawing.get()></div>
-            <figcaption>
-                <strong>{chart.with_untracked(|chart| chart.dataset.clone())}</strong>
-                " " {move || words.get()}
-            </figcaption>
-        </figure>
-    }
+    let drawing = Memo::new(move |_| chart.with(|chart| chart.figure(offset, lang)));
+    view! { <figure class="chart" inner_html=move || drawing.get()></figure> }
 }

@@ -5,7 +5,7 @@ use contract::recipient::Channel;
 use leptos::prelude::*;
 
 use crate::action::Action;
-use crate::islands::AlarmsChanged;
+use crate::islands::{AlarmsChanged, standing};
 use crate::model::{AlarmsPage, Context};
 use crate::routes::{self, PageId};
 use crate::widgets::{Field, card, reload, title};
@@ -13,7 +13,7 @@ use crate::widgets::{Field, card, reload, title};
 pub(crate) fn view(cx: &Context, model: &AlarmsPage) -> AnyView {
     let route = routes::of(PageId::Alarms);
     let changed = cx.live.as_ref().map(|live| {
-        view! { <AlarmsChanged initial=live.alarms.clone() path=cx.path.clone() lang=cx.lang /> }
+        view! { <AlarmsChanged initial=standing(&live.alarms) path=cx.path.clone() lang=cx.lang /> }
     });
     let heading = match (cx.lang, model.filter.all) {
         (contract::Lang::It, false) => "Allarmi attivi",
@@ -132,7 +132,7 @@ fn row(cx: &Context, alarm: &AlarmInfo) -> AnyView {
             <td data-label=host>{alarm.host.clone()} <br /> <span class="muted">{alarm.source.clone()}</span></td>
             <td data-label=code><code>{alarm.code.clone()}</code></td>
             <td data-label=description>{what(cx, alarm)}</td>
-            <td data-label=state>{standing(cx, alarm)}</td>
+            <td data-label=state>{state_of(cx, alarm)}</td>
             <td data-label=messages>{deliveries(cx, &alarm.deliveries)}</td>
         </tr>
     }
@@ -157,7 +157,7 @@ fn what(cx: &Context, alarm: &AlarmInfo) -> AnyView {
     .into_any()
 }
 
-fn standing(cx: &Context, alarm: &AlarmInfo) -> AnyView {
+fn state_of(cx: &Context, alarm: &AlarmInfo) -> AnyView {
     let (tone, word) = match (alarm.cleared_at.is_some(), alarm.acknowledged.is_some()) {
         (true, _) => ("good", cx.t("Rientrato", "Ended")),
         (false, true) => ("warn", cx.t("Preso in carico", "Acknowledged")),

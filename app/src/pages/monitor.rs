@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use crate::chart::LagChart;
 use crate::format;
-use crate::grid::{self, Eyes, Grid};
+use crate::grid::{self, Eyes, Grid, Row};
 use crate::islands::{LagGraph, MonitorGrid, ReplicaTable};
 use crate::model::Context;
 use crate::routes::{self, PageId};
@@ -15,9 +15,12 @@ pub(crate) fn view(cx: &Context, model: &MonitorReport) -> AnyView {
     let lang = cx.lang;
     let eyes = Eyes { lang, offset: cx.offset(cx.now) };
     let route = routes::of(PageId::Monitor);
-    let table = |grid: Grid, initial| view! { <MonitorGrid grid initial eyes /> };
+    let table = |grid: Grid, rows: &[Row]| {
+        let initial = grid.table(rows, lang);
+        view! { <MonitorGrid grid initial eyes /> }
+    };
     let alarms = view! {
-        {table(Grid::Alarms, grid::alarms(&model.alarms, eyes))}
+        {table(Grid::Alarms, &grid::alarms(&model.alarms, eyes))}
         <p>
             <a href=routes::of(PageId::Alarms).path>
                 {cx.t("Tutti gli allarmi, che cosa fare, messaggi inviati", "All alarms, what to do, messages sent")}
@@ -30,7 +33,7 @@ pub(crate) fn view(cx: &Context, model: &MonitorReport) -> AnyView {
     });
     view! {
         {title(route.label(lang), reload(cx, route.path))}
-        {card(Grid::Machines.title(lang), table(Grid::Machines, grid::machines(&model.node, model.state, &model.pair, eyes)))}
+        {card(Grid::Machines.title(lang), table(Grid::Machines, &grid::machines(&model.node, model.state, &model.pair, eyes)))}
         {card(Grid::Alarms.title(lang), alarms)}
         {card_with_help(
             cx,
@@ -44,8 +47,8 @@ pub(crate) fn view(cx: &Context, model: &MonitorReport) -> AnyView {
         )}
         {replicas}
         <div class="two">
-            {card(Grid::Disks.title(lang), table(Grid::Disks, grid::disks(&model.disks, eyes)))}
-            {card(Grid::Services.title(lang), table(Grid::Services, grid::services(&model.services, eyes)))}
+            {card(Grid::Disks.title(lang), table(Grid::Disks, &grid::disks(&model.disks, eyes)))}
+            {card(Grid::Services.title(lang), table(Grid::Services, &grid::services(&model.services, eyes)))}
         </div>
     }
     .into_any()
