@@ -243,7 +243,7 @@ impl Node {
             *record = fresh;
             let mandate = raise.mandate(record, &pair, at);
             record.mandate = Some(mandate.clone());
-            record.opened = record.is_holder().then(|| Opened { boot, at, how: Opening::Verified });
+            record.opened = record.is_holder().then_some(Opened { boot, at, how: Opening::Verified });
             mandate
         });
         let mandate = begun.await?;
