@@ -63,6 +63,10 @@ actions! {
     SyncVerify, "sync.verify", Role::Operator, "Verifica avviata.", "Verification started.";
     /// Takes note of an alarm.
     AlarmAck, "alarm.ack", Role::Operator, "Allarme preso in carico.", "Alarm acknowledged.";
+    /// Declares a service, or replaces the one of that name.
+    ServiceAdd, "service.add", Role::Admin, "Servizio salvato.", "Service saved.";
+    /// Takes the declaration back.
+    ServiceRemove, "service.remove", Role::Admin, "Servizio tolto.", "Service removed.";
     /// A new user.
     UserAdd, "user.add", Role::Admin, "Utente creato.", "User added.";
     /// Another user's password.

@@ -112,6 +112,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::PeerJoin => &["token"],
         Action::DatasetAdd => &["name", "kind", "class", "source", "target", "excludes"],
         Action::SyncFull => &["scope"],
+        Action::ServiceAdd => &["name", "unit", "start", "stop", "check", "timeout", "order"],
         Action::UserAdd => &["name", "role", "password"],
         Action::UserPassword => &["password"],
         Action::AlarmAck => &["note"],
@@ -122,6 +123,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         | Action::SyncStart
         | Action::SyncStop
         | Action::SyncVerify
+        | Action::ServiceRemove
         | Action::UserRemove => &[],
     }
 }

@@ -8,6 +8,7 @@ use contract::live::Live;
 use contract::monitor::MonitorReport;
 use contract::query::DatasetEntry;
 use contract::role::NodeRole;
+use contract::service::{Service, ServiceEntry};
 use contract::status::{NodeInfo, PeerReport};
 use contract::users::User;
 use contract::{Lang, Role, Timestamp};
@@ -101,6 +102,8 @@ pub enum Page {
     Datasets(DatasetsPage),
     /// `/replicazione`
     Replication(ReplicationPage),
+    /// `/servizi`
+    Services(ServicesPage),
     /// `/utenti`
     Users(Vec<User>),
     /// `/registro`
@@ -177,6 +180,24 @@ pub struct DatasetsPage {
 pub struct ReplicationPage {
     /// Everything that moves.
     pub live: std::sync::Arc<Live>,
+}
+
+/// Servizi.
+#[derive(Debug, Clone)]
+pub struct ServicesPage {
+    /// In starting order.
+    pub services: Vec<ServiceEntry>,
+    /// The name of the one whose declaration stands in the form.
+    pub edit: Option<String>,
+}
+
+impl ServicesPage {
+    /// The declaration in the form.
+    #[must_use]
+    pub fn edited(&self) -> Option<&Service> {
+        let name = self.edit.as_ref()?;
+        self.services.iter().map(|entry| &entry.service).find(|service| service.name == *name)
+    }
 }
 
 /// The audit log.

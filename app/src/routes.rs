@@ -24,6 +24,8 @@ pub enum PageId {
     Datasets,
     /// How the replica stands (Client).
     Replication,
+    /// What makes this machine the PBX.
+    Services,
     /// Who may log in.
     Users,
     /// The audit log.
@@ -115,6 +117,14 @@ pub const ROUTES: &[Route] = &[
         (Some(Configuration), None),
     ),
     route(
+        PageId::Services,
+        "/servizi",
+        Some(Role::Viewer),
+        None,
+        ("Servizi", "Services"),
+        (Some(Configuration), Some(Configuration)),
+    ),
+    route(
         PageId::Users,
         "/utenti",
         Some(Role::Viewer),
@@ -175,13 +185,14 @@ mod tests {
     #[test]
     fn every_page_has_its_row_and_every_path_is_one_pages() {
         use PageId::{
-            Account, Alarms, Audit, Datasets, Licence, Login, Monitor, Overview, Pairing, Replication, Users,
+            Account, Alarms, Audit, Datasets, Licence, Login, Monitor, Overview, Pairing, Replication, Services, Users,
         };
-        for id in [Monitor, Alarms, Login, Account, Overview, Licence, Pairing, Datasets, Replication, Users, Audit] {
+        let ours = [Monitor, Alarms, Login, Account, Overview, Licence, Pairing, Datasets, Replication, Services];
+        for id in ours.into_iter().chain([Users, Audit]) {
             assert_eq!(of(id).id, id);
             assert_eq!(at(of(id).path).map(|r| r.id), Some(id));
         }
-        assert_eq!(ROUTES.len(), 11);
+        assert_eq!(ROUTES.len(), 12);
     }
 
     #[test]

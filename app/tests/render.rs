@@ -183,7 +183,7 @@ fn no_field_of_any_form_lets_markup_through() {
         for action in Action::ALL {
             let names = [
                 "name", "note", "id", "role", "text", "address", "email", "sms", "kind", "class", "source", "target",
-                "excludes",
+                "excludes", "unit", "start", "stop", "check", "timeout", "order",
             ];
             let typed = names.map(|name| (name.to_owned(), evil.to_owned()));
             for route in ROUTES.iter().filter(|route| route.exists_on(side)) {
@@ -196,6 +196,20 @@ fn no_field_of_any_form_lets_markup_through() {
             }
         }
     }
+}
+
+#[test]
+fn a_service_that_is_not_as_it_should_be_says_why_and_can_be_changed_where_it_stands() {
+    let cx = context(NodeRole::Master, Lang::It, Role::Admin, "/servizi?edit=pbx");
+    let html = document(&cx, &model(PageId::Services, NodeRole::Master));
+    for told in ["Sconosciuto", "deve essere attivo, controllato alle 14:41:07", "start: exit 1: no space"] {
+        assert!(html.contains(told), "{told}");
+    }
+    // The declaration of `pbx` stands in the form, and its name cannot be typed over.
+    assert!(html.contains("Modifica il servizio pbx"));
+    assert!(html.contains(">pbx start</textarea>"), "{html}");
+    let name = html.split("id=\"service-add-name\"").nth(1).and_then(|rest| rest.split('>').next()).unwrap();
+    assert!(name.contains("value=\"pbx\"") && name.contains("readonly"), "{name}");
 }
 
 #[test]

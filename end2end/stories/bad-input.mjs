@@ -141,6 +141,8 @@ await story(async (t) => {
   const onClient = (fields, wrong, it, en) => [`recipients ${JSON.stringify(fields)}`, c, { target: '/disaster-recovery', action: 'peer.set', fields: { address: '10.0.0.5', ...fields }, wrong, words: [it, en], state: ['peer', 'show'] }];
   const data = (fields, wrong, it, en) => [`data ${JSON.stringify(fields)}`.replaceAll(t.root, '…'), m, { target: '/dati', action: 'dataset.add',
     fields: { name: 'dati', kind: 'files', class: 'configuration', source: tree, target: '', excludes: '', ...fields }, wrong, words: [it, en], state: ['dataset', 'list'] }];
+  const service = (fields, wrong, it, en) => [`a service ${JSON.stringify(fields)}`, m, { target: '/servizi', action: 'service.add',
+    fields: { name: 'pbx', unit: '', start: 'true', stop: 'true', check: 'true', timeout: '', order: '', ...fields }, wrong, words: [it, en], state: ['service', 'list'] }];
   const user = (fields, wrong, it, en) => [`a user ${JSON.stringify(fields).replace(/x{9,}/, 'x…')}`, m, { target: '/utenti', action: 'user.add', fields: { name: 'carla', password: 'una password lunga', ...fields }, wrong, words: [it, en], state: ['user', 'list'] }];
   const password = (fields, wrong, it, en) => [`a password change with a wrong “${wrong}”`, m, { target: '/account', action: 'password.change',
     fields: { current: PASSWORD, new: 'la nuova password', again: 'la nuova password', ...fields }, wrong, words: [it, en], state: ['user', 'list'] }];
@@ -182,6 +184,13 @@ await story(async (t) => {
     data({ source: master.data }, 'source', /dati propri di tvox-dr/, /tvox-dr's own data/),
     data({ target: '../x' }, 'target', ...path_),
     data({ excludes: 'a[' }, 'excludes', /modello di esclusione/, /exclude pattern/),
+    service({ name: '' }, 'name', ...required),
+    service({ name: 'Il PBX' }, 'name', ...noName),
+    service({ check: '' }, 'check', ...required),
+    service({ unit: 'kamailio.service' }, 'unit', /non entrambi/, /not both/),
+    service({ unit: '../x', start: '', stop: '', check: '' }, 'unit', /unit systemd/, /systemd unit/),
+    service({ timeout: '0' }, 'timeout', /fra 1 e 3600/, /between 1 and 3600/),
+    service({ order: 'primo' }, 'order', /numero intero/, /whole number/),
     user({ name: '' }, 'name', ...required),
     user({ name: 'Mario Rossi' }, 'name', ...noName),
     user({ name: 'presente' }, 'name', /Già in uso/, /Already in use/),
@@ -294,9 +303,9 @@ await story(async (t) => {
 
   const forms = {
     master: { '/licenza': ['licence.load', 'licence.remove'], '/disaster-recovery': ['peer.set', 'peer.token', 'peer.forget'],
-      '/dati': ['dataset.add', 'dataset.remove'], '/utenti': ['user.add', 'user.password', 'user.remove'] },
+      '/dati': ['dataset.add', 'dataset.remove'], '/servizi': ['service.add', 'service.remove'], '/utenti': ['user.add', 'user.password', 'user.remove'] },
     client: { '/licenza': ['licence.load', 'licence.remove'], '/disaster-recovery': ['peer.set', 'peer.join', 'peer.forget'],
-      '/utenti': ['user.add', 'user.password', 'user.remove'] },
+      '/servizi': ['service.add', 'service.remove'], '/utenti': ['user.add', 'user.password', 'user.remove'] },
   };
   const sync = ['sync.start', 'sync.stop', 'sync.full', 'sync.verify'];
   const filled = { name: 'preso', address: '10.9.9.9', text: 'x', token: 'x', role: 'admin', password: 'una password lunga', kind: 'files', class: 'history', source: '/etc', target: '', scope: 'all' };

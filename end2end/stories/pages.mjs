@@ -24,6 +24,7 @@ const ACTIONS = {
   Replication: '.task-form button',
   Pairing: 'button[form=peer-form]',
   Datasets: '#dataset-form button',
+  Services: '#service-form button',
   Users: 'form .columns ~ button',
   Audit: '.page-buttons a',
   Account: 'button[form=password-form]',
@@ -42,6 +43,11 @@ await story(async (t) => {
   const cookies = { master: await master.settle(), client: await client.settle() };
   for (const [name, kind, source, target] of [['configurazione', 'files', pbx.etc, 'etc'], ['registrazioni', 'files', pbx.sounds, 'sounds'], ['chiamate', 'sqlite', pbx.database, 'kamailio.sqlite']]) {
     await master.ok(['dataset', 'add', name, '--kind', kind, '--source', source, '--target', pbx.target(target)]);
+  }
+  const command = ['--start', 'touch pbx.up', '--stop', 'rm pbx.up', '--check', 'false', '--timeout', '1'].map((one) => one.replace('pbx.up', path.join(t.root, 'pbx.up')));
+  for (const machine of [master, client]) {
+    await machine.ok(['service', 'add', 'kamailio', '--unit', 'kamailio.service']);
+    await machine.ok(['service', 'add', 'pbx', ...command]);
   }
   for (const address of ['noc@example.com', 'sala.operativa@example.com']) await client.ok(['recipient', 'add', 'email', address]);
   await client.ok(['recipient', 'add', 'sms', '+393471234567']);

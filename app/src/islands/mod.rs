@@ -9,6 +9,7 @@ mod menu;
 mod monitor;
 mod pair;
 mod replica;
+mod service;
 mod switches;
 mod task;
 
@@ -24,6 +25,7 @@ pub use pair::PairStatus;
 pub use replica::ReplicaTable;
 #[cfg(feature = "ssr")]
 pub(crate) use replica::state_badge;
+pub use service::ServiceState;
 pub use switches::{SwitchRows, rows as switch_rows};
 pub use task::{TaskPanel, VerifyPanel};
 

@@ -196,6 +196,8 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         Some(Action::SyncStop) => words("STOP replica", "Replication STOP"),
         Some(Action::SyncFull) => words("Sincronizzazione forzata", "Forced sync"),
         Some(Action::SyncVerify) => words("Verifica", "Verification"),
+        Some(Action::ServiceAdd) => words("Servizio dichiarato", "Service declared"),
+        Some(Action::ServiceRemove) => words("Servizio tolto", "Service taken back"),
         Some(Action::UserAdd) => words("Nuovo utente", "New user"),
         Some(Action::UserPassword) => words("Password di un utente", "A user's password"),
         Some(Action::UserRemove) => words("Utente rimosso", "User removed"),

@@ -11,6 +11,7 @@ mod overview;
 mod pairing;
 mod problem;
 mod replication;
+mod services;
 mod users;
 
 use leptos::prelude::*;
@@ -30,6 +31,7 @@ pub(crate) fn title_of(cx: &Context, page: &Page) -> String {
         Page::Pairing(_) => PageId::Pairing,
         Page::Datasets(_) => PageId::Datasets,
         Page::Replication(_) => PageId::Replication,
+        Page::Services(_) => PageId::Services,
         Page::Users(_) => PageId::Users,
         Page::Audit(_) => PageId::Audit,
         Page::Problem(kind) => return problem::title(cx, kind).to_owned(),
@@ -40,7 +42,7 @@ pub(crate) fn title_of(cx: &Context, page: &Page) -> String {
 /// Whether the link *Aggiorna* stands on it.
 pub(crate) const fn has_reload(page: &Page) -> bool {
     match page {
-        Page::Monitor(_) | Page::Alarms(_) => true,
+        Page::Monitor(_) | Page::Alarms(_) | Page::Services(_) => true,
         Page::Overview(_) | Page::Pairing(_) | Page::Datasets(_) | Page::Replication(_) | Page::Audit(_) => true,
         Page::Login(_) | Page::Account | Page::Licence(_) | Page::Users(_) | Page::Problem(_) => false,
     }
@@ -58,6 +60,7 @@ pub(crate) fn view(cx: &Context, page: &Page) -> AnyView {
         Page::Pairing(model) => pairing::view(cx, model),
         Page::Datasets(model) => datasets::view(cx, model),
         Page::Replication(model) => replication::view(cx, model),
+        Page::Services(model) => services::view(cx, model),
         Page::Users(model) => users::view(cx, model),
         Page::Audit(model) => audit::view(cx, model),
         Page::Problem(kind) => problem::view(cx, kind),

@@ -15,6 +15,7 @@ use axum::response::Response;
 use contract::command::Secret;
 use contract::dataset::DatasetForm;
 use contract::recipient::split;
+use contract::service::ServiceForm;
 use contract::{Command, Denied, Outcome, Problem, Rule};
 
 use super::panel::{Once, Panel};
@@ -90,6 +91,7 @@ pub(super) const fn page_of(action: Action) -> PageId {
         Action::DatasetAdd | Action::DatasetRemove => PageId::Datasets,
         Action::SyncStart | Action::SyncStop | Action::SyncFull | Action::SyncVerify => PageId::Replication,
         Action::AlarmAck => PageId::Alarms,
+        Action::ServiceAdd | Action::ServiceRemove => PageId::Services,
         Action::UserAdd | Action::UserPassword | Action::UserRemove => PageId::Users,
     }
 }
@@ -125,6 +127,8 @@ fn value(fields: &Fields, name: &str) -> String {
 pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied> {
     let text = |name: &str| value(fields, name);
     let trimmed = |name: &str| value(fields, name).trim().to_owned();
+    // A browser ends every line of a form with CR LF (HTML, 4.10.21.8); the shell would take the CR for a letter.
+    let script = |name: &str| value(fields, name).replace("\r\n", "\n");
     let secret = |name: &str| Secret::new(value(fields, name));
     let list = |name: &str| {
         let there = fields.iter().any(|(field, _)| field == name);
@@ -176,6 +180,16 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         Action::AlarmAck => {
             Command::AlarmAck { id: text("id"), note: Some(trimmed("note")).filter(|note| !note.is_empty()) }
         }
+        Action::ServiceAdd => Command::ServiceAdd(ServiceForm {
+            name: trimmed("name"),
+            unit: trimmed("unit"),
+            start: script("start"),
+            stop: script("stop"),
+            check: script("check"),
+            timeout: trimmed("timeout"),
+            order: trimmed("order"),
+        }),
+        Action::ServiceRemove => Command::ServiceRemove { name: text("name") },
         Action::UserAdd => Command::UserAdd {
             name: trimmed("name"),
             role: text("role"),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use app::form::FormState;
 use app::model::{
     AlarmsPage, AuditPage, DatasetsPage, OverviewPage, Page, PairingPage, ProblemKind, Reader, ReplicationPage,
+    ServicesPage,
 };
 use app::routes::{self, PageId, Route};
 use axum::extract::State;
@@ -100,6 +101,10 @@ pub(super) async fn model(
         PageId::Replication => {
             Page::Replication(ReplicationPage { live: Arc::new(node.ask(actor, ask::Live {}).await?) })
         }
+        PageId::Services => Page::Services(ServicesPage {
+            services: node.ask(actor, ask::Services {}).await?.services,
+            edit: query::value(path, "edit"),
+        }),
         PageId::Users => Page::Users(node.ask(actor, ask::Users {}).await?.users),
         PageId::Audit => Page::Audit(audit(panel, actor, path).await?),
     })

@@ -4,6 +4,7 @@ mod access;
 mod alarms;
 mod forms;
 mod house;
+mod services;
 mod streams;
 
 use std::sync::Arc;

@@ -38,7 +38,10 @@ async fn nonsense_in_any_form_is_a_clear_answer_and_never_an_error_of_ours() {
             let route = app::routes::of(super::super::forms::page_of(*action));
             for value in evil {
                 let names = ["name", "role", "password", "current", "new", "again", "text", "address", "email", "sms"];
-                let more = ["id", "note", "token", "kind", "class", "source", "target", "excludes", "only", "scope"];
+                let more = [
+                    "id", "note", "token", "kind", "class", "source", "target", "excludes", "only", "scope", "unit",
+                    "start", "stop", "check", "timeout", "order",
+                ];
                 let mut fields: Vec<_> = names.into_iter().chain(more).map(|name| (name, value)).collect();
                 fields.push(("action", action.as_str()));
                 let answer = bench.post(route.path, &admin, &fields).await;
