@@ -132,7 +132,7 @@ impl Node {
             }
             naps = slept;
             let boot = self.book.boot();
-            if self.book.look(|record| rules::must_ask(record, &boot)) && self.runs.open().is_none() {
+            if self.book.look(|record| rules::must_ask(record, &boot)) && self.runs.lets_the_gate_ask() {
                 self.ask_once().await;
             } else {
                 self.gate.rest();
@@ -200,11 +200,12 @@ impl Node {
     /// What the services of this machine are to be; `None` while a run starts and stops them itself.
     pub(crate) fn desired(&self) -> Option<Desired> {
         let boot = self.book.boot();
-        let (paired, rights, alone) = self.book.look(|record| {
+        let (paired, holder, rights, alone) = self.book.look(|record| {
             let rights = rules::may_serve(record, &boot) && !record.suspended;
-            (record.mandate.is_some(), rights, record.site == NodeRole::Master && !record.missing)
+            (record.mandate.is_some(), record.is_holder(), rights, record.site == NodeRole::Master && !record.missing)
         });
-        if self.runs.open().is_some() {
+        // Whoever does not hold the mandate keeps everything down, whatever is being tried.
+        if holder && self.runs.open().is_some() {
             return None;
         }
         let up = if paired { rights } else { alone };

@@ -62,7 +62,7 @@ impl Node {
     }
 
     /// One attempt at a step.
-    async fn attempt(&self, run: &Arc<Run>, step: &Step) -> Result<(), Denied> {
+    async fn attempt(self: &Arc<Self>, run: &Arc<Run>, step: &Step) -> Result<(), Denied> {
         let (id, plan) = (step.to_string(), run.plan());
         self.log_run(run, vec![Event::Began { step: step.clone() }]).await?;
         injector::kill(&id, Moment::Before);
@@ -84,7 +84,7 @@ impl Node {
     }
 
     /// Does a step unless it is done, and returns when that was observed.
-    async fn carry_out(&self, run: &Arc<Run>, plan: &Plan, step: &Step) -> Result<String, Stop> {
+    async fn carry_out(self: &Arc<Self>, run: &Arc<Run>, plan: &Plan, step: &Step) -> Result<String, Stop> {
         let twice = injector::twice();
         if !twice && let Some(seen) = self.observe_step(run, plan, step).await? {
             return Ok(seen);

@@ -2,6 +2,7 @@
 //! few seconds, or after a sign of life. Silence is no evidence; an operator's word is.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -17,9 +18,8 @@ use crate::node::Node;
 
 /// How long what the probes saw is worth something.
 const FRESH: Duration = Duration::from_secs(15);
-
-/// How long the other side is given to stop its services. Less than the step's own limit.
-const YIELD: Duration = Duration::from_secs(45);
+/// How long the other side may take to stop its services.
+const YIELDING: Duration = Duration::from_secs(120);
 
 /// What this process knows of the other site, for one run.
 #[derive(Debug, Default)]
@@ -105,7 +105,7 @@ impl Testimony {
 
 impl Node {
     /// Looks at every machine of the other site and keeps what may count as evidence.
-    pub(super) async fn gather_evidence(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {
+    pub(super) async fn gather_evidence(self: &Arc<Self>, run: &Run, plan: &Plan) -> Result<(), Stop> {
         run.testify(|testimony| testimony.held = None);
         let found = Instant::now();
         let mut machines = self.probe_machines().await;
@@ -113,20 +113,23 @@ impl Node {
             return Err(Stop::refused(&[Refused::new(Rule::PeerUnset, &self.info.name, "")]));
         }
         let mut refused = Vec::new();
-        let mut quiet_since = Some(found);
+        let mut settled = false;
         if machines.iter().any(|machine| machine.outcome == IsolationOutcome::Alive) {
             // Alive is no obstacle once it has stopped its services and said so.
-            match self.ask_to_yield(YIELD).await {
-                Ok(()) => machines.iter_mut().for_each(|machine| machine.outcome = IsolationOutcome::Fenced),
-                Err(denied) => {
-                    let detail = denied.text(Lang::En);
-                    let alive = machines.iter().filter(|machine| machine.outcome == IsolationOutcome::Alive);
-                    let blocking = alive.filter(|machine| !is_passed(&plan.overrides, machine.ip));
-                    refused.extend(blocking.map(|m| Refused::new(Rule::PeerNotYielding, m.ip.to_string(), &detail)));
-                }
-            }
-            quiet_since = None;
+            let why = match self.ask_to_yield(YIELDING).await {
+                Ok(()) => String::new(),
+                Err(denied) => denied.text(Lang::En),
+            };
+            machines = self.probe_machines().await;
+            let alive = machines.iter().filter(|machine| machine.outcome == IsolationOutcome::Alive);
+            let (passed, blocking): (Vec<_>, Vec<_>) =
+                alive.partition(|machine| is_passed(&plan.overrides, machine.ip));
+            settled = !passed.is_empty();
+            refused.extend(blocking.iter().map(|m| Refused::new(Rule::PeerNotYielding, m.ip.to_string(), &why)));
         }
+        // Whoever has yielded goes on talking.
+        settled |= machines.iter().any(|machine| machine.outcome == IsolationOutcome::Fenced);
+        let mut quiet_since = (!settled).then_some(found);
         for machine in machines.iter_mut().filter(|machine| machine.outcome == IsolationOutcome::Unreachable) {
             match self.word_for(run, machine.ip) {
                 Ok(word) => {
@@ -160,7 +163,7 @@ impl Node {
     }
 
     /// Evidence to write a mandate on: what is held, or found anew where it is too old or was lost.
-    pub(super) async fn fresh_evidence(&self, run: &Run, plan: &Plan) -> Result<Held, Stop> {
+    pub(super) async fn fresh_evidence(self: &Arc<Self>, run: &Run, plan: &Plan) -> Result<Held, Stop> {
         let held = run.testify(|testimony| testimony.held()).filter(|held| held.holds(&self.book).is_ok());
         if let Some(held) = held {
             return Ok(held);

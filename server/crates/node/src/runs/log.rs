@@ -70,10 +70,10 @@ pub(crate) enum Event {
 
 /// An event that cannot follow what happened before.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("in the run {run}, {event:?} cannot follow what happened before")]
+#[error("in the run {run}, {event} cannot follow what happened before")]
 pub(crate) struct Illegal {
     run: String,
-    event: Event,
+    event: String,
 }
 
 /// What is to be done next.
@@ -135,7 +135,7 @@ impl State {
     /// [`Illegal`]; then nothing has changed.
     pub(crate) fn apply(&mut self, at: Timestamp, event: &Event) -> Result<(), Illegal> {
         if !self.allows(event) {
-            return Err(Illegal { run: self.plan.id.clone(), event: event.clone() });
+            return Err(Illegal { run: self.plan.id.clone(), event: format!("{event:?}") });
         }
         self.events += 1;
         match event {

@@ -20,13 +20,14 @@ mod taking;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use contract::run::{RunBrief, RunReport, RunsReport};
+use contract::run::{RunBrief, RunKind, RunReport, RunsReport};
 use contract::{Denied, SCHEMA};
 use tokio::sync::Notify;
 
 use crate::node::Node;
 use evidence::Testimony;
 use log::{Plan, State};
+use procedure::Step;
 
 /// The last run, which is the one that is not over if there is one.
 #[derive(Debug, Default)]
@@ -53,6 +54,13 @@ impl Runs {
     /// The run that is not over: running or stuck.
     pub(crate) fn open(&self) -> Option<RunBrief> {
         self.current().map(|run| run.look(State::brief))
+    }
+
+    /// Whether the return gate may ask: no run is open, or one that has the mandate waits for it since the machine booted.
+    pub(crate) fn lets_the_gate_ask(&self) -> bool {
+        let takes = |state: &State| matches!(state.plan.kind, RunKind::Activation | RunKind::Takeover);
+        let waits = |state: &State| !takes(state) || state.is_done(&Step::Mandate);
+        self.current().is_none_or(|run| run.look(waits))
     }
 
     fn current(&self) -> Option<Arc<Run>> {

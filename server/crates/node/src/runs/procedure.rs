@@ -122,7 +122,9 @@ impl Step {
             // Both read or write whole datasets.
             Self::Freeze | Self::Ledger => Duration::from_secs(6 * 3600),
             Self::Preserve => Duration::from_secs(3600),
-            Self::CloseInbound | Self::Evidence | Self::Mandate => Duration::from_secs(60),
+            // The other side may have to stop its services first.
+            Self::Evidence | Self::Mandate => Duration::from_secs(180),
+            Self::CloseInbound => Duration::from_secs(60),
             Self::Suspend | Self::Resume => Duration::from_secs(20),
         }
     }

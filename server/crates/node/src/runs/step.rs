@@ -78,7 +78,7 @@ impl Node {
     }
 
     /// Does a step, and gives back the last words of what it did. It may have been done before, in part or wholly.
-    pub(super) async fn do_step(&self, run: &Arc<Run>, plan: &Plan, step: &Step) -> Result<String, Stop> {
+    pub(super) async fn do_step(self: &Arc<Self>, run: &Arc<Run>, plan: &Plan, step: &Step) -> Result<String, Stop> {
         let done = match step {
             Step::CloseInbound => self.close_inbound().await,
             Step::Evidence => self.gather_evidence(run, plan).await,

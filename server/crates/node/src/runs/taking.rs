@@ -53,7 +53,7 @@ impl Node {
 
     /// Writes the mandate. Whoever takes needs evidence that holds at that very moment; whoever gives needs nothing but
     /// to have it.
-    pub(super) async fn write_mandate(&self, run: &Arc<Run>, plan: &Plan) -> Result<(), Stop> {
+    pub(super) async fn write_mandate(self: &Arc<Self>, run: &Arc<Run>, plan: &Plan) -> Result<(), Stop> {
         let raise = |kind, evidence| Raise {
             id: plan.mandate.clone(),
             kind,
