@@ -175,6 +175,25 @@ impl MandateFinding {
             ),
         }
     }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn remedy(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Fork | Self::Cloned => lang.pick(
+                "I dati non passano più in nessuna direzione. Decidere quale macchina deve servire, spegnere l'altra e prendere il servizio sulla prima.",
+                "No data flows in either direction. Decide which machine is to serve, power the other off and take the service on the first.",
+            ),
+            Self::SetBack => lang.pick(
+                "Nulla viene sovrascritto: la copia buona è quella dell'altra macchina. Non cancellarla, e chiedere a chi ha ripristinato questa macchina da quale copia è partito.",
+                "Nothing is overwritten: the good copy is the one on the other machine. Do not delete it, and ask whoever restored this machine which copy it came from.",
+            ),
+            Self::Missing => lang.pick(
+                "I servizi restano fermi. Ripristinare il collegamento con l'altra macchina, che conserva il mandato, oppure usare tvox-dr rescue.",
+                "The services stay down. Restore the link to the other machine, which keeps the mandate, or use tvox-dr rescue.",
+            ),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use crate::mandate::{MandateFinding, MandateKind};
 use crate::recipient::Recipient;
 use crate::role::NodeRole;
 use crate::rule::Refused;
-use crate::run::RunBrief;
-use crate::service::ServiceStatus;
+use crate::run::{RunBrief, RunKind, RunState};
+use crate::service::{Desired, ServiceStatus};
 use crate::state::NodeState;
 use crate::sync::{DatasetState, Switch};
 
@@ -46,6 +46,31 @@ pub struct StatusReport {
     pub run: Option<RunBrief>,
     /// Open alarms.
     pub alarms: AlarmCount,
+}
+
+impl StatusReport {
+    /// Whether this node holds the service and has been told to keep it down.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        let by_run =
+            || self.run.as_ref().is_some_and(|run| run.kind == RunKind::Suspension && run.state == RunState::Done);
+        let down = |service: &ServiceStatus| service.desired == Desired::Down;
+        self.state == NodeState::Active
+            && if self.services.is_empty() { by_run() } else { self.services.iter().all(down) }
+    }
+
+    /// The run that is not over.
+    #[must_use]
+    pub fn open_run(&self) -> Option<&RunBrief> {
+        self.run.as_ref().filter(|run| !run.state.is_over())
+    }
+
+    /// The other machine's name; its role where it has not said it yet.
+    #[must_use]
+    pub fn peer_name(&self) -> &str {
+        let said = self.pair.peer.as_ref().and_then(|peer| peer.name.as_deref());
+        said.unwrap_or_else(|| self.node.role.other().label())
+    }
 }
 
 /// This machine.
