@@ -3,6 +3,11 @@
 
 use contract::{Lang, Role};
 
+/// How the name of a field begins that holds the operator's word about one machine; its address follows.
+pub const ATTEST: &str = "attest:";
+/// How the name of a field begins that holds the reason why a guard is passed; `RULE@SUBJECT` follows.
+pub const OVERRIDE: &str = "override:";
+
 macro_rules! actions {
     ($($(#[$doc:meta])* $variant:ident, $name:literal, $role:expr, $it:literal, $en:literal;)*) => {
         /// What a form asks for: the value of its hidden field `action`.
@@ -67,6 +72,20 @@ actions! {
     ServiceAdd, "service.add", Role::Admin, "Servizio salvato.", "Service saved.";
     /// Takes the declaration back.
     ServiceRemove, "service.remove", Role::Admin, "Servizio tolto.", "Service removed.";
+    /// The button.
+    Activate, "activate", Role::Operator, "Attivazione avviata.", "Activation begun.";
+    /// The Master takes the service back from a lost DR.
+    Takeover, "takeover", Role::Operator, "Ripresa del servizio avviata.", "Take-over begun.";
+    /// Roll back.
+    Deactivate, "deactivate", Role::Operator, "Rientro sul Master avviato.", "Roll back begun.";
+    /// Stops the services of the DR.
+    Suspend, "suspend", Role::Operator, "Sospensione avviata.", "Suspension begun.";
+    /// Goes on with a run that is stuck.
+    RunResume, "run.resume", Role::Operator, "L'operazione riprende.", "The operation goes on.";
+    /// Gives a run up.
+    RunAbort, "run.abort", Role::Operator, "L'operazione viene annullata.", "The operation is being aborted.";
+    /// What the return gate does in silence.
+    GateSet, "gate.set", Role::Admin, "Scelta salvata.", "Choice saved.";
     /// A new user.
     UserAdd, "user.add", Role::Admin, "Utente creato.", "User added.";
     /// Another user's password.

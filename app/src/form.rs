@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use contract::rule::Failure;
 use contract::{Denied, FieldError, Lang, Refused, Rule};
 
-use crate::action::Action;
+use crate::action::{ATTEST, Action, OVERRIDE};
 
 /// Fields that are never sent back to the browser.
 pub const SECRET_FIELDS: &[&str] = &["password", "current", "new", "again", "token"];
@@ -59,7 +59,8 @@ impl FormState {
             return None;
         }
         let wrong = self.errors.iter().filter(|error| error.field == field).map(|error| error.problem.text(lang));
-        let refused = self.refused.iter().filter(|refused| offends(refused.rule) == Some((action, field)));
+        let refused =
+            self.refused.iter().filter(|refused| offends(action, refused).is_some_and(|named| named == field));
         let text: Vec<_> = wrong.chain(refused.map(|refused| refused.finding(lang).message)).collect();
         (!text.is_empty()).then(|| text.join(" "))
     }
@@ -67,8 +68,7 @@ impl FormState {
     /// Errors of fields that the form does not draw (the row it was about, a tampered choice): they must not vanish.
     #[must_use]
     pub fn stray(&self, lang: Lang) -> Vec<String> {
-        let drawn = self.action.map_or(&[][..], drawn);
-        let stray = self.errors.iter().filter(|error| !drawn.contains(&error.field.as_str()));
+        let stray = self.errors.iter().filter(|error| !self.draws(&error.field));
         let about = |error: &FieldError| self.typed.get(&error.field).unwrap_or(&error.field).clone();
         stray.map(|error| format!("{}: {}", about(error), error.problem.text(lang))).collect()
     }
@@ -76,8 +76,18 @@ impl FormState {
     /// Whether a message stands beside a field.
     #[must_use]
     pub fn has_marked_fields(&self) -> bool {
-        let drawn = self.action.map_or(&[][..], drawn);
-        self.errors.iter().any(|error| drawn.contains(&error.field.as_str()))
+        self.errors.iter().any(|error| self.draws(&error.field))
+    }
+
+    fn draws(&self, field: &str) -> bool {
+        self.action.is_some_and(|action| drawn(action).contains(&field))
+    }
+
+    /// What was typed into the fields whose names begin so, by the rest of the name.
+    #[must_use]
+    pub fn typed_under(&self, action: Action, prefix: &str) -> Vec<(String, String)> {
+        let rest = |(name, value): (&String, &String)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone()));
+        if self.is(action) { self.typed.iter().filter_map(rest).collect() } else { Vec::new() }
     }
 
     /// The guards that said no.
@@ -93,14 +103,29 @@ impl FormState {
     }
 }
 
+/// The field for the reason why one guard is passed.
+#[must_use]
+pub fn override_field(refused: &Refused) -> String {
+    format!("{OVERRIDE}{}@{}", refused.rule.as_str(), refused.subject)
+}
+
 /// The field whose value offends a guard. The summary on top still says what to do.
-const fn offends(rule: Rule) -> Option<(Action, &'static str)> {
-    match rule {
-        Rule::PeerOwnAddress => Some((Action::PeerSet, "address")),
-        Rule::TokenExpired | Rule::TokenUsed | Rule::TokenInvalid => Some((Action::PeerJoin, "token")),
-        Rule::LicenceInvalid => Some((Action::LicenceLoad, "text")),
-        _ => None,
-    }
+fn offends(action: Action, refused: &Refused) -> Option<String> {
+    use Action::{Activate, Deactivate, LicenceLoad, PeerJoin, PeerSet, RunResume, Suspend, Takeover};
+    let field = match (action, refused.rule) {
+        (PeerSet, Rule::PeerOwnAddress) => "address",
+        (PeerJoin, Rule::TokenExpired | Rule::TokenUsed | Rule::TokenInvalid) => "token",
+        (LicenceLoad, Rule::LicenceInvalid) => "text",
+        (Activate | Takeover | Deactivate | Suspend, Rule::ConfirmName) => "confirm_name",
+        (Activate | Takeover, Rule::DataLossConsent) => "accept_data_loss",
+        (Deactivate, Rule::DrDataDiscard) => "discard_dr_data",
+        (Activate | Takeover | RunResume, Rule::IsolationUnattested | Rule::EvidenceVoid) => {
+            return Some(format!("{ATTEST}{}", refused.subject));
+        }
+        (Activate | Takeover, rule) if rule.overridable() => return Some(override_field(refused)),
+        _ => return None,
+    };
+    Some(field.to_owned())
 }
 
 /// The fields beside which a message can stand.
@@ -113,10 +138,16 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::DatasetAdd => &["name", "kind", "class", "source", "target", "excludes"],
         Action::SyncFull => &["scope"],
         Action::ServiceAdd => &["name", "unit", "start", "stop", "check", "timeout", "order"],
+        Action::Activate | Action::Takeover => &["confirm_name", "reason", "password", "accept_data_loss"],
+        Action::Deactivate => &["confirm_name", "reason", "password", "discard_dr_data"],
+        Action::Suspend => &["confirm_name", "reason", "password"],
+        Action::GateSet => &["policy", "wait"],
         Action::UserAdd => &["name", "role", "password"],
         Action::UserPassword => &["password"],
         Action::AlarmAck => &["note"],
         Action::LicenceRemove
+        | Action::RunResume
+        | Action::RunAbort
         | Action::PeerToken
         | Action::PeerForget
         | Action::DatasetRemove

@@ -6,6 +6,7 @@
 use contract::Lang;
 use contract::licence::LicenceState;
 use contract::role::NodeRole;
+use contract::run::RunState;
 use contract::state::NodeState;
 use contract::status::StatusReport;
 use contract::sync::DatasetState;
@@ -20,6 +21,8 @@ pub enum Tone {
     Warn,
     /// Not protected.
     Bad,
+    /// The DR serves: all is well, and nothing is as usual.
+    Active,
 }
 
 impl Tone {
@@ -30,6 +33,7 @@ impl Tone {
             Self::Good => "good",
             Self::Warn => "warn",
             Self::Bad => "bad",
+            Self::Active => "active",
         }
     }
 }
@@ -43,6 +47,8 @@ pub enum Icon {
     Power,
     /// No licence.
     Cross,
+    /// Shut out from the service.
+    Barred,
 }
 
 /// Icon and words.
@@ -61,6 +67,9 @@ pub struct Headline {
 /// Says in short how the node stands.
 #[must_use]
 pub fn headline(status: &StatusReport, lang: Lang) -> Headline {
+    if let Some(headline) = service(status, lang) {
+        return headline;
+    }
     let role = status.node.role;
     let (tone, detail) = match licence(status, lang) {
         Some(found) => found,
@@ -72,8 +81,44 @@ pub fn headline(status: &StatusReport, lang: Lang) -> Headline {
         NodeRole::Master => Icon::Tick,
         NodeRole::Client => Icon::Power,
     };
-    let tone = if status.state == NodeState::Fenced { Tone::Bad } else { tone };
     Headline { icon, tone, state: status.state.label(lang).to_owned(), detail: detail.to_owned() }
+}
+
+/// Who serves outweighs licence, pair and replica wherever it is not as on any other day.
+fn service(status: &StatusReport, lang: Lang) -> Option<Headline> {
+    let found = status.mandate.as_ref().is_some_and(|mandate| !mandate.findings.is_empty());
+    let stuck = status.open_run().is_some_and(|run| run.state == RunState::Stuck);
+    let (icon, tone, detail) = match status.state {
+        NodeState::Active if status.is_suspended() => {
+            (Icon::Power, Tone::Bad, lang.pick("sospeso: nessuno serve", "suspended: nobody serves"))
+        }
+        NodeState::Active => (Icon::Power, Tone::Active, lang.pick("nessuna ridondanza", "no redundancy")),
+        NodeState::Activating => {
+            (Icon::Power, Tone::Active, lang.pick("i servizi si avviano", "the services are being started"))
+        }
+        NodeState::HandingBack => {
+            (Icon::Power, Tone::Active, lang.pick("il servizio torna al Master", "the service goes back to the Master"))
+        }
+        NodeState::Fenced | NodeState::Receiving => {
+            (Icon::Barred, Tone::Active, lang.pick("servizi fermi", "services down"))
+        }
+        NodeState::Held => (Icon::Barred, Tone::Bad, lang.pick("servizi fermi", "services down")),
+        NodeState::Unverified => {
+            (Icon::Tick, Tone::Warn, lang.pick("l'altra sede non ha confermato", "the other site did not confirm"))
+        }
+        NodeState::Standby | NodeState::Serving => (Icon::Barred, Tone::Bad, ""),
+    };
+    let (tone, detail) = match (found, stuck) {
+        (true, _) => (Tone::Bad, lang.pick("mandato da verificare", "check the mandate")),
+        (_, true) => (Tone::Bad, lang.pick("operazione bloccata", "an operation is stuck")),
+        _ if detail.is_empty() => return None,
+        _ => (tone, detail),
+    };
+    let state = match status.state {
+        NodeState::Fenced => lang.pick("ESCLUSO – il DR è attivo", "FENCED – the DR is active"),
+        state => state.label(lang),
+    };
+    Some(Headline { icon, tone, state: state.to_owned(), detail: detail.to_owned() })
 }
 
 fn licence(status: &StatusReport, lang: Lang) -> Option<(Tone, &'static str)> {

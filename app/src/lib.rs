@@ -16,7 +16,11 @@ pub mod islands;
 pub mod live;
 
 #[cfg(feature = "ssr")]
+mod banner;
+#[cfg(feature = "ssr")]
 pub mod form;
+#[cfg(feature = "ssr")]
+pub mod fresh;
 #[cfg(feature = "ssr")]
 pub mod model;
 #[cfg(feature = "ssr")]
@@ -29,7 +33,7 @@ mod shell;
 mod widgets;
 
 #[cfg(feature = "ssr")]
-pub use shell::{document, view};
+pub use shell::{document, pieces, view};
 
 /// Called by the browser once the module is loaded; the islands follow one by one.
 #[cfg(feature = "hydrate")]

@@ -7,6 +7,19 @@ use std::sync::Arc;
 
 use contract::live::Live;
 use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// A piece of a page as the server draws it now: put in its place when its key is another one than that of what stands
+/// there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// The id of its place.
+    pub id: String,
+    /// What tells whether it has changed.
+    pub key: String,
+    /// The drawing.
+    pub html: String,
+}
 
 /// The newest picture; `None` until the first event, and always on the server.
 #[derive(Clone)]
@@ -58,13 +71,16 @@ mod browser {
     use wasm_bindgen::prelude::Closure;
     use web_sys::{Event, EventSource, MessageEvent};
 
-    use super::Feed;
+    use super::{Feed, Piece};
 
     /// After a refusal (a session that ended, a server that restarts) the browser gives up: we do not.
     const RETRY: Duration = Duration::from_secs(3);
 
     pub(super) fn open(feed: Feed) {
-        let Ok(source) = EventSource::new("/events") else {
+        let place = window().location();
+        let path = place.pathname().unwrap_or_default() + &place.search().unwrap_or_default();
+        let at = path.replace('%', "%25").replace('&', "%26");
+        let Ok(source) = EventSource::new(&format!("/events?at={at}")) else {
             retry(feed);
             return;
         };
@@ -79,6 +95,10 @@ mod browser {
                 }
             }
         });
+        let on_pieces = Closure::<dyn FnMut(MessageEvent)>::new(|event: MessageEvent| {
+            let parsed = event.data().as_string().and_then(|text| serde_json::from_str::<Vec<Piece>>(&text).ok());
+            parsed.into_iter().flatten().for_each(put);
+        });
         let on_error = Closure::<dyn FnMut(Event)>::new({
             let source = source.clone();
             move |_: Event| {
@@ -89,10 +109,20 @@ mod browser {
             }
         });
         source.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        let _ = source.add_event_listener_with_callback("pieces", on_pieces.as_ref().unchecked_ref());
         source.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         // They live as long as the page.
         on_message.forget();
+        on_pieces.forget();
         on_error.forget();
+    }
+
+    fn put(piece: Piece) {
+        let Some(place) = document().get_element_by_id(&piece.id) else { return };
+        if place.get_attribute("data-fresh").is_some_and(|key| key != piece.key) {
+            place.set_inner_html(&piece.html);
+            let _ = place.set_attribute("data-fresh", &piece.key);
+        }
     }
 
     /// Pictures are drawn a few times a second: the first one of a stream may be older than the page, and would take back

@@ -3,11 +3,13 @@
 use contract::alarm_list::{AlarmFilter, AlarmHistory};
 use contract::audit::{AuditEntry, AuditHead, AuditVerdict};
 use contract::command::JoinToken;
+use contract::gate::GateReport;
 use contract::licence::LicenceReport;
 use contract::live::Live;
 use contract::monitor::MonitorReport;
 use contract::query::DatasetEntry;
 use contract::role::NodeRole;
+use contract::run::{RunReport, RunsReport};
 use contract::service::{Service, ServiceEntry};
 use contract::status::{NodeInfo, PeerReport};
 use contract::users::User;
@@ -16,6 +18,7 @@ use jiff::tz::TimeZone;
 
 use crate::action::Action;
 use crate::form::FormState;
+use crate::fresh::Fresh;
 
 /// The request, as far as a page may know it.
 #[derive(Debug, Clone)]
@@ -38,6 +41,8 @@ pub struct Context {
     pub notice: Option<Action>,
     /// The form that came back.
     pub form: FormState,
+    /// Where the pieces are kept that an open page gets anew.
+    pub fresh: Fresh,
     /// For the scripts that this page may run.
     pub nonce: String,
     /// Where assets are, with the hash of their content in the path: `assets/0123abcd`.
@@ -94,6 +99,12 @@ pub enum Page {
     Monitor(Box<MonitorReport>),
     /// `/allarmi`
     Alarms(AlarmsPage),
+    /// `/attivazione`: everything on it is in the live picture.
+    Activation,
+    /// `/operazioni`
+    Runs(RunsReport),
+    /// `/operazioni?id=…`
+    Run(Box<RunReport>),
     /// `/licenza`
     Licence(LicenceReport),
     /// `/disaster-recovery`
@@ -166,6 +177,8 @@ pub struct PairingPage {
     pub peer: PeerReport,
     /// The token that was just made: shown this once.
     pub token: Option<JoinToken>,
+    /// The return gate; `None` before there is a pair.
+    pub gate: Option<GateReport>,
 }
 
 /// Dati da replicare.

@@ -16,6 +16,10 @@ pub enum PageId {
     Monitor,
     /// What is wrong, and what was.
     Alarms,
+    /// The button, or why there is none here.
+    Activation,
+    /// Every run, and each one while it goes on.
+    Runs,
     /// The licence.
     Licence,
     /// Address, recipients, association.
@@ -35,6 +39,8 @@ pub enum PageId {
 /// Where an entry stands in the menu, in the vendor's tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
+    /// Above everything else.
+    Foremost,
     /// Directly under *SISTEMA*.
     System,
     /// *Configurazione di sistema*.
@@ -64,7 +70,7 @@ pub struct Route {
     pub menu: (Option<Place>, Option<Place>),
 }
 
-use Place::{Configuration, Management, Network, System};
+use Place::{Configuration, Foremost, Management, Network, System};
 
 const fn route(
     id: PageId,
@@ -81,6 +87,14 @@ const fn route(
 pub const ROUTES: &[Route] = &[
     route(PageId::Login, "/login", None, None, ("Accesso", "Log in"), (None, None)),
     route(PageId::Overview, "/", Some(Role::Viewer), None, ("Panorama", "Overview"), (Some(System), Some(System))),
+    route(
+        PageId::Activation,
+        "/attivazione",
+        Some(Role::Viewer),
+        None,
+        ("Attivazione", "Activation"),
+        (Some(System), Some(Foremost)),
+    ),
     route(PageId::Licence, "/licenza", Some(Role::Viewer), None, ("Licenza", "Licence"), (Some(System), Some(System))),
     route(
         PageId::Monitor,
@@ -130,6 +144,14 @@ pub const ROUTES: &[Route] = &[
         Some(Role::Viewer),
         None,
         ("Utenti", "Users"),
+        (Some(Management), Some(Management)),
+    ),
+    route(
+        PageId::Runs,
+        "/operazioni",
+        Some(Role::Viewer),
+        None,
+        ("Operazioni", "Operations"),
         (Some(Management), Some(Management)),
     ),
     route(
@@ -185,14 +207,30 @@ mod tests {
     #[test]
     fn every_page_has_its_row_and_every_path_is_one_pages() {
         use PageId::{
-            Account, Alarms, Audit, Datasets, Licence, Login, Monitor, Overview, Pairing, Replication, Services, Users,
+            Account, Activation, Alarms, Audit, Datasets, Licence, Login, Monitor, Overview, Pairing, Replication,
+            Runs, Services, Users,
         };
-        let ours = [Monitor, Alarms, Login, Account, Overview, Licence, Pairing, Datasets, Replication, Services];
-        for id in ours.into_iter().chain([Users, Audit]) {
+        let all = [
+            Monitor,
+            Alarms,
+            Login,
+            Account,
+            Overview,
+            Activation,
+            Runs,
+            Licence,
+            Pairing,
+            Datasets,
+            Replication,
+            Services,
+            Users,
+            Audit,
+        ];
+        for id in all {
             assert_eq!(of(id).id, id);
             assert_eq!(at(of(id).path).map(|r| r.id), Some(id));
         }
-        assert_eq!(ROUTES.len(), 12);
+        assert_eq!(ROUTES.len(), all.len());
     }
 
     #[test]

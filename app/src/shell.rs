@@ -8,8 +8,11 @@ use leptos::config::LeptosOptions;
 use leptos::nonce::Nonce;
 use leptos::prelude::*;
 
+use crate::banner::banners;
+use crate::fresh::Fresh;
 use crate::headline::headline;
 use crate::islands::{AlarmBell, HeaderState, MenuSearch};
+use crate::live::Piece;
 use crate::model::{Context, Page};
 use crate::pages;
 use crate::routes::{self, PageId, Place, ROUTES, Route};
@@ -65,7 +68,7 @@ fn html(cx: &Context, page: &Page) -> AnyView {
                 {header(cx)}
                 <div class="below">
                     {menu(cx)} <main id="main" tabindex="-1">
-                        {notices(cx)} {pages::view(cx, page)}
+                        {said_everywhere(cx, Some(page))} {notices(cx)} {pages::view(cx, page)}
                     </main>
                 </div>
                 {moves(cx).then(|| no_script(cx, page))}
@@ -78,6 +81,26 @@ fn html(cx: &Context, page: &Page) -> AnyView {
 /// Without a session, or before the password was chosen, there is nothing that moves.
 fn moves(cx: &Context) -> bool {
     cx.user.as_ref().is_some_and(|user| !user.must_change)
+}
+
+/// Who serves, where it is not as on any other day; the pages of the button say it themselves, and larger.
+fn said_everywhere(cx: &Context, page: Option<&Page>) -> Option<AnyView> {
+    let live = cx.live.as_ref().filter(|_| moves(cx))?;
+    Some(banners(cx, live, matches!(page, Some(Page::Activation | Page::Run(_)))))
+}
+
+/// What an open page gets anew: the banners of every page, and the pieces of this one where it has any.
+#[must_use]
+pub fn pieces(cx: &Context, page: Option<&Page>) -> Vec<Piece> {
+    let cx = Context { fresh: Fresh::collecting(), ..cx.clone() };
+    let shared: Arc<dyn SharedContext + Send + Sync> = Arc::new(SsrSharedContext::new());
+    let owner = Owner::new_root(Some(shared));
+    owner.with(|| {
+        drop(said_everywhere(&cx, page));
+        drop(page.map(|page| pages::view(&cx, page)));
+    });
+    owner.unset_with_forced_cleanup();
+    cx.fresh.take()
 }
 
 fn no_script(cx: &Context, page: &Page) -> AnyView {
@@ -199,6 +222,7 @@ fn menu(cx: &Context) -> Option<AnyView> {
     });
     let tree = view! {
         <MenuSearch lang=cx.lang />
+        <ul class="foremost">{entries(Place::Foremost)}</ul>
         <div data-group>
             <p class="section">{cx.t("SISTEMA", "SYSTEM")}</p>
             <ul>

@@ -20,6 +20,8 @@ const ACTIONS = {
   Overview: '.page-buttons a',
   Monitor: '.page-buttons a',
   Alarms: '.filter button',
+  Activation: '.page-buttons a',
+  Runs: '.page-buttons a',
   Licence: '#licence-form button',
   Replication: '.task-form button',
   Pairing: 'button[form=peer-form]',
@@ -92,9 +94,12 @@ await story(async (t) => {
             await page.setViewportSize({ width: 1440, height: 900 });
             const answer = await page.goto(route.target);
             assert.equal(answer.status(), 200);
-            assert.equal(await page.title(), `${route[lang]} · ${machine.name} · TVox DR`);
+            // On the Master the page of the button says in its title that this is the wrong machine.
+            const wrong = { it: ': questa NON è la macchina DR', en: ': this is NOT the DR machine' }[lang];
+            const title = route[lang] + (route.id === 'Activation' && machine === master ? wrong : '');
+            assert.equal(await page.title(), `${title} · ${machine.name} · TVox DR`);
             assert.equal(await page.locator('html').getAttribute('lang'), lang);
-            assert.equal(await page.locator('h1').innerText(), route[lang]);
+            assert.equal(await page.locator('h1').innerText(), title);
             if (javaScript && !route.stranger) await page.locator('.menu-search').waitFor();
 
             // Data, names and code are nobody's language; the other language's switch is its own.

@@ -50,6 +50,7 @@ fn icon(icon: Icon) -> impl IntoView {
         Icon::Tick => "M7 12.5l3.5 3.5L17 9",
         Icon::Power => "M12 6v6M8.5 8.2a5 5 0 1 0 7 0",
         Icon::Cross => "M8 8l8 8M16 8l-8 8",
+        Icon::Barred => "M5 5l14 14",
     };
     view! {
         <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">

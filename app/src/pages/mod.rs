@@ -1,16 +1,22 @@
 //! One file per page. Each is a function from context and model to HTML and asks nobody anything.
 
 mod account;
+mod activation;
 mod alarms;
 mod audit;
 mod datasets;
+mod evidence;
+mod gate;
 mod licence;
 mod login;
 mod monitor;
 mod overview;
 mod pairing;
 mod problem;
+mod readiness;
 mod replication;
+mod run;
+mod runs;
 mod services;
 mod users;
 
@@ -27,6 +33,9 @@ pub(crate) fn title_of(cx: &Context, page: &Page) -> String {
         Page::Overview(_) => PageId::Overview,
         Page::Monitor(_) => PageId::Monitor,
         Page::Alarms(_) => PageId::Alarms,
+        Page::Activation => return activation::heading(cx),
+        Page::Runs(_) => PageId::Runs,
+        Page::Run(run) => return run.kind.label(cx.lang).to_owned(),
         Page::Licence(_) => PageId::Licence,
         Page::Pairing(_) => PageId::Pairing,
         Page::Datasets(_) => PageId::Datasets,
@@ -42,8 +51,17 @@ pub(crate) fn title_of(cx: &Context, page: &Page) -> String {
 /// Whether the link *Aggiorna* stands on it.
 pub(crate) const fn has_reload(page: &Page) -> bool {
     match page {
-        Page::Monitor(_) | Page::Alarms(_) | Page::Services(_) => true,
-        Page::Overview(_) | Page::Pairing(_) | Page::Datasets(_) | Page::Replication(_) | Page::Audit(_) => true,
+        Page::Overview(_)
+        | Page::Monitor(_)
+        | Page::Alarms(_)
+        | Page::Activation
+        | Page::Runs(_)
+        | Page::Run(_)
+        | Page::Pairing(_)
+        | Page::Datasets(_)
+        | Page::Replication(_)
+        | Page::Services(_)
+        | Page::Audit(_) => true,
         Page::Login(_) | Page::Account | Page::Licence(_) | Page::Users(_) | Page::Problem(_) => false,
     }
 }
@@ -56,6 +74,9 @@ pub(crate) fn view(cx: &Context, page: &Page) -> AnyView {
         Page::Overview(model) => overview::view(cx, model),
         Page::Monitor(model) => monitor::view(cx, model),
         Page::Alarms(model) => alarms::view(cx, model),
+        Page::Activation => activation::view(cx),
+        Page::Runs(model) => runs::view(cx, model),
+        Page::Run(model) => run::view(cx, model),
         Page::Licence(model) => licence::view(cx, model),
         Page::Pairing(model) => pairing::view(cx, model),
         Page::Datasets(model) => datasets::view(cx, model),

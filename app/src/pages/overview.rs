@@ -3,7 +3,9 @@
 use contract::role::NodeRole;
 use leptos::prelude::*;
 
+use super::readiness;
 use crate::action::Action;
+use crate::fresh::fresh;
 use crate::islands::{PairStatus, ReplicaTable};
 use crate::model::{Context, OverviewPage};
 use crate::routes::{self, PageId};
@@ -33,6 +35,7 @@ pub(crate) fn view(cx: &Context, model: &OverviewPage) -> AnyView {
     view! {
         {title(routes::of(PageId::Overview).label(lang), reload(cx, "/"))}
         {steps(cx, model)}
+        {card(cx.t("Servizio", "Service"), fresh(cx, "readiness", readiness::view(cx, live)))}
         <div class="two">
             {card(cx.t("Questa macchina", "This machine"), machine)}
             {card(

@@ -5,6 +5,7 @@ use contract::recipient::Channel;
 use contract::role::NodeRole;
 use leptos::prelude::*;
 
+use super::gate;
 use crate::action::Action;
 use crate::islands::{Chips, CopyButton, PairStatus};
 use crate::model::{Context, PairingPage};
@@ -21,6 +22,7 @@ pub(crate) fn view(cx: &Context, model: &PairingPage) -> AnyView {
         )}
         {settings(cx, model, may)}
         {association(cx, model)}
+        {model.gate.as_ref().map(|gate| gate::view(cx, gate))}
     }
     .into_any()
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use app::action::Action;
+use app::action::{ATTEST, Action, OVERRIDE};
 use app::form::FormState;
 use app::model::ProblemKind;
 use app::routes::PageId;
@@ -14,6 +14,8 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 use contract::command::Secret;
 use contract::dataset::DatasetForm;
+use contract::isolation::Attestation;
+use contract::preflight::{Override, Release, Take};
 use contract::recipient::split;
 use contract::service::ServiceForm;
 use contract::{Command, Denied, Outcome, Problem, Rule};
@@ -21,7 +23,7 @@ use contract::{Command, Denied, Outcome, Problem, Rule};
 use super::panel::{Once, Panel};
 use super::render::{self, Beside, see_other};
 use super::visit::Visit;
-use super::{pages, session};
+use super::{pages, query, session};
 
 /// What was typed, field by field.
 pub(super) type Fields = Vec<(String, String)>;
@@ -73,13 +75,17 @@ async fn done(panel: &Panel, visit: &Visit, action: Action, outcome: Outcome, wa
             tracing::error!(%error, "a session cannot be saved");
         }
     }
-    let token = match outcome {
-        Outcome::Token(token) => Some(token),
-        Outcome::Done | Outcome::Task { .. } | Outcome::Run { .. } => None,
+    let (token, run) = match outcome {
+        Outcome::Token(token) => (Some(token), None),
+        Outcome::Run { id } => {
+            (None, Some(format!("{}?id={}", app::routes::of(PageId::Runs).path, query::encode(&id))))
+        }
+        Outcome::Done | Outcome::Task { .. } => (None, None),
     };
     panel.say_once(visit.session.id(), Once { done: Some(action), token });
-    // A list that was filtered comes back so.
-    see_other(if was_forced { "/" } else { &visit.path })
+    // A list that was filtered comes back so; what was begun is followed.
+    let next = run.unwrap_or_else(|| visit.path.clone());
+    see_other(if was_forced { "/" } else { &next })
 }
 
 /// The page that a form stands on.
@@ -92,6 +98,9 @@ pub(super) const fn page_of(action: Action) -> PageId {
         Action::SyncStart | Action::SyncStop | Action::SyncFull | Action::SyncVerify => PageId::Replication,
         Action::AlarmAck => PageId::Alarms,
         Action::ServiceAdd | Action::ServiceRemove => PageId::Services,
+        Action::Activate | Action::Takeover | Action::Deactivate | Action::Suspend => PageId::Activation,
+        Action::RunResume | Action::RunAbort => PageId::Runs,
+        Action::GateSet => PageId::Pairing,
         Action::UserAdd | Action::UserPassword | Action::UserRemove => PageId::Users,
     }
 }
@@ -190,6 +199,13 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
             order: trimmed("order"),
         }),
         Action::ServiceRemove => Command::ServiceRemove { name: text("name") },
+        Action::Activate => Command::Activate(taken(fields)),
+        Action::Takeover => Command::Takeover(taken(fields)),
+        Action::Deactivate => Command::Deactivate(released(fields)),
+        Action::Suspend => Command::Suspend(released(fields)),
+        Action::RunResume => Command::RunResume { attest: attested(fields) },
+        Action::RunAbort => Command::RunAbort,
+        Action::GateSet => Command::GateSet { policy: text("policy"), wait: trimmed("wait") },
         Action::UserAdd => Command::UserAdd {
             name: trimmed("name"),
             role: text("role"),
@@ -201,6 +217,47 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         }
         Action::UserRemove => Command::UserRemove { name: text("name") },
     })
+}
+
+/// What is brought to take the service. A word or a reason that was left empty was not given.
+fn taken(fields: &Fields) -> Take {
+    Take {
+        confirm_name: value(fields, "confirm_name").trim().to_owned(),
+        reason: value(fields, "reason").trim().to_owned(),
+        attest: attested(fields),
+        accept_data_loss: !value(fields, "accept_data_loss").is_empty(),
+        overrides: overridden(fields),
+        point: None,
+        password: Some(Secret::new(value(fields, "password"))),
+    }
+}
+
+fn released(fields: &Fields) -> Release {
+    Release {
+        confirm_name: value(fields, "confirm_name").trim().to_owned(),
+        reason: value(fields, "reason").trim().to_owned(),
+        discard_dr_data: !value(fields, "discard_dr_data").is_empty(),
+        password: Some(Secret::new(value(fields, "password"))),
+    }
+}
+
+fn attested(fields: &Fields) -> Vec<Attestation> {
+    let word = |(ip, text): (&str, String)| Attestation { ip: ip.to_owned(), text };
+    under(fields, ATTEST).map(word).collect()
+}
+
+fn overridden(fields: &Fields) -> Vec<Override> {
+    let one = |(guard, reason): (&str, String)| {
+        let (rule, subject) = guard.split_once('@').map_or((guard, None), |(rule, of)| (rule, Some(of.to_owned())));
+        Override { rule: rule.to_owned(), subject, reason }
+    };
+    under(fields, OVERRIDE).map(one).collect()
+}
+
+/// The fields whose names begin so, by the rest of the name; only those in which something was typed.
+fn under<'a>(fields: &'a Fields, prefix: &'a str) -> impl Iterator<Item = (&'a str, String)> {
+    let typed = fields.iter().filter_map(move |(name, text)| Some((name.strip_prefix(prefix)?, text.trim())));
+    typed.filter(|(_, text)| !text.is_empty()).map(|(rest, text)| (rest, text.to_owned()))
 }
 
 #[cfg(test)]

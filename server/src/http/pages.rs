@@ -13,6 +13,7 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use contract::alarm_list::AlarmFilter;
 use contract::command::JoinToken;
+use contract::run::RunState;
 use contract::{Actor, Denied, Lang, query as ask};
 
 use super::panel::{Once, Panel};
@@ -24,6 +25,8 @@ use super::{login, query};
 const AUDIT_PAGE: i64 = 50;
 /// Shortest and longest interval of `?refresh=`, in seconds.
 const REFRESH: std::ops::RangeInclusive<u32> = 2..=3600;
+/// How often a page without JavaScript looks at a run that goes on, in seconds.
+const FOLLOW: u32 = 3;
 
 /// Who may go on, or the answer that they get instead.
 pub(super) async fn admit<'a>(panel: &Panel, visit: &'a Visit) -> Result<(&'a Reader, &'static Route), Box<Response>> {
@@ -56,13 +59,22 @@ pub(super) async fn show(State(panel): State<Arc<Panel>>, method: Method, visit:
         Ok(page) => page,
         Err(denied) => return broken(&panel, &visit, &denied).await,
     };
-    let wanted = query::value(&visit.path, "refresh").and_then(|text| text.parse().ok());
-    let beside = Beside {
-        notice: once.done,
-        form: FormState::default(),
-        refresh: wanted.filter(|seconds| REFRESH.contains(seconds) && is_still(route.id)),
+    let status = match &page {
+        Page::Problem(kind) => StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::NOT_FOUND),
+        _ => StatusCode::OK,
     };
-    render::page(&panel, &visit, &page, StatusCode::OK, beside).await
+    let refresh = refresh(&visit, route.id, &page);
+    let beside = Beside { notice: once.done, form: FormState::default(), refresh };
+    render::page(&panel, &visit, &page, status, beside).await
+}
+
+/// After how many seconds the browser is to load the page again: where the address asks for it, and while a run goes on
+/// for whoever has no JavaScript to follow it with.
+fn refresh(visit: &Visit, id: PageId, page: &Page) -> Option<u32> {
+    let goes_on = matches!(page, Page::Run(run) if run.state == RunState::Running);
+    let wanted = query::value(&visit.path, "refresh").and_then(|text| text.parse().ok());
+    let wanted = wanted.filter(|seconds| REFRESH.contains(seconds) && is_still(id));
+    wanted.or((goes_on && !visit.is_live).then_some(FOLLOW))
 }
 
 /// Pages on which nobody types: they may load themselves again.
@@ -93,8 +105,20 @@ pub(super) async fn model(
         }),
         PageId::Monitor => Page::Monitor(Box::new(node.ask(actor, ask::Monitor {}).await?)),
         PageId::Alarms => Page::Alarms(alarms(panel, actor, path).await?),
+        PageId::Activation => Page::Activation,
+        PageId::Runs => match query::value(path, "id") {
+            None => Page::Runs(node.ask(actor, ask::Runs {}).await?),
+            id => {
+                let run = node.ask(actor, ask::Run { id }).await?;
+                run.map_or(Page::Problem(ProblemKind::NotFound), |run| Page::Run(Box::new(run)))
+            }
+        },
         PageId::Licence => Page::Licence(node.ask(actor, ask::Licence {}).await?),
-        PageId::Pairing => Page::Pairing(PairingPage { peer: node.ask(actor, ask::Peer {}).await?, token }),
+        PageId::Pairing => Page::Pairing(PairingPage {
+            peer: node.ask(actor, ask::Peer {}).await?,
+            token,
+            gate: node.ask(actor, ask::Gate {}).await?,
+        }),
         PageId::Datasets => {
             Page::Datasets(DatasetsPage { datasets: node.ask(actor, ask::Datasets {}).await?.datasets })
         }

@@ -5,21 +5,25 @@ use std::sync::Arc;
 
 use app::action::Action;
 use app::form::FormState;
+use app::fresh::Fresh;
+use app::live::Piece;
 use app::model::{Context, Page, ProblemKind, Reader};
+use app::routes::{self, PageId};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use contract::Lang;
 use contract::live::Live;
+use contract::users::User;
+use contract::{Actor, Lang};
 use futures_util::FutureExt;
 use jiff::tz::TimeZone;
 use leptos::nonce::Nonce;
 
 use super::panel::Panel;
 use super::visit::{self, Visit};
-use super::{assets, headers};
+use super::{assets, headers, pages};
 
 /// What a page shows beside its model.
 #[derive(Debug, Default)]
@@ -82,6 +86,7 @@ async fn draw(
         live,
         notice: beside.notice,
         form: beside.form,
+        fresh: Fresh::default(),
         nonce,
         assets: assets::base().to_owned(),
     };
@@ -102,6 +107,34 @@ async fn draw(
         headers.insert(header::REFRESH, HeaderValue::from(seconds));
     }
     response
+}
+
+/// The pieces of an open page as they look now. Only pages whose model is the picture itself, or little more, have any
+/// of their own; every page has the banners.
+pub(super) async fn pieces(panel: &Panel, headers: &HeaderMap, at: &str, user: User, live: Arc<Live>) -> Vec<Piece> {
+    let actor = Actor::user(&user.name, user.role, "");
+    let route = routes::at(at.split('?').next().unwrap_or_default());
+    let page = match route.map(|route| route.id) {
+        Some(id @ (PageId::Overview | PageId::Activation | PageId::Runs)) => {
+            pages::model(panel, &actor, id, at, None).await.ok()
+        }
+        _ => None,
+    };
+    let context = Context {
+        lang: visit::lang(headers),
+        node: panel.node.info().clone(),
+        user: Some(Reader { name: user.name, role: user.role, must_change: user.must_change }),
+        path: at.to_owned(),
+        now: panel.node.clock().now(),
+        zone: TimeZone::system(),
+        live: Some(live),
+        notice: None,
+        form: FormState::default(),
+        fresh: Fresh::default(),
+        nonce: String::new(),
+        assets: assets::base().to_owned(),
+    };
+    app::pieces(&context, page.as_ref())
 }
 
 /// Redirect after post: the browser asks for the page with GET.

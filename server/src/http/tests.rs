@@ -2,6 +2,7 @@
 
 mod access;
 mod alarms;
+mod button;
 mod forms;
 mod house;
 mod services;

@@ -18,6 +18,9 @@ use super::{render, session};
 /// The cookie that keeps the language; it holds nothing else, and works before the login.
 pub(super) const LANG_COOKIE: &str = "tvox-dr-lang";
 
+/// Set by the event stream, which only JavaScript opens: this browser's pages follow by themselves.
+pub(super) const LIVE_COOKIE: &str = "tvox-dr-live";
+
 /// One request's circumstances.
 #[derive(Debug)]
 pub(super) struct Visit {
@@ -29,6 +32,8 @@ pub(super) struct Visit {
     pub(super) reader: Option<Reader>,
     /// Whether there was a cookie: then a session has ended.
     pub(super) had_session: bool,
+    /// Whether this browser follows the event stream.
+    pub(super) is_live: bool,
     /// The session, begun or not.
     pub(super) session: Session,
     /// From where.
@@ -52,7 +57,8 @@ pub(super) fn lang(headers: &HeaderMap) -> Lang {
     cookie(headers, LANG_COOKIE).and_then(|tag| Lang::from_tag(&tag)).unwrap_or_default()
 }
 
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+/// The value of one cookie.
+pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let found = lines.flat_map(Cookie::split_parse).filter_map(Result::ok).find(|cookie| cookie.name() == name);
     found.map(|cookie| cookie.value().to_owned())
@@ -94,6 +100,7 @@ impl FromRequestParts<Arc<Panel>> for Visit {
             path: path(&parts.uri),
             reader: user.map(|user| Reader { name: user.name, role: user.role, must_change: user.must_change }),
             had_session: cookie(&parts.headers, &session::cookie_name(&panel.node)).is_some(),
+            is_live: cookie(&parts.headers, LIVE_COOKIE).is_some(),
             session,
             from: from.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |ConnectInfo(from)| from.ip().to_canonical()),
         })

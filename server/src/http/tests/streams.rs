@@ -39,7 +39,34 @@ async fn a_stream_does_not_keep_its_session_alive() {
     let bench = Bench::new(NodeRole::Client).await;
     let cookie = bench.login(Role::Viewer).await;
     let response = open(&bench, &cookie).await;
-    assert!(response.headers().get("set-cookie").is_none());
+    let set = response.headers().get("set-cookie").unwrap().to_str().unwrap();
+    assert!(set.starts_with("tvox-dr-live=1;"), "no session cookie, only the word that this browser follows: {set}");
     bench.clock.0.store(31 * 60, std::sync::atomic::Ordering::Relaxed);
     assert_eq!(open(&bench, &cookie).await.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn an_open_page_gets_the_pieces_of_it_that_move_and_no_other() {
+    let bench = Bench::new(NodeRole::Client).await;
+    let cookie = bench.login(Role::Operator).await;
+    bench.node.run().await.unwrap();
+    for (at, has, lacks) in
+        [("/attivazione", "\"id\":\"stance\"", "run-state"), ("/utenti", "\"id\":\"banners\"", "stance")]
+    {
+        let request = Request::get(format!("/events?at={at}")).header(header::COOKIE, &cookie).body(Body::empty());
+        let response = bench.app.clone().oneshot(request.unwrap()).await.unwrap();
+        let mut stream = response.into_body().into_data_stream();
+        let pieces = async {
+            while let Some(chunk) = stream.next().await {
+                let text = String::from_utf8_lossy(&chunk.unwrap()).into_owned();
+                if text.contains("event: pieces") {
+                    return text;
+                }
+            }
+            String::new()
+        };
+        let text = tokio::time::timeout(Duration::from_secs(10), pieces).await.unwrap();
+        assert!(text.contains(has) && !text.contains(lacks), "{at}: {text}");
+    }
+    bench.node.shut_down().await;
 }

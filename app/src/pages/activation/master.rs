@@ -1,0 +1,84 @@
+//! The Master's side: there is no button here. What its state means, and the take-over for the day on which the DR is
+//! lost while it was active.
+
+use contract::Lang;
+use contract::live::Live;
+use contract::state::NodeState;
+use leptos::prelude::*;
+
+use super::outlook::stance;
+use super::{background, fold, form, held};
+use crate::action::Action;
+use crate::headline::Tone;
+use crate::model::Context;
+
+pub(super) fn view(cx: &Context, live: &Live) -> AnyView {
+    let there = live.status.peer_name();
+    let state = match live.status.state {
+        NodeState::Fenced | NodeState::Receiving => fenced(cx, there),
+        NodeState::Held => held(cx, live),
+        state => serving(cx, there, state),
+    };
+    // Where the DR does not hold the service there is nothing to take back.
+    let lost = matches!(live.status.state, NodeState::Fenced | NodeState::Held).then(|| {
+        view! { {form::or_who(cx, Action::Takeover, || takeover(cx, live))} {background(cx, live)} }
+    });
+    view! { <section class="card">{state} {way(cx, live)}</section> {lost} }.into_any()
+}
+
+fn serving(cx: &Context, there: &str, state: NodeState) -> AnyView {
+    let name = &cx.node.name;
+    let head = match cx.lang {
+        Lang::It => format!("{name} è il Master ed è in servizio: da qui non si attiva nulla."),
+        Lang::En => format!("{name} is the Master and it serves: nothing is activated from here."),
+    };
+    let text = match cx.lang {
+        Lang::It => {
+            format!("Per attivare il DR aprire il pannello di {there}, dopo aver isolato e spento questa macchina.")
+        }
+        Lang::En => {
+            format!("To activate the DR open the panel of {there}, after isolating this machine and powering it off.")
+        }
+    };
+    let tone = if state == NodeState::Unverified { Tone::Warn } else { Tone::Good };
+    stance(tone, &head, &text)
+}
+
+fn fenced(cx: &Context, there: &str) -> AnyView {
+    let name = &cx.node.name;
+    let (head, text) = match cx.lang {
+        Lang::It => (
+            format!("ESCLUSO: il servizio è su {there}."),
+            format!(
+                "I servizi di {name} restano fermi, anche dopo un riavvio, perché due macchine non servano insieme. Si torna indietro con il rientro, dal pannello di {there}."
+            ),
+        ),
+        Lang::En => (
+            format!("FENCED: the service is on {there}."),
+            format!(
+                "The services of {name} stay down, after a reboot too, so that never two machines serve at once. The way back is the roll back, on the panel of {there}."
+            ),
+        ),
+    };
+    stance(Tone::Active, &head, &text)
+}
+
+/// Where the right console is.
+fn way(cx: &Context, live: &Live) -> Option<AnyView> {
+    let peer = live.status.pair.peer.as_ref()?;
+    let addresses = peer.machines.iter().map(|machine| machine.ip.to_string()).collect::<Vec<_>>().join(", ");
+    let text = format!("{} {}: {addresses}", cx.t("La macchina DR è", "The DR machine is"), live.status.peer_name());
+    Some(view! { <p class="way">{text}</p> }.into_any())
+}
+
+fn takeover(cx: &Context, live: &Live) -> AnyView {
+    let about = cx.t(
+        "Solo se il DR è perduto mentre era attivo e non può rientrare. Questa macchina riprende il servizio con i dati che ha: ciò che il DR ha scritto nel frattempo non c'è. Se il DR torna, resta fermo.",
+        "Only if the DR was lost while it was active and cannot roll back. This machine takes the service with the data it has: what the DR wrote meanwhile is not here. If the DR comes back, it stays down.",
+    );
+    let body = view! {
+        <p>{about}</p>
+        {form::take(cx, live, Action::Takeover, cx.t("RIPRENDI IL SERVIZIO", "TAKE THE SERVICE"))}
+    };
+    fold(cx.form.is(Action::Takeover), cx.t("Il DR è perduto", "The DR is lost"), body.into_any())
+}

@@ -1,0 +1,223 @@
+//! The pages of the button on the days on which it matters: what they say first, what can be pressed, what cannot.
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+use app::action::Action;
+use app::document;
+use app::form::FormState;
+use app::model::Page;
+use app::routes::PageId;
+use contract::role::NodeRole;
+use contract::{Denied, FieldError, Lang, Problem, Refused, Role, Rule};
+
+use crate::fixture;
+use crate::fixture::button::{Scene, on, run_page};
+
+const PATH: &str = "/attivazione";
+
+fn activation(scene: Scene) -> String {
+    document(&on(scene, Lang::It, Role::Operator, PATH), &Page::Activation)
+}
+
+fn offers(html: &str, action: Action) -> bool {
+    html.contains(&format!("name=\"action\" value=\"{}\"", action.as_str()))
+}
+
+/// What is said on top.
+fn banners(html: &str) -> &str {
+    let rest = html.split_once("id=\"banners\"").map_or("", |(_, rest)| rest);
+    rest.split_once('>').map_or("", |(_, rest)| rest).split("</div>").next().unwrap_or_default()
+}
+
+#[test]
+fn each_day_offers_what_can_be_done_on_it_and_nothing_else() {
+    use Action::{Activate, Deactivate, RunAbort, RunResume, Suspend, Takeover};
+    let all = [Activate, Deactivate, Suspend, Takeover, RunAbort, RunResume];
+    for scene in Scene::ALL {
+        let offered: &[Action] = match scene {
+            Scene::Ready | Scene::Now | Scene::Blocked => &[Activate],
+            Scene::Active => &[Deactivate, Suspend],
+            Scene::Suspended => &[Activate, Deactivate],
+            Scene::Held | Scene::Fenced | Scene::SetBack => &[Takeover],
+            Scene::Activating | Scene::Stuck | Scene::HandingBack | Scene::Serving | Scene::Unverified => &[],
+        };
+        let html = activation(scene);
+        let drawn: Vec<_> = all.into_iter().filter(|action| offers(&html, *action)).collect();
+        let wanted: Vec<_> = all.into_iter().filter(|action| offered.contains(action)).collect();
+        assert_eq!(drawn, wanted, "{scene:?}");
+        let viewer = document(&on(scene, Lang::It, Role::Viewer, PATH), &Page::Activation);
+        assert!(all.into_iter().all(|action| !offers(&viewer, action)), "{scene:?} for a viewer");
+    }
+}
+
+#[test]
+fn the_wrong_console_says_so_in_its_title_in_its_heading_and_in_colour() {
+    for scene in Scene::ALL {
+        let html = activation(scene);
+        let wrong = scene.side() == NodeRole::Master;
+        assert_eq!(html.contains("<title>Attivazione: questa NON è la macchina DR · master1 · "), wrong, "{scene:?}");
+        assert_eq!(html.contains("<h1>Attivazione: questa NON è la macchina DR</h1>"), wrong, "{scene:?}");
+        assert_eq!(html.contains("class=\"console-band wrong\""), wrong, "{scene:?}");
+        assert_eq!(html.contains("class=\"console-band right\""), !wrong, "{scene:?}");
+    }
+}
+
+#[test]
+fn the_form_is_open_only_when_nothing_stands_in_the_way() {
+    for (scene, folded) in [(Scene::Now, false), (Scene::Ready, true), (Scene::Blocked, true)] {
+        let html = activation(scene);
+        assert_eq!(html.contains("<details class=\"fold card\"><summary>Attivare comunque"), folded, "{scene:?}");
+    }
+    let html = activation(Scene::Blocked);
+    for rule in ["service.none", "data.none"] {
+        assert!(html.contains(&format!("data-rule=\"{rule}\"")), "{rule} is named");
+    }
+    assert!(html.contains("Dichiarare i servizi da avviare nella pagina Servizi."), "with its remedy");
+    assert!(html.contains("name=\"override:data.none@cdr\""), "what may be passed can be passed, with a reason");
+}
+
+#[test]
+fn on_the_day_the_sentence_comes_first_and_the_form_asks_for_all_the_door_will_ask() {
+    let html = activation(Scene::Now);
+    let places = [
+        "Il DR può essere attivato adesso",
+        "name=\"reason\"",
+        "name=\"attest:10.0.0.2\"",
+        "name=\"accept_data_loss\"",
+        "name=\"confirm_name\"",
+        "name=\"password\"",
+        "ATTIVA IL DR</button>",
+        "Che cosa accade ai telefoni",
+        "Che cosa accadrà, in ordine",
+    ];
+    let found: Vec<_> = places.iter().map(|text| html.find(text).unwrap_or_else(|| panic!("{text}"))).collect();
+    assert!(found.is_sorted(), "{found:?}");
+    assert!(html.contains("spenta, non sospesa, e che ripartirà solo attraverso il suo consenso"));
+    assert!(html.contains("nessuna copia completa: si perde tutto"), "the loss is listed beside the consent");
+    assert!(html.contains("12 s), in arrivo 2,5 kB"), "{html}");
+    assert!(!html.contains("data-rule=\"isolation.unattested\""), "what the form asks for is no obstacle");
+}
+
+#[test]
+fn a_refused_press_comes_back_with_everything_but_the_password() {
+    let mut cx = on(Scene::Ready, Lang::It, Role::Operator, PATH);
+    let typed = [
+        ("reason", "Incendio"),
+        ("attest:10.0.0.3", "Anna, dal vivo"),
+        ("accept_data_loss", "yes"),
+        ("confirm_name", "master1"),
+        ("password", "s3cret-s3cret"),
+        ("override:disk.full@/data", "non importa"),
+    ];
+    let typed = typed.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let denied = [
+        Refused::new(Rule::ConfirmName, "dr1", ""),
+        Refused::new(Rule::IsolationUnattested, "10.0.0.2", ""),
+        Refused::new(Rule::DiskFull, "/data", "1 MB"),
+    ];
+    cx.form = FormState::denied(Some(Action::Activate), typed, Denied::Refused(denied.to_vec()));
+    let html = document(&cx, &Page::Activation);
+    assert!(!html.contains("s3cret"));
+    for kept in ["value=\"Incendio\"", "value=\"Anna, dal vivo\"", "value=\"master1\"", "value=\"non importa\""] {
+        assert!(html.contains(kept), "{kept}");
+    }
+    assert!(html.contains("id=\"activate-confirm_name-error\""), "the name's guard stands beside the name");
+    assert!(html.contains("id=\"activate-attest:10.0.0.2-error\""), "a machine that the refusal names gets its field");
+    assert!(html.contains("id=\"activate-override:disk.full@/data-error\""), "and so does a guard that can be passed");
+    assert!(html.contains("checked"), "the consent stays ticked");
+    assert!(html.contains("<details open class=\"fold card\">"), "the form that came back is open");
+    let wrong = vec![FieldError::new("password", Problem::WrongPassword)];
+    cx.form = FormState::denied(Some(Action::Activate), [], Denied::Invalid(wrong));
+    assert!(document(&cx, &Page::Activation).contains("id=\"activate-password-error\""));
+}
+
+#[test]
+fn the_header_of_every_page_says_who_serves() {
+    for (scene, class, words) in [
+        (Scene::Active, "active", ["DR ATTIVO", "nessuna ridondanza"]),
+        (Scene::Fenced, "active", ["ESCLUSO – il DR è attivo", "servizi fermi"]),
+        (Scene::Suspended, "bad", ["DR ATTIVO", "sospeso: nessuno serve"]),
+        (Scene::Stuck, "bad", ["Attivazione in corso", "operazione bloccata"]),
+        (Scene::SetBack, "bad", ["In attesa di conferma", "mandato da verificare"]),
+        (Scene::Unverified, "warn", ["In servizio, non verificato", "non ha confermato"]),
+    ] {
+        let html =
+            document(&on(scene, Lang::It, Role::Viewer, "/utenti"), &fixture::model(PageId::Users, scene.side()));
+        let header = html.split("</header>").next().unwrap();
+        assert!(header.contains(&format!("class=\"headline {class}\"")), "{scene:?}");
+        for word in words {
+            assert!(header.contains(word), "{scene:?}: {word}");
+        }
+    }
+}
+
+#[test]
+fn a_day_that_is_not_ordinary_is_told_on_every_page_and_once_on_the_buttons_own() {
+    for (scene, words) in [
+        (Scene::Active, "DR ATTIVO: il servizio è su dr1."),
+        (Scene::Fenced, "master1 è esclusa dal servizio: il DR dr1 è attivo."),
+        (Scene::Held, "riprende il servizio da sola fra 42 s."),
+        (Scene::Stuck, "Attivazione del DR: bloccata: serve un operatore"),
+        (Scene::Unverified, "master1 serve senza la conferma di dr1."),
+    ] {
+        let html =
+            document(&on(scene, Lang::It, Role::Viewer, "/utenti"), &fixture::model(PageId::Users, scene.side()));
+        assert!(banners(&html).contains(words), "{scene:?}: {}", banners(&html));
+        assert_eq!(banners(&activation(scene)), "", "{scene:?}");
+    }
+    let found = "riportata a una copia precedente";
+    assert!(banners(&activation(Scene::SetBack)).contains(found), "what speaks against the mandate is on all");
+    let quiet = document(
+        &on(Scene::Serving, Lang::It, Role::Viewer, "/utenti"),
+        &fixture::model(PageId::Users, NodeRole::Master),
+    );
+    assert_eq!(banners(&quiet), "");
+}
+
+#[test]
+fn a_run_shows_where_it_stands_and_what_to_do_where_it_is_stuck() {
+    let draw = |scene, page: &Page| document(&on(scene, Lang::It, Role::Operator, "/operazioni?id=run-1"), page);
+    let running = draw(Scene::Activating, &run_page("activation", "running", Some("start:pbx")));
+    assert!(running.contains("Passo 5 di 6: Avviare il servizio pbx"));
+    assert!(!offers(&running, Action::RunResume) && offers(&running, Action::RunAbort));
+    let stuck = draw(Scene::Stuck, &run_page("activation", "stuck", Some("evidence")));
+    assert!(stuck.contains("Verificare l'isolamento dell'altra sede. Ripetere la dichiarazione."));
+    assert!(offers(&stuck, Action::RunResume) && stuck.contains("name=\"attest:10.0.0.2\""));
+    assert!(stuck.contains("tentativo 2"));
+    let done = draw(Scene::Active, &run_page("activation", "done", None));
+    for fact in
+        ["41 s", "Incendio in sala macchine", "mario (10.0.0.9)", "Dati persi (RPO misurato)", "22/11/2026 14:42:00"]
+    {
+        assert!(done.contains(fact), "{fact}");
+    }
+    assert!(!offers(&done, Action::RunAbort) && !offers(&done, Action::RunResume));
+    let back = draw(Scene::HandingBack, &run_page("deactivation", "running", Some("ledger")));
+    assert!(back.contains("+ voicemail/1.wav") && back.contains("12 aggiunti"));
+    let viewer =
+        document(&on(Scene::Stuck, Lang::It, Role::Viewer, "/"), &run_page("activation", "stuck", Some("evidence")));
+    assert!(!offers(&viewer, Action::RunResume) && !offers(&viewer, Action::RunAbort));
+}
+
+#[test]
+fn every_scene_speaks_one_language() {
+    for scene in Scene::ALL {
+        let html = document(&on(scene, Lang::En, Role::Admin, PATH), &Page::Activation);
+        for word in [" della ", " nella ", " sono ", "Annulla", " più ", "Attiva", "Motivo"] {
+            assert!(!html.contains(word), "{scene:?}: {word}");
+        }
+    }
+}
+
+#[test]
+fn the_gates_question_shows_the_present_answer() {
+    let html = document(
+        &on(Scene::Serving, Lang::It, Role::Admin, "/disaster-recovery"),
+        &fixture::model(PageId::Pairing, NodeRole::Master),
+    );
+    assert!(html.contains("che cosa deve fare?"));
+    assert!(html.contains("value=\"unverified\" checked"), "{}", html.split("gate-form").nth(1).unwrap());
+    let before = document(
+        &on(Scene::Serving, Lang::It, Role::Admin, "/disaster-recovery"),
+        &fixture::unpaired(NodeRole::Master),
+    );
+    assert!(!offers(&before, Action::GateSet), "there is no gate before there is a pair");
+}

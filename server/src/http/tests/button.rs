@@ -1,0 +1,55 @@
+//! The forms of the button over the router: what a press without its proofs gets, and that nothing is lost of it.
+
+use axum::http::{StatusCode, header};
+use contract::{NodeRole, Role};
+
+use super::{Bench, PASSWORD};
+
+#[tokio::test]
+async fn a_press_that_is_refused_comes_back_whole_and_without_the_password() {
+    for (side, action) in [(NodeRole::Client, "activate"), (NodeRole::Master, "takeover")] {
+        let bench = Bench::new(side).await;
+        let operator = bench.login(Role::Operator).await;
+        let fields = [
+            ("action", action),
+            ("reason", "Incendio in sala macchine"),
+            ("confirm_name", "another-machine"),
+            ("attest:10.0.0.9", "Anna Verdi, dal vivo"),
+            ("password", PASSWORD),
+        ];
+        let answer = bench.post("/attivazione", &operator, &fields).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{action}");
+        assert!(!answer.body.contains(PASSWORD));
+        assert!(answer.body.contains("class=\"notice bad\""), "{action}: {}", answer.body);
+        if side == NodeRole::Client {
+            for kept in ["value=\"Incendio in sala macchine\"", "value=\"another-machine\"", "Anna Verdi, dal vivo"] {
+                assert!(answer.body.contains(kept), "{kept}");
+            }
+        }
+        let audit = bench.get("/registro", &operator).await;
+        assert!(audit.body.contains(if side == NodeRole::Client { "Attivazione del DR" } else { "Ripresa da parte" }));
+        assert!(!audit.body.contains(PASSWORD), "the log keeps no password");
+    }
+}
+
+#[tokio::test]
+async fn a_button_of_the_other_side_is_refused_by_its_rule() {
+    let bench = Bench::new(NodeRole::Master).await;
+    let operator = bench.login(Role::Operator).await;
+    for action in ["activate", "deactivate", "suspend"] {
+        let answer = bench.post("/attivazione", &operator, &[("action", action)]).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(answer.body.contains("data-rule=\"role.wrong\""), "{action}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_not_there_is_not_found_and_a_run_page_that_is_over_is_not_loaded_again() {
+    let bench = Bench::new(NodeRole::Client).await;
+    let viewer = bench.login(Role::Viewer).await;
+    let missing = bench.get("/operazioni?id=nonsense", &viewer).await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+    let list = bench.get("/operazioni", &viewer).await;
+    assert_eq!(list.status, StatusCode::OK);
+    assert!(!list.headers.contains_key(header::REFRESH));
+}
