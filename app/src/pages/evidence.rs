@@ -2,7 +2,7 @@
 //! report.
 
 use contract::Lang;
-use contract::isolation::{IsolationOutcome, MachineIsolation};
+use contract::isolation::{IsolationOutcome, MachineIsolation, probe_label};
 use contract::preflight::Loss;
 use leptos::prelude::*;
 
@@ -43,19 +43,6 @@ fn machine(machine: &MachineIsolation, offset: i32, lang: Lang) -> AnyView {
         <dl class="facts">{word} {probes.collect_view()}</dl>
     }
     .into_any()
-}
-
-fn probe_label(probe: &str, lang: Lang) -> String {
-    match probe.split_once(':') {
-        Some(("tcp", port)) => format!("{} {port}", lang.pick("Porta", "Port")),
-        _ => match probe {
-            "peer_link" => lang.pick("Collegamento fra i tvox-dr", "Link between the two tvox-dr"),
-            "panel" => lang.pick("Pannello web", "Web panel"),
-            "icmp" => "Ping",
-            other => other,
-        }
-        .to_owned(),
-    }
 }
 
 /// Every dataset with what the other site may have written since.

@@ -63,18 +63,18 @@ pub(super) async fn show(State(panel): State<Arc<Panel>>, method: Method, visit:
         Page::Problem(kind) => StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::NOT_FOUND),
         _ => StatusCode::OK,
     };
-    let refresh = refresh(&visit, route.id, &page);
+    let refresh = refresh(&visit.path, visit.is_live, route.id, &page);
     let beside = Beside { notice: once.done, form: FormState::default(), refresh };
     render::page(&panel, &visit, &page, status, beside).await
 }
 
 /// After how many seconds the browser is to load the page again: where the address asks for it, and while a run goes on
 /// for whoever has no JavaScript to follow it with.
-fn refresh(visit: &Visit, id: PageId, page: &Page) -> Option<u32> {
+fn refresh(path: &str, is_live: bool, id: PageId, page: &Page) -> Option<u32> {
     let goes_on = matches!(page, Page::Run(run) if run.state == RunState::Running);
-    let wanted = query::value(&visit.path, "refresh").and_then(|text| text.parse().ok());
+    let wanted = query::value(path, "refresh").and_then(|text| text.parse().ok());
     let wanted = wanted.filter(|seconds| REFRESH.contains(seconds) && is_still(id));
-    wanted.or((goes_on && !visit.is_live).then_some(FOLLOW))
+    wanted.or((goes_on && !is_live).then_some(FOLLOW))
 }
 
 /// Pages on which nobody types: they may load themselves again.
@@ -203,4 +203,41 @@ pub(super) async fn not_found(State(panel): State<Arc<Panel>>, visit: Visit) -> 
 /// A method that a page does not take.
 pub(super) async fn wrong_method(State(panel): State<Arc<Panel>>, visit: Visit) -> Response {
     render::problem(&panel, &visit, ProblemKind::Method).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(state: RunState) -> Page {
+        Page::Run(Box::new(contract::run::RunReport {
+            schema: contract::SCHEMA,
+            id: "r".into(),
+            kind: contract::run::RunKind::Activation,
+            state,
+            step: None,
+            started_by: String::new(),
+            reason: String::new(),
+            started_at: contract::Timestamp::UNIX_EPOCH,
+            ended_at: None,
+            epoch: None,
+            can_abort: false,
+            isolation: Vec::new(),
+            loss: Vec::new(),
+            rto_seconds: None,
+            ledger: None,
+            steps: Vec::new(),
+        }))
+    }
+
+    #[test]
+    fn a_run_that_goes_on_is_loaded_again_only_where_nothing_else_follows_it() {
+        let running = |is_live| refresh("/operazioni?id=r", is_live, PageId::Runs, &run(RunState::Running));
+        assert_eq!(running(false), Some(FOLLOW));
+        assert_eq!(running(true), None, "JavaScript follows by itself");
+        for over in [RunState::Done, RunState::Aborted, RunState::Stuck] {
+            let wanted = refresh("/operazioni?id=r", false, PageId::Runs, &run(over));
+            assert_eq!(wanted, None, "{over:?}: somebody reads, or types");
+        }
+    }
 }

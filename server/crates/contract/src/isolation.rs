@@ -48,6 +48,21 @@ pub struct Evidence {
     pub detail: String,
 }
 
+/// What a probe is called, from its word.
+#[must_use]
+pub fn probe_label(probe: &str, lang: Lang) -> String {
+    match probe.split_once(':') {
+        Some(("tcp", port)) => format!("{} {port}", lang.pick("porta", "port")),
+        _ => match probe {
+            "peer_link" => lang.pick("collegamento di tvox-dr", "link of tvox-dr"),
+            "panel" => lang.pick("pannello web", "web panel"),
+            "icmp" => "ping",
+            other => other,
+        }
+        .to_owned(),
+    }
+}
+
 /// What follows for one machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,5 +1,6 @@
 //! The sentences of the rules: what is wrong and what to do, in both languages, and the words for the fact that decided.
 
+use crate::isolation::probe_label;
 use crate::lang::Lang;
 use crate::mandate::MandateFinding;
 use crate::role::Role;
@@ -324,6 +325,9 @@ pub(crate) fn fact(rule: Rule, detail: &str, lang: Lang) -> String {
                 .find(|finding| finding.as_str() == word)
                 .map_or_else(|| detail.to_owned(), |finding| finding.sentence(lang).trim_end_matches('.').to_owned())
         }
+        (Rule::IsolationAlive, probes) => {
+            probes.split(", ").map(|probe| probe_label(probe, lang)).collect::<Vec<_>>().join(", ")
+        }
         (Rule::EvidenceVoid, "restart") => lang.pick("tvox-dr è stato riavviato", "tvox-dr was restarted").into(),
         (Rule::EvidenceVoid, "life") => {
             lang.pick("la macchina ha dato segno di vita", "the machine gave a sign of life").into()
@@ -354,5 +358,6 @@ mod tests {
         assert_eq!(fact(Rule::PermissionDenied, "admin", Lang::It), "Amministratore");
         assert_eq!(fact(Rule::RunInProgress, "verify", Lang::It), "Verifica");
         assert_eq!(fact(Rule::PairSameName, "dr1", Lang::It), "dr1");
+        assert_eq!(fact(Rule::IsolationAlive, "panel, tcp:5060", Lang::It), "pannello web, porta 5060");
     }
 }
