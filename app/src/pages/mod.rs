@@ -54,13 +54,13 @@ pub(crate) const fn has_reload(page: &Page) -> bool {
         Page::Overview(_)
         | Page::Monitor(_)
         | Page::Alarms(_)
+        | Page::Services(_)
         | Page::Activation
         | Page::Runs(_)
         | Page::Run(_)
         | Page::Pairing(_)
         | Page::Datasets(_)
         | Page::Replication(_)
-        | Page::Services(_)
         | Page::Audit(_) => true,
         Page::Login(_) | Page::Account | Page::Licence(_) | Page::Users(_) | Page::Problem(_) => false,
     }

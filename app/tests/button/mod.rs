@@ -25,7 +25,7 @@ fn offers(html: &str, action: Action) -> bool {
 /// What is said on top.
 fn banners(html: &str) -> &str {
     let rest = html.split_once("id=\"banners\"").map_or("", |(_, rest)| rest);
-    rest.split_once('>').map_or("", |(_, rest)| rest).split("</div>").next().unwrap_or_default()
+    rest.split_once('>').map_or("", |(_, rest)| rest).split("</div>").next().unwrap_or_default().trim_end_matches("<!>")
 }
 
 #[test]
