@@ -86,6 +86,22 @@ actions! {
     RunAbort, "run.abort", Role::Operator, "L'operazione viene annullata.", "The operation is being aborted.";
     /// What the return gate does in silence.
     GateSet, "gate.set", Role::Admin, "Scelta salvata.", "Choice saved.";
+    /// Limits.
+    ThresholdsSet, "thresholds.set", Role::Admin, "Soglie salvate.", "Thresholds saved.";
+    /// The default of one limit.
+    ThresholdReset, "threshold.reset", Role::Admin, "Valore predefinito ripristinato.", "Default value restored.";
+    /// The mail server.
+    SmtpSet, "smtp.set", Role::Admin, "Configurazione SMTP salvata.", "SMTP configuration saved.";
+    /// A test mail.
+    SmtpTest, "smtp.test", Role::Admin, "Mail di prova inviata.", "Test mail sent.";
+    /// An SMS account, new or changed.
+    SmsAccountAdd, "sms.account.add", Role::Admin, "Account SMS salvato.", "SMS account saved.";
+    /// Removes one.
+    SmsAccountRemove, "sms.account.remove", Role::Admin, "Account SMS rimosso.", "SMS account removed.";
+    /// The one that is tried first.
+    SmsAccountDefault, "sms.account.default", Role::Admin, "Account di default salvato.", "Default account saved.";
+    /// A test SMS.
+    SmsTest, "sms.test", Role::Admin, "SMS di prova inviato.", "Test SMS sent.";
     /// A new user.
     UserAdd, "user.add", Role::Admin, "Utente creato.", "User added.";
     /// Another user's password.

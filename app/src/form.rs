@@ -9,7 +9,7 @@ use contract::{Denied, FieldError, Lang, Refused, Rule};
 use crate::action::{ATTEST, Action, OVERRIDE};
 
 /// Fields that are never sent back to the browser.
-pub const SECRET_FIELDS: &[&str] = &["password", "current", "new", "again", "token"];
+pub const SECRET_FIELDS: &[&str] = &["password", "current", "new", "again", "token", "secret"];
 
 /// The form that came back, or none.
 #[derive(Debug, Clone, Default)]
@@ -133,7 +133,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
     match action {
         Action::PasswordChange => &["current", "new", "again"],
         Action::LicenceLoad => &["text"],
-        Action::PeerSet => &["address", "email", "sms"],
+        Action::PeerSet => &["address", "email", "sms", "language"],
         Action::PeerJoin => &["token"],
         Action::DatasetAdd => &["name", "kind", "class", "source", "target", "excludes"],
         Action::SyncFull => &["scope"],
@@ -142,6 +142,16 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::Deactivate => &["confirm_name", "reason", "password", "discard_dr_data"],
         Action::Suspend => &["confirm_name", "reason", "password"],
         Action::GateSet => &["policy", "wait"],
+        Action::ThresholdsSet => {
+            &["probe.interval_ms", "peer.bad", "peer.good", "lag.soft_s", "lag.hard_s", "disk.min_free_percent"]
+        }
+        Action::SmtpSet => &["server", "port", "security", "from", "user", "password", "ca"],
+        Action::SmtpTest => &["to"],
+        Action::SmsAccountAdd => {
+            &["name", "url", "method", "headers", "body", "success_status", "success_body", "secret", "ca"]
+        }
+        Action::SmsAccountDefault => &["name"],
+        Action::SmsTest => &["to", "name"],
         Action::UserAdd => &["name", "role", "password"],
         Action::UserPassword => &["password"],
         Action::AlarmAck => &["note"],
@@ -155,6 +165,8 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         | Action::SyncStop
         | Action::SyncVerify
         | Action::ServiceRemove
+        | Action::ThresholdReset
+        | Action::SmsAccountRemove
         | Action::UserRemove => &[],
     }
 }
@@ -170,6 +182,12 @@ mod tests {
         let state = FormState::denied(Some(Action::UserRemove), typed, Denied::field("name", Problem::LastAdmin));
         assert_eq!(state.stray(Lang::En), ["admin: This is the last administrator: make another one first"]);
         assert!(!state.has_marked_fields());
+    }
+
+    #[test]
+    fn a_message_can_stand_beside_every_limit() {
+        let names: Vec<_> = contract::threshold::Threshold::ALL.iter().map(|limit| limit.name()).collect();
+        assert_eq!(drawn(Action::ThresholdsSet), names);
     }
 
     #[test]

@@ -11,7 +11,10 @@ use contract::query::DatasetEntry;
 use contract::role::NodeRole;
 use contract::run::{RunReport, RunsReport};
 use contract::service::{Service, ServiceEntry};
+use contract::sms::SmsAccountInfo;
+use contract::smtp::SmtpReport;
 use contract::status::{NodeInfo, PeerReport};
+use contract::threshold::ThresholdsReport;
 use contract::users::User;
 use contract::{Lang, Role, Timestamp};
 use jiff::tz::TimeZone;
@@ -39,6 +42,8 @@ pub struct Context {
     pub live: Option<std::sync::Arc<Live>>,
     /// What was just done.
     pub notice: Option<Action>,
+    /// What the server on the other end said to it, word for word.
+    pub answer: Option<String>,
     /// The form that came back.
     pub form: FormState,
     /// Where the pieces are kept that an open page gets anew.
@@ -115,6 +120,12 @@ pub enum Page {
     Replication(ReplicationPage),
     /// `/servizi`
     Services(ServicesPage),
+    /// `/soglie`
+    Thresholds(ThresholdsReport),
+    /// `/smtp`
+    Smtp(SmtpReport),
+    /// `/sms`
+    Sms(SmsPage),
     /// `/utenti`
     Users(Vec<User>),
     /// `/registro`
@@ -211,6 +222,24 @@ impl ServicesPage {
         let name = self.edit.as_ref()?;
         self.services.iter().map(|entry| &entry.service).find(|service| service.name == *name)
     }
+}
+
+/// SMS.
+#[derive(Debug, Clone)]
+pub struct SmsPage {
+    /// The default first.
+    pub accounts: Vec<SmsAccountInfo>,
+    /// The account that is being written.
+    pub open: Option<SmsDraft>,
+}
+
+/// Which account is being written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SmsDraft {
+    /// One that is not there yet.
+    New,
+    /// The one of this name.
+    Old(String),
 }
 
 /// The audit log.

@@ -30,6 +30,12 @@ pub enum PageId {
     Replication,
     /// What makes this machine the PBX.
     Services,
+    /// From when on something is wrong.
+    Thresholds,
+    /// The mail server.
+    Smtp,
+    /// The SMS accounts.
+    Sms,
     /// Who may log in.
     Users,
     /// The audit log.
@@ -47,6 +53,8 @@ pub enum Place {
     Configuration,
     /// *Configurazione di sistema* › *Rete*.
     Network,
+    /// *Configurazione di sistema*, below *Rete*.
+    Messages,
     /// Under *GESTIONE*.
     Management,
 }
@@ -70,7 +78,7 @@ pub struct Route {
     pub menu: (Option<Place>, Option<Place>),
 }
 
-use Place::{Configuration, Foremost, Management, Network, System};
+use Place::{Configuration, Foremost, Management, Messages, Network, System};
 
 const fn route(
     id: PageId,
@@ -129,6 +137,17 @@ pub const ROUTES: &[Route] = &[
         Some(NodeRole::Master),
         ("Dati da replicare", "Data to replicate"),
         (Some(Configuration), None),
+    ),
+    // As in the vendor's panel: SMS and SMTP are called so in both languages.
+    route(PageId::Sms, "/sms", Some(Role::Viewer), None, ("SMS", "SMS"), (Some(Messages), Some(Messages))),
+    route(PageId::Smtp, "/smtp", Some(Role::Viewer), None, ("SMTP", "SMTP"), (Some(Messages), Some(Messages))),
+    route(
+        PageId::Thresholds,
+        "/soglie",
+        Some(Role::Viewer),
+        None,
+        ("Soglie", "Thresholds"),
+        (Some(Messages), Some(Messages)),
     ),
     route(
         PageId::Services,
@@ -208,7 +227,7 @@ mod tests {
     fn every_page_has_its_row_and_every_path_is_one_pages() {
         use PageId::{
             Account, Activation, Alarms, Audit, Datasets, Licence, Login, Monitor, Overview, Pairing, Replication,
-            Runs, Services, Users,
+            Runs, Services, Sms, Smtp, Thresholds, Users,
         };
         let all = [
             Monitor,
@@ -223,6 +242,9 @@ mod tests {
             Datasets,
             Replication,
             Services,
+            Thresholds,
+            Smtp,
+            Sms,
             Users,
             Audit,
         ];

@@ -228,7 +228,7 @@ fn menu(cx: &Context) -> Option<AnyView> {
             <ul>
                 {entries(Place::System)} <li data-group>
                     <span class="group">{cx.t("Configurazione di sistema", "System configuration")}</span>
-                    <ul>{entries(Place::Configuration)} {network}</ul>
+                    <ul>{entries(Place::Configuration)} {network} {entries(Place::Messages)}</ul>
                 </li>
             </ul>
         </div>

@@ -7,7 +7,7 @@ mod fixture;
 use app::action::Action;
 use app::document;
 use app::form::FormState;
-use app::model::{Page, ProblemKind};
+use app::model::{Page, ProblemKind, SmsDraft};
 use app::routes::{self, PageId, ROUTES};
 use contract::role::NodeRole;
 use contract::{Denied, FieldError, Lang, Problem, Role, Rule};
@@ -82,7 +82,8 @@ fn attributes<'a>(html: &'a str, start: &str) -> impl Iterator<Item = &'a str> {
 fn the_two_languages_share_no_title_but_the_products_own_names() {
     for route in ROUTES {
         let same = route.it == route.en;
-        assert_eq!(same, route.id == PageId::Pairing, "{}", route.path);
+        let own = [PageId::Pairing, PageId::Sms, PageId::Smtp].contains(&route.id);
+        assert_eq!(same, own, "{}", route.path);
     }
     for action in Action::ALL {
         assert_ne!(action.done(Lang::It), action.done(Lang::En), "{action:?}");
@@ -184,11 +185,10 @@ fn no_field_of_any_form_lets_markup_through() {
     let evil = "</textarea></title><script>alert(1)</script>&lt;\"'";
     for side in SIDES {
         for action in Action::ALL {
-            let names = [
-                "name", "note", "id", "role", "text", "address", "email", "sms", "kind", "class", "source", "target",
-                "excludes", "unit", "start", "stop", "check", "timeout", "order",
-            ];
-            let typed = names.map(|name| (name.to_owned(), evil.to_owned()));
+            let names = "name note id role text address email sms kind class source target excludes language server port \
+                         security from user ca drawn_port drawn_security to url method headers body success_status \
+                         success_body peer.bad lag.soft_s unit start stop check timeout order";
+            let typed = names.split_whitespace().map(|name| (name.to_owned(), evil.to_owned()));
             for route in ROUTES.iter().filter(|route| route.exists_on(side)) {
                 let mut cx = context(side, Lang::It, Role::Admin, route.path);
                 cx.form = FormState::denied(Some(*action), typed.clone(), Denied::field("name", Problem::NotAName));
@@ -213,6 +213,63 @@ fn a_service_that_is_not_as_it_should_be_says_why_and_can_be_changed_where_it_st
     assert!(html.contains(">pbx start</textarea>"), "{html}");
     let name = html.split("id=\"service-add-name\"").nth(1).and_then(|rest| rest.split('>').next()).unwrap();
     assert!(name.contains("value=\"pbx\"") && name.contains("readonly"), "{name}");
+}
+
+#[test]
+fn a_stored_secret_is_told_of_and_never_shown() {
+    for lang in LANGS {
+        let smtp =
+            document(&context(NodeRole::Client, lang, Role::Admin, "/smtp"), &model(PageId::Smtp, NodeRole::Client));
+        assert!(smtp.contains(lang.pick("Una password è salvata", "A password is stored")));
+        assert!(smtp.contains("type=\"password\"") && !smtp.contains("type=\"password\" value"));
+        let cx = context(NodeRole::Client, lang, Role::Admin, "/sms");
+        let old = document(&cx, &fixture::sms(Some(SmsDraft::Old("gateway".into()))));
+        assert!(old.contains(lang.pick("Un segreto è salvato", "A secret is stored")));
+        let new = document(&cx, &fixture::sms(Some(SmsDraft::New)));
+        assert!(!new.contains(lang.pick("Un segreto è salvato", "A secret is stored")));
+    }
+}
+
+#[test]
+fn an_account_is_edited_under_its_name_and_a_new_one_comes_back_as_a_new_one() {
+    let mut cx = context(NodeRole::Client, Lang::It, Role::Admin, "/sms?account=gateway");
+    let old = document(&cx, &fixture::sms(Some(SmsDraft::Old("gateway".into()))));
+    assert!(old.contains("readonly") && !old.contains("name=\"fresh\""));
+    assert!(old.contains("Authorization: Bearer {secret}"), "{old}");
+    let typed = [("name", "gateway"), ("fresh", "1"), ("url", "http://mine/{text}"), ("secret", "s3cr3t")];
+    let typed = typed.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    cx.form = FormState::denied(Some(Action::SmsAccountAdd), typed, Denied::field("name", Problem::Taken));
+    let back = document(&cx, &fixture::sms(None));
+    assert!(back.contains("name=\"fresh\"") && back.contains("http://mine/{text}"), "{back}");
+    assert!(back.contains("Già in uso") && !back.contains("readonly") && !back.contains("s3cr3t"));
+}
+
+#[test]
+fn the_servers_words_are_the_answer_to_a_test() {
+    for (action, page) in [(Action::SmtpTest, PageId::Smtp), (Action::SmsTest, PageId::Sms)] {
+        let mut cx = context(NodeRole::Master, Lang::It, Role::Admin, routes::of(page).path);
+        cx.notice = Some(action);
+        cx.answer = Some("250 2.0.0 <queued> as 17".into());
+        let taken = document(&cx, &model(page, NodeRole::Master));
+        assert!(
+            taken.contains("250 2.0.0 &lt;queued&gt; as 17") && taken.contains("badge good\">Accettato"),
+            "{taken}"
+        );
+        (cx.notice, cx.answer) = (None, None);
+        cx.form = FormState::denied(Some(action), [], Denied::failed("send a test", "550 no such user"));
+        let refused = document(&cx, &model(page, NodeRole::Master));
+        assert_eq!(refused.matches("550 no such user").count(), 1);
+        assert!(refused.contains("Non accettato") && !refused.contains("send a test"), "no English on an Italian page");
+    }
+}
+
+#[test]
+fn a_viewer_reads_the_settings_and_finds_no_form() {
+    for page in [PageId::Thresholds, PageId::Smtp, PageId::Sms] {
+        let html = document(&context(NodeRole::Client, Lang::It, Role::Viewer, "/"), &model(page, NodeRole::Client));
+        let main = html.split("<main").nth(1).unwrap();
+        assert!(!main.contains("<form") && !main.contains("<input"), "{main}");
+    }
 }
 
 #[test]

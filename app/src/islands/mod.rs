@@ -9,6 +9,7 @@ mod menu;
 mod monitor;
 mod pair;
 mod replica;
+mod security;
 mod service;
 mod switches;
 mod task;
@@ -25,6 +26,7 @@ pub use pair::PairStatus;
 pub use replica::ReplicaTable;
 #[cfg(feature = "ssr")]
 pub(crate) use replica::state_badge;
+pub use security::SecuritySelect;
 pub use service::ServiceState;
 pub use switches::{SwitchRows, rows as switch_rows};
 pub use task::{TaskPanel, VerifyPanel};

@@ -179,6 +179,8 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         "init" => return words("Inizializzazione", "Initialised"),
         "peer.joined" => return words("Associazione accettata", "Association accepted"),
         "recipient.add" => return words("Destinatario aggiunto", "Recipient added"),
+        "message.language" => return words("Lingua dei messaggi", "Language of messages"),
+        "threshold.set" => return words("Soglia impostata", "Threshold set"),
         "recipient.remove" => return words("Destinatario tolto", "Recipient removed"),
         _ => {}
     }
@@ -205,6 +207,14 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         Some(Action::RunResume) => words("Operazione ripresa", "Operation resumed"),
         Some(Action::RunAbort) => words("Operazione annullata", "Operation aborted"),
         Some(Action::GateSet) => words("Consenso al rientro", "Return gate"),
+        Some(Action::ThresholdsSet) => words("Soglie", "Thresholds"),
+        Some(Action::ThresholdReset) => words("Soglia predefinita", "Default threshold"),
+        Some(Action::SmtpSet) => words("Configurazione SMTP", "SMTP configuration"),
+        Some(Action::SmtpTest) => words("Mail di prova", "Test mail"),
+        Some(Action::SmsAccountAdd) => words("Account SMS", "SMS account"),
+        Some(Action::SmsAccountRemove) => words("Account SMS rimosso", "SMS account removed"),
+        Some(Action::SmsAccountDefault) => words("Account SMS di default", "Default SMS account"),
+        Some(Action::SmsTest) => words("SMS di prova", "Test SMS"),
         Some(Action::UserAdd) => words("Nuovo utente", "New user"),
         Some(Action::UserPassword) => words("Password di un utente", "A user's password"),
         Some(Action::UserRemove) => words("Utente rimosso", "User removed"),

@@ -18,6 +18,9 @@ mod replication;
 mod run;
 mod runs;
 mod services;
+mod sms;
+mod smtp;
+mod thresholds;
 mod users;
 
 use leptos::prelude::*;
@@ -41,6 +44,9 @@ pub(crate) fn title_of(cx: &Context, page: &Page) -> String {
         Page::Datasets(_) => PageId::Datasets,
         Page::Replication(_) => PageId::Replication,
         Page::Services(_) => PageId::Services,
+        Page::Thresholds(_) => PageId::Thresholds,
+        Page::Smtp(_) => PageId::Smtp,
+        Page::Sms(_) => PageId::Sms,
         Page::Users(_) => PageId::Users,
         Page::Audit(_) => PageId::Audit,
         Page::Problem(kind) => return problem::title(cx, kind).to_owned(),
@@ -62,7 +68,14 @@ pub(crate) const fn has_reload(page: &Page) -> bool {
         | Page::Datasets(_)
         | Page::Replication(_)
         | Page::Audit(_) => true,
-        Page::Login(_) | Page::Account | Page::Licence(_) | Page::Users(_) | Page::Problem(_) => false,
+        Page::Login(_)
+        | Page::Account
+        | Page::Licence(_)
+        | Page::Thresholds(_)
+        | Page::Smtp(_)
+        | Page::Sms(_)
+        | Page::Users(_)
+        | Page::Problem(_) => false,
     }
 }
 
@@ -82,6 +95,9 @@ pub(crate) fn view(cx: &Context, page: &Page) -> AnyView {
         Page::Datasets(model) => datasets::view(cx, model),
         Page::Replication(model) => replication::view(cx, model),
         Page::Services(model) => services::view(cx, model),
+        Page::Thresholds(model) => thresholds::view(cx, model),
+        Page::Smtp(model) => smtp::view(cx, model),
+        Page::Sms(model) => sms::view(cx, model),
         Page::Users(model) => users::view(cx, model),
         Page::Audit(model) => audit::view(cx, model),
         Page::Problem(kind) => problem::view(cx, kind),

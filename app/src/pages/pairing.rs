@@ -1,5 +1,6 @@
 //! `/disaster-recovery`: the other machine's address, who is told, and the association of the two.
 
+use contract::Lang;
 use contract::command::JoinToken;
 use contract::recipient::Channel;
 use contract::role::NodeRole;
@@ -10,7 +11,7 @@ use crate::action::Action;
 use crate::islands::{Chips, CopyButton, PairStatus};
 use crate::model::{Context, PairingPage};
 use crate::routes::{self, PageId};
-use crate::widgets::{Field, Kind, cancel_save, card, card_with_help, confirm, reload, title, wrap};
+use crate::widgets::{Field, Kind, cancel_save, card, card_with_help, confirm, reload, select, title, wrap};
 
 pub(crate) fn view(cx: &Context, model: &PairingPage) -> AnyView {
     let may = cx.may(Action::PeerSet);
@@ -65,6 +66,7 @@ fn settings(cx: &Context, model: &PairingPage, may: bool) -> AnyView {
                 ),
                 may,
             )}
+            {language(cx, model, may)}
         }
     });
     view! {
@@ -103,6 +105,21 @@ fn recipients(cx: &Context, model: &PairingPage, channel: Channel, label: &str, 
         />
     };
     wrap(cx, name, label, help, false, chips.into_any(), error)
+}
+
+fn language(cx: &Context, model: &PairingPage, may: bool) -> AnyView {
+    let label = cx.t("Lingua dei messaggi di allarme", "Language of alarm messages");
+    let help = cx.t(
+        "La lingua di e-mail e SMS ai destinatari. Quella del pannello la sceglie ogni utente in alto a destra.",
+        "The language of e-mails and SMS to the recipients. Each user chooses the panel's at the top right.",
+    );
+    let languages = [(Lang::It.tag(), "Italiano"), (Lang::En.tag(), "English")];
+    let saved = model.peer.language.tag();
+    if may {
+        return select(cx, Action::PeerSet, "language", label, help, &languages, saved);
+    }
+    let shown = languages.iter().find(|(tag, _)| *tag == saved).map_or("", |(_, name)| name);
+    Field::new(Action::PeerSet, "language", label, help).saved(shown).readonly(true).view(cx)
 }
 
 fn association(cx: &Context, model: &PairingPage) -> AnyView {

@@ -11,6 +11,8 @@ use crate::model::Context;
 pub(crate) enum Kind {
     /// A line of text.
     Text,
+    /// A whole number.
+    Number,
     /// A password; the word tells the browser which.
     Password(&'static str),
     /// Several lines.
@@ -90,17 +92,19 @@ impl<'a> Field<'a> {
         let name = self.name.to_owned();
         let (required, readonly) = (self.required && !self.readonly, self.readonly);
         let input = match self.kind {
-            Kind::Text | Kind::Password(_) => {
+            Kind::Text | Kind::Number | Kind::Password(_) => {
                 let (kind, complete) = match self.kind {
                     Kind::Password(which) => ("password", which),
                     _ => ("text", "off"),
                 };
                 let value = (kind == "text").then_some(value);
+                let digits = (self.kind == Kind::Number).then_some("numeric");
                 view! {
                     <input
                         id=id.clone()
                         name=name
                         type=kind
+                        inputmode=digits
                         value=value
                         required=required
                         readonly=readonly
@@ -166,14 +170,14 @@ pub(crate) fn wrap(
     .into_any()
 }
 
-/// A choice among few.
+/// A choice among few. It must be made unless one of the words is empty.
 pub(crate) fn select(
     cx: &Context,
     action: Action,
     name: &str,
     label: &str,
     text: &str,
-    options: &[(&'static str, &'static str)],
+    options: &[(&str, &str)],
     saved: &str,
 ) -> AnyView {
     let id = format!("{}-{name}", action.as_str().replace('.', "-"));
@@ -181,16 +185,17 @@ pub(crate) fn select(
     let value = cx.form.value(action, name, saved);
     let choices = options.iter().map(|&(word, shown)| {
         view! {
-            <option value=word selected=word == value>
-                {shown}
+            <option value=word.to_owned() selected=word == value>
+                {shown.to_owned()}
             </option>
         }
     });
+    let required = options.iter().all(|(word, _)| !word.is_empty());
     let input = view! {
         <select
             id=id.clone()
             name=name.to_owned()
-            required
+            required=required
             aria-describedby=described_by(&id, error.is_some())
             aria-invalid=error.is_some().then_some("true")
         >
@@ -198,5 +203,27 @@ pub(crate) fn select(
         </select>
     }
     .into_any();
-    wrap(cx, &id, label, text, true, input, error)
+    wrap(cx, &id, label, text, required, input, error)
+}
+
+/// Something that is on or off: posts `on`, or nothing.
+pub(crate) fn switch(cx: &Context, action: Action, name: &str, label: &str, text: &str, saved: bool) -> AnyView {
+    let id = format!("{}-{name}", action.as_str().replace('.', "-"));
+    let on = cx.form.value(action, name, if saved { "on" } else { "" }) == "on";
+    view! {
+        <div class="switch">
+            <input
+                type="checkbox"
+                role="switch"
+                id=id.clone()
+                name=name.to_owned()
+                value="on"
+                checked=on
+                aria-describedby=described_by(&id, false)
+            />
+            <label for=id.clone()>{label.to_owned()}</label>
+            {help(cx, &id, label, text)}
+        </div>
+    }
+    .into_any()
 }

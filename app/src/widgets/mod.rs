@@ -6,8 +6,8 @@ mod field;
 mod notice;
 
 pub(crate) use dialog::confirm;
-pub(crate) use field::{Field, Kind, select, wrap};
-pub(crate) use notice::notices;
+pub(crate) use field::{Field, Kind, described_by, select, switch, wrap};
+pub(crate) use notice::{answer, notices};
 
 use leptos::prelude::*;
 

@@ -347,6 +347,9 @@ pub enum SmsAccountVerb {
         /// Read the secret from stdin; without it the stored one is kept
         #[arg(long)]
         secret_stdin: bool,
+        /// The authority that signed its certificate, as PEM; the system's unless given
+        #[arg(long, value_name = "FILE")]
+        ca: Option<PathBuf>,
     },
     /// Which there are, in the order in which they are tried
     List,

@@ -1,9 +1,11 @@
 //! `tvox-dr smtp` and `tvox-dr sms`: by which ways messages leave, and whether they arrive.
 
+use std::path::Path;
+
 use contract::sms::SmsForm;
 use contract::smtp::SmtpForm;
-use contract::{Command, query};
-use serde_json::Value;
+use contract::{Command, Outcome, SCHEMA, query};
+use serde_json::{Value, json};
 
 use super::args::{SmsAccountVerb, SmtpVerb};
 use super::remote::{Line, secret};
@@ -18,19 +20,12 @@ pub async fn smtp(line: &Line, verb: SmtpVerb) -> Result<Exit, Exit> {
         }
         SmtpVerb::Test { to } => Command::SmtpTest { to },
         SmtpVerb::Set { server, port, security, from, user, password_stdin, ca } => {
-            let ca = match ca {
-                None => String::new(),
-                Some(file) => {
-                    let unreadable =
-                        |error| Exit::Usage.saying(format_args!("{} cannot be read: {error}", file.display()));
-                    String::from_utf8_lossy(&std::fs::read(&file).map_err(unreadable)?).into_owned()
-                }
-            };
+            let ca = certificate(ca.as_deref())?;
             let password = password_stdin.then(secret).transpose()?;
             Command::SmtpSet(SmtpForm { server, port, security, from, user, password, ca })
         }
     };
-    line.tell(command).await.map(|_| Exit::Done)
+    line.tell(command).await.map(|outcome| done(line, &outcome))
 }
 
 /// Does what a verb about SMS accounts says.
@@ -43,13 +38,42 @@ pub async fn sms_account(line: &Line, verb: SmsAccountVerb) -> Result<Exit, Exit
         SmsAccountVerb::Remove { name } => Command::SmsAccountRemove { name },
         SmsAccountVerb::Default { name } => Command::SmsAccountDefault { name },
         SmsAccountVerb::Test { name, to } => Command::SmsTest { name: Some(name), to },
-        SmsAccountVerb::Add { name, url, method, header, body, success_status, success_body, secret_stdin } => {
+        SmsAccountVerb::Add { name, url, method, header, body, success_status, success_body, secret_stdin, ca } => {
+            let ca = certificate(ca.as_deref())?;
             let secret = secret_stdin.then(secret).transpose()?;
             let headers = header;
-            Command::SmsAccountAdd(SmsForm { name, url, method, headers, body, success_status, success_body, secret })
+            Command::SmsAccountAdd(SmsForm {
+                name,
+                url,
+                method,
+                headers,
+                body,
+                success_status,
+                success_body,
+                secret,
+                ca,
+                new: false,
+            })
         }
     };
-    line.tell(command).await.map(|_| Exit::Done)
+    line.tell(command).await.map(|outcome| done(line, &outcome))
+}
+
+/// A certificate from a file; empty without one.
+fn certificate(file: Option<&Path>) -> Result<String, Exit> {
+    let Some(file) = file else { return Ok(String::new()) };
+    let unreadable = |error| Exit::Usage.saying(format_args!("{} cannot be read: {error}", file.display()));
+    Ok(String::from_utf8_lossy(&std::fs::read(file).map_err(unreadable)?).into_owned())
+}
+
+/// Says what the other end said to a test.
+fn done(line: &Line, outcome: &Outcome) -> Exit {
+    match outcome {
+        Outcome::Answered { words } if line.json => print::json(&json!({ "schema": SCHEMA, "answer": words })),
+        Outcome::Answered { words } => print::line(words),
+        _ => {}
+    }
+    Exit::Done
 }
 
 fn mail_server(report: &Value) {

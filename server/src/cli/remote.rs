@@ -224,7 +224,9 @@ async fn licence(line: &Line, verb: LicenceVerb) -> Result<Exit, Exit> {
 
 async fn peer(line: &Line, verb: PeerVerb) -> Result<Exit, Exit> {
     Ok(match verb {
-        PeerVerb::Set { address } => done(line.tell(Command::PeerSet { address, email: None, sms: None }).await?),
+        PeerVerb::Set { address } => {
+            done(line.tell(Command::PeerSet { address, email: None, sms: None, language: None }).await?)
+        }
         PeerVerb::Show => line.show(&line.ask(query::Peer {}).await?, print::peer),
         PeerVerb::Forget => done(line.tell(Command::PeerForget).await?),
         PeerVerb::Join { token } => {

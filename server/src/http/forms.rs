@@ -23,7 +23,7 @@ use contract::{Command, Denied, Outcome, Problem, Rule};
 use super::panel::{Once, Panel};
 use super::render::{self, Beside, see_other};
 use super::visit::Visit;
-use super::{pages, query, session};
+use super::{pages, query, session, ways};
 
 /// What was typed, field by field.
 pub(super) type Fields = Vec<(String, String)>;
@@ -75,14 +75,15 @@ async fn done(panel: &Panel, visit: &Visit, action: Action, outcome: Outcome, wa
             tracing::error!(%error, "a session cannot be saved");
         }
     }
-    let (token, run) = match outcome {
-        Outcome::Token(token) => (Some(token), None),
+    let (token, answer, run) = match outcome {
+        Outcome::Token(token) => (Some(token), None, None),
         Outcome::Run { id } => {
-            (None, Some(format!("{}?id={}", app::routes::of(PageId::Runs).path, query::encode(&id))))
+            (None, None, Some(format!("{}?id={}", app::routes::of(PageId::Runs).path, query::encode(&id))))
         }
-        Outcome::Done | Outcome::Task { .. } => (None, None),
+        Outcome::Answered { words } => (None, Some(words), None),
+        Outcome::Done | Outcome::Task { .. } => (None, None, None),
     };
-    panel.say_once(visit.session.id(), Once { done: Some(action), token });
+    panel.say_once(visit.session.id(), Once { done: Some(action), token, answer });
     // A list that was filtered comes back so; what was begun is followed.
     let next = run.unwrap_or_else(|| visit.path.clone());
     see_other(if was_forced { "/" } else { &next })
@@ -101,6 +102,9 @@ pub(super) const fn page_of(action: Action) -> PageId {
         Action::Activate | Action::Takeover | Action::Deactivate | Action::Suspend => PageId::Activation,
         Action::RunResume | Action::RunAbort => PageId::Runs,
         Action::GateSet => PageId::Pairing,
+        Action::ThresholdsSet | Action::ThresholdReset => PageId::Thresholds,
+        Action::SmtpSet | Action::SmtpTest => PageId::Smtp,
+        Action::SmsAccountAdd | Action::SmsAccountRemove | Action::SmsAccountDefault | Action::SmsTest => PageId::Sms,
         Action::UserAdd | Action::UserPassword | Action::UserRemove => PageId::Users,
     }
 }
@@ -128,7 +132,7 @@ async fn read(request: Request<Body>) -> Result<Fields, ProblemKind> {
     Ok(fields)
 }
 
-fn value(fields: &Fields, name: &str) -> String {
+pub(super) fn value(fields: &Fields, name: &str) -> String {
     fields.iter().rev().find(|(field, _)| field == name).map(|(_, value)| value.clone()).unwrap_or_default()
 }
 
@@ -160,7 +164,12 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
             Command::LicenceLoad { text }
         }
         Action::LicenceRemove => Command::LicenceRemove,
-        Action::PeerSet => Command::PeerSet { address: trimmed("address"), email: list("email"), sms: list("sms") },
+        Action::PeerSet => Command::PeerSet {
+            address: trimmed("address"),
+            email: list("email"),
+            sms: list("sms"),
+            language: ways::language(fields)?,
+        },
         Action::PeerToken => Command::PeerToken,
         Action::PeerJoin => {
             let token = trimmed("token");
@@ -206,6 +215,16 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         Action::RunResume => Command::RunResume { attest: attested(fields) },
         Action::RunAbort => Command::RunAbort,
         Action::GateSet => Command::GateSet { policy: text("policy"), wait: trimmed("wait") },
+        Action::ThresholdsSet => ways::thresholds(fields),
+        Action::ThresholdReset => Command::ThresholdReset { name: text("name") },
+        Action::SmtpSet => ways::smtp(fields)?,
+        Action::SmtpTest => Command::SmtpTest { to: trimmed("to") },
+        Action::SmsAccountAdd => ways::sms_account(fields),
+        Action::SmsAccountRemove => Command::SmsAccountRemove { name: text("name") },
+        Action::SmsAccountDefault => Command::SmsAccountDefault { name: text("name") },
+        Action::SmsTest => {
+            Command::SmsTest { name: Some(text("name")).filter(|name| !name.is_empty()), to: trimmed("to") }
+        }
         Action::UserAdd => Command::UserAdd {
             name: trimmed("name"),
             role: text("role"),

@@ -19,6 +19,7 @@ mod session;
 mod tests;
 mod tls;
 mod visit;
+mod ways;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use app::form::FormState;
 use app::model::{
     AlarmsPage, AuditPage, DatasetsPage, OverviewPage, Page, PairingPage, ProblemKind, Reader, ReplicationPage,
-    ServicesPage,
+    ServicesPage, SmsDraft, SmsPage,
 };
 use app::routes::{self, PageId, Route};
 use axum::extract::State;
@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use contract::alarm_list::AlarmFilter;
 use contract::command::JoinToken;
 use contract::run::RunState;
+use contract::sms::SmsReport;
 use contract::{Actor, Denied, Lang, query as ask};
 
 use super::panel::{Once, Panel};
@@ -64,7 +65,7 @@ pub(super) async fn show(State(panel): State<Arc<Panel>>, method: Method, visit:
         _ => StatusCode::OK,
     };
     let refresh = refresh(&visit.path, visit.is_live, route.id, &page);
-    let beside = Beside { notice: once.done, form: FormState::default(), refresh };
+    let beside = Beside { notice: once.done, answer: once.answer, form: FormState::default(), refresh };
     render::page(&panel, &visit, &page, status, beside).await
 }
 
@@ -129,6 +130,9 @@ pub(super) async fn model(
             services: node.ask(actor, ask::Services {}).await?.services,
             edit: query::value(path, "edit"),
         }),
+        PageId::Thresholds => Page::Thresholds(node.ask(actor, ask::Thresholds {}).await?),
+        PageId::Smtp => Page::Smtp(node.ask(actor, ask::Smtp {}).await?),
+        PageId::Sms => Page::Sms(sms(node.ask(actor, ask::Sms {}).await?, path)),
         PageId::Users => Page::Users(node.ask(actor, ask::Users {}).await?.users),
         PageId::Audit => Page::Audit(audit(panel, actor, path).await?),
     })
@@ -149,6 +153,14 @@ async fn alarms(panel: &Panel, actor: &Actor, path: &str) -> Result<AlarmsPage, 
     );
     let history = panel.node.ask(actor, ask::AlarmsPage { filter: filter.clone(), page }).await?;
     Ok(AlarmsPage { filter, history, address })
+}
+
+/// The accounts, and the one that the address opens for writing.
+fn sms(report: SmsReport, path: &str) -> SmsPage {
+    let known = |name: &String| report.accounts.iter().any(|one| one.account.name == *name);
+    let old = query::value(path, "account").filter(known).map(SmsDraft::Old);
+    let open = old.or_else(|| query::value(path, "new").map(|_| SmsDraft::New));
+    SmsPage { accounts: report.accounts, open }
 }
 
 async fn audit(panel: &Panel, actor: &Actor, path: &str) -> Result<AuditPage, Denied> {

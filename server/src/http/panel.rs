@@ -16,6 +16,8 @@ pub(super) struct Once {
     pub(super) done: Option<Action>,
     /// The token that was made.
     pub(super) token: Option<JoinToken>,
+    /// What a server said to a test.
+    pub(super) answer: Option<String>,
 }
 
 /// The panel of one node.

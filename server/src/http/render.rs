@@ -30,6 +30,8 @@ use super::{assets, headers, pages};
 pub(super) struct Beside {
     /// What was just done.
     pub(super) notice: Option<Action>,
+    /// What a server said to it.
+    pub(super) answer: Option<String>,
     /// The form that came back.
     pub(super) form: FormState,
     /// Seconds after which the browser loads the page again.
@@ -85,6 +87,7 @@ async fn draw(
         zone: TimeZone::system(),
         live,
         notice: beside.notice,
+        answer: beside.answer,
         form: beside.form,
         fresh: Fresh::default(),
         nonce,
@@ -129,6 +132,7 @@ pub(super) async fn pieces(panel: &Panel, headers: &HeaderMap, at: &str, user: U
         zone: TimeZone::system(),
         live: Some(live),
         notice: None,
+        answer: None,
         form: FormState::default(),
         fresh: Fresh::default(),
         nonce: String::new(),

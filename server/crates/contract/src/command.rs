@@ -94,6 +94,8 @@ pub enum Command {
         email: Option<Vec<String>>,
         /// Every SMS recipient, as typed; `None` leaves them.
         sms: Option<Vec<String>>,
+        /// The language of their messages; `None` leaves it.
+        language: Option<Lang>,
     },
     /// Makes a join token (Master).
     PeerToken,
@@ -155,6 +157,11 @@ pub enum Command {
         name: String,
         /// As typed.
         value: String,
+    },
+    /// Sets several limits: all of them or nothing.
+    ThresholdsSet {
+        /// Name and value, as typed.
+        values: Vec<(String, String)>,
     },
     /// Gives a limit its default back.
     ThresholdReset {
@@ -278,6 +285,7 @@ impl Command {
             | Self::SmsAccountDefault { .. }
             | Self::SmsTest { .. }
             | Self::ThresholdSet { .. }
+            | Self::ThresholdsSet { .. }
             | Self::ThresholdReset { .. }
             | Self::DatasetAdd(_)
             | Self::DatasetRemove { .. }
@@ -344,6 +352,7 @@ impl Command {
             Self::SmsAccountDefault { .. } => "sms.account.default",
             Self::SmsTest { .. } => "sms.test",
             Self::ThresholdSet { .. } => "threshold.set",
+            Self::ThresholdsSet { .. } => "thresholds.set",
             Self::ThresholdReset { .. } => "threshold.reset",
             Self::AlarmAck { .. } => "alarm.ack",
             Self::DatasetAdd(_) => "dataset.add",
@@ -406,6 +415,11 @@ impl Command {
 pub enum Outcome {
     /// It is done.
     Done,
+    /// It is done, and what the server on the other end said to it.
+    Answered {
+        /// Its words.
+        words: String,
+    },
     /// The join token, shown once.
     Token(JoinToken),
     /// A task was started.

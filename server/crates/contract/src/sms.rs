@@ -27,6 +27,12 @@ pub struct SmsForm {
     pub success_body: String,
     /// `None` leaves the one that is stored.
     pub secret: Option<Secret>,
+    /// The authority that signed the gateway's certificate, as PEM; empty for the system's.
+    #[serde(default)]
+    pub ca: String,
+    /// Refused where there is one of that name, instead of replacing it.
+    #[serde(default)]
+    pub new: bool,
 }
 
 /// An account, checked.
@@ -48,6 +54,9 @@ pub struct SmsAccount {
     pub status_to: u16,
     /// A regular expression that the answer's body must match, too.
     pub success_body: Option<String>,
+    /// The authority that signed the gateway's certificate, as PEM; `null` for the system's.
+    #[serde(default)]
+    pub ca: Option<String>,
 }
 
 /// One account as shown.
@@ -144,6 +153,7 @@ impl SmsForm {
             status_from,
             status_to,
             success_body: Some(self.success_body.trim()).filter(|text| !text.is_empty()).map(str::to_owned),
+            ca: Some(self.ca.trim()).filter(|ca| !ca.is_empty()).map(str::to_owned),
         })
     }
 }

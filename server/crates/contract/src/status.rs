@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::dataset::{DatasetClass, DatasetKind};
 use crate::gate::GateReport;
+use crate::lang::Lang;
 use crate::licence::LicenceSummary;
 use crate::mandate::{MandateFinding, MandateKind};
 use crate::recipient::Recipient;
@@ -194,6 +195,8 @@ pub struct PeerReport {
     pub peer_fingerprint: Option<String>,
     /// Who is told.
     pub recipients: Vec<Recipient>,
+    /// In which language.
+    pub language: Lang,
 }
 
 /// `tvox-dr recipient list --json`.

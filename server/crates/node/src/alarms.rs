@@ -65,11 +65,7 @@ impl Node {
     pub(crate) async fn message_language(&self, act: Act<'_>, language: Lang) -> Result<Outcome, Denied> {
         let before = self.message_lang().await?;
         let mut tx = self.store.begin().await?;
-        sqlx::query("UPDATE node SET language = ?")
-            .bind(language.tag())
-            .execute(&mut *tx)
-            .await
-            .map_err(db("set the language"))?;
+        set_message_lang(&mut tx, language).await?;
         act.done(tx, Some(json!(before)), Some(json!(language))).await
     }
 
@@ -323,4 +319,14 @@ fn delivery_info(row: DeliveryRow) -> Result<DeliveryInfo, Denied> {
         at: row.at.as_deref().map(time).transpose()?,
         detail: row.detail,
     })
+}
+
+/// Chooses the language of messages to come; those that wait keep theirs.
+pub(crate) async fn set_message_lang(tx: &mut Tx, language: Lang) -> Result<(), Denied> {
+    sqlx::query("UPDATE node SET language = ?")
+        .bind(language.tag())
+        .execute(&mut **tx)
+        .await
+        .map_err(db("set the language"))?;
+    Ok(())
 }

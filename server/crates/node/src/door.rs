@@ -143,8 +143,8 @@ impl Node {
             Command::PasswordChange { current, new, again } => self.password_change(act, current, new, again).await,
             Command::LicenceLoad { text } => self.licence_load(act, text).await,
             Command::LicenceRemove => self.licence_remove(act).await,
-            Command::PeerSet { address, email, sms } => {
-                self.peer_set(act, address, email.as_deref(), sms.as_deref()).await
+            Command::PeerSet { address, email, sms, language } => {
+                self.peer_set(act, address, email.as_deref(), sms.as_deref(), *language).await
             }
             Command::PeerToken => self.peer_token(act).await,
             Command::PeerJoin { token } => self.peer_join(act, token).await,
@@ -159,6 +159,7 @@ impl Node {
             Command::SmsAccountDefault { name } => self.sms_account_default(act, name).await,
             Command::SmsTest { name, to } => self.sms_test(act, name.as_deref(), to).await,
             Command::ThresholdSet { name, value } => self.threshold_set(act, name, Some(value)).await,
+            Command::ThresholdsSet { values } => self.thresholds_set(act, values).await,
             Command::ThresholdReset { name } => self.threshold_set(act, name, None).await,
             Command::AlarmAck { id, note } => self.alarm_ack(act, id, note.as_deref()).await,
             Command::DatasetAdd(form) => self.dataset_add(act, form).await,

@@ -14,9 +14,10 @@ use contract::command::{JoinToken, Secret};
 use contract::recipient::Channel;
 use contract::state::NodeState;
 use contract::status::PeerReport;
-use contract::{Denied, FieldError, NodeRole, Outcome, Problem, Refused, Rule, SCHEMA, Timestamp};
+use contract::{Denied, FieldError, Lang, NodeRole, Outcome, Problem, Refused, Rule, SCHEMA, Timestamp};
 use serde_json::json;
 
+use crate::alarms::set_message_lang;
 use crate::door::Act;
 use crate::identity::sha256;
 use crate::link::message::{Hello, Purpose, Reply, Who};
@@ -96,6 +97,7 @@ impl Node {
             fingerprint: self.identity.fingerprint().to_owned(),
             peer_fingerprint: peer.pair.map(|pair| pair.fingerprint),
             recipients: self.recipients().await?,
+            language: self.message_lang().await?,
         })
     }
 
@@ -105,6 +107,7 @@ impl Node {
         address: &str,
         email: Option<&[String]>,
         sms: Option<&[String]>,
+        language: Option<Lang>,
     ) -> Result<Outcome, Denied> {
         let mut errors = Vec::new();
         let parsed = address.parse::<PeerAddress>().map_err(|p| errors.push(FieldError::new("address", p))).ok();
@@ -144,8 +147,11 @@ impl Node {
                 insert_recipient(&mut tx, *channel, value).await?;
             }
         }
+        if let Some(language) = language {
+            set_message_lang(&mut tx, language).await?;
+        }
         let recipients: Vec<&String> = lists.iter().flat_map(|(_, values)| values).collect();
-        let after = json!({ "address": parsed.to_string(), "recipients": recipients });
+        let after = json!({ "address": parsed.to_string(), "recipients": recipients, "language": language });
         let outcome = act.done(tx, before.map(|b| json!({ "address": b.to_string() })), Some(after)).await?;
         self.pair_changed();
         Ok(outcome)

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use contract::threshold::{Threshold, ThresholdInfo, ThresholdsReport};
-use contract::{Denied, Outcome, SCHEMA};
+use contract::{Denied, FieldError, Outcome, SCHEMA};
 use serde_json::json;
 
 use crate::door::Act;
 use crate::node::Node;
-use crate::store::db;
+use crate::store::{Tx, db};
 
 /// Every limit with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,16 +57,56 @@ impl Node {
         let value = value.map_err(|problem| Denied::field("value", problem))?;
         let before = self.limits().await?.get(threshold);
         let mut tx = self.store.begin().await?;
-        let query = match value {
-            Some(value) => {
-                sqlx::query("INSERT OR REPLACE INTO threshold (name, value) VALUES (?, ?)").bind(name).bind(value)
+        match value {
+            Some(value) => write(&mut tx, threshold, value).await?,
+            None => {
+                let query = sqlx::query("DELETE FROM threshold WHERE name = ?").bind(name);
+                query.execute(&mut *tx).await.map_err(db("set a limit"))?;
             }
-            None => sqlx::query("DELETE FROM threshold WHERE name = ?").bind(name),
-        };
-        query.execute(&mut *tx).await.map_err(db("set a limit"))?;
+        }
         let after = value.unwrap_or_else(|| threshold.default());
         let outcome = act.done(tx, Some(json!({ "value": before })), Some(json!({ "value": after }))).await?;
         self.watch.limits_changed();
         Ok(outcome)
     }
+
+    /// Sets several limits, all of them or nothing. What is wrong with one is told under its name.
+    pub(crate) async fn thresholds_set(&self, act: Act<'_>, values: &[(String, String)]) -> Result<Outcome, Denied> {
+        let mut errors = Vec::new();
+        let mut parsed = Vec::new();
+        for (name, typed) in values {
+            let value = name.parse::<Threshold>().and_then(|limit| Ok((limit, limit.parse_value(typed)?)));
+            match value {
+                Ok(value) => parsed.push(value),
+                Err(problem) => errors.push(FieldError::new(name, problem)),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(Denied::Invalid(errors));
+        }
+        let limits = self.limits().await?;
+        parsed.retain(|(limit, value)| limits.get(*limit) != *value);
+        let told = |value: fn(&Limits, Threshold, u32) -> u32| {
+            let told = parsed.iter().map(|(limit, new)| (limit.name().to_owned(), value(&limits, *limit, *new).into()));
+            serde_json::Value::Object(told.collect())
+        };
+        let (before, after) = (told(|limits, limit, _| limits.get(limit)), told(|_, _, new| new));
+        let mut tx = self.store.begin().await?;
+        for (limit, value) in &parsed {
+            write(&mut tx, *limit, *value).await?;
+        }
+        let outcome = act.done(tx, Some(before), Some(after)).await?;
+        self.watch.limits_changed();
+        Ok(outcome)
+    }
+}
+
+async fn write(tx: &mut Tx, limit: Threshold, value: u32) -> Result<(), Denied> {
+    sqlx::query("INSERT OR REPLACE INTO threshold (name, value) VALUES (?, ?)")
+        .bind(limit.name())
+        .bind(value)
+        .execute(&mut **tx)
+        .await
+        .map_err(db("set a limit"))?;
+    Ok(())
 }

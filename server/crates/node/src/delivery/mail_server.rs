@@ -106,7 +106,8 @@ impl Node {
         let reference = format!("test-{}@{}.tvox-dr", random::id(), self.info.name);
         let taken = self.send_mail(&to, &reference, now, language, &mail).await;
         let words = taken.map_err(|unsent| Denied::failed(format!("send a test mail to {to}"), unsent.words()))?;
-        act.done(self.store.begin().await?, None, Some(json!({ "to": to, "server": words }))).await
+        act.done(self.store.begin().await?, None, Some(json!({ "to": to, "server": words }))).await?;
+        Ok(Outcome::Answered { words })
     }
 
     /// Sends one mail by the server that is set; its words.

@@ -76,6 +76,9 @@ impl Node {
         let account = form.check().map_err(Denied::Invalid)?;
         sms_gateway::check(&account).map_err(Denied::Invalid)?;
         let stored = self.sms_accounts().await?.into_iter().find(|stored| stored.definition.name == account.name);
+        if form.new && stored.is_some() {
+            return Err(Denied::field("name", Problem::Taken));
+        }
         let typed = form.secret.as_ref().filter(|secret| !secret.reveal().is_empty());
         let sealed = match typed {
             Some(secret) => Some(
@@ -172,7 +175,8 @@ impl Node {
         let reference = format!("test-{}", random::id());
         let taken = self.send_sms(name, &to, &text, &reference).await;
         let words = taken.map_err(|unsent| Denied::failed(format!("send a test SMS to {to}"), unsent.words()))?;
-        act.done(self.store.begin().await?, None, Some(json!({ "to": to, "gateway": words }))).await
+        act.done(self.store.begin().await?, None, Some(json!({ "to": to, "gateway": words }))).await?;
+        Ok(Outcome::Answered { words })
     }
 
     /// Sends one SMS by one account, or by the default and, where it fails, by the others in their order; the gateway's

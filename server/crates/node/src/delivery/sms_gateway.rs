@@ -12,11 +12,13 @@ use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use regex::Regex;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::mailer::is_certificate;
 use super::template::{Place, Values, fill};
 use super::{Undelivered, short};
 use crate::link::tls::provider;
@@ -62,6 +64,9 @@ pub(super) fn check(account: &SmsAccount) -> Result<(), Vec<FieldError>> {
     }
     if account.success_body.as_deref().is_some_and(|text| regex(text).is_err()) {
         keep("success_body", Problem::NotARegex);
+    }
+    if account.ca.as_deref().is_some_and(|pem| !is_certificate(pem)) {
+        keep("ca", Problem::NotACertificate);
     }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
@@ -116,7 +121,7 @@ async fn exchange(account: &SmsAccount, values: Values<'_>) -> Result<(u16, Stri
     let stream = TcpStream::connect((host.as_str(), port)).await.map_err(unreachable)?;
     if tls {
         let name = ServerName::try_from(host.clone()).map_err(|_| unusable())?;
-        let connector = tokio_rustls::TlsConnector::from(system_trust().await?);
+        let connector = tokio_rustls::TlsConnector::from(trust(account.ca.clone()).await?);
         talk(connector.connect(name, stream).await.map_err(unreachable)?, request).await
     } else {
         talk(stream, request).await
@@ -149,11 +154,14 @@ fn request(account: &SmsAccount, values: Values<'_>, uri: &Uri) -> Result<Reques
     Ok(request)
 }
 
-/// Trusts what the machine trusts; read each time, because it may change while we run.
-async fn system_trust() -> Result<Arc<ClientConfig>, Undelivered> {
-    let read = || {
+/// Trusts this authority, or what the machine trusts; the latter is read each time, because it may change while we run.
+async fn trust(ca: Option<String>) -> Result<Arc<ClientConfig>, Undelivered> {
+    let read = move || {
         let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        match &ca {
+            Some(pem) => roots.add_parsable_certificates(CertificateDer::pem_slice_iter(pem.as_bytes()).flatten()),
+            None => roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
+        };
         let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
         Ok::<_, rustls::Error>(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
     };
@@ -255,6 +263,7 @@ mod tests {
             ("headers", SmsForm { headers: vec!["Content-Type: multipart/form-data".into()], ..form() }),
             ("body", SmsForm { body: r#"{"text":{text}}"#.into(), ..form() }),
             ("success_body", SmsForm { success_body: "(".into(), ..form() }),
+            ("ca", SmsForm { ca: "none".into(), ..form() }),
         ] {
             let account = form.check().unwrap();
             let errors = check(&account).unwrap_err();

@@ -205,6 +205,7 @@ mod tests {
             status_from: 200,
             status_to: 299,
             success_body: None,
+            ca: None,
         };
         for (kind, body, place) in [
             (None, r#" {"to":"{to}"}"#, Some(Place::Json)),
