@@ -1,6 +1,6 @@
 // Every page of the table, on both machines, in both languages, with and without JavaScript: it is there, it speaks one
 // language, it can be used by keyboard, on a small screen and by those who do not see. Leaves pictures of all of them.
-// timeout: 300
+// timeout: 600
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -34,7 +34,9 @@ const ACTIONS = {
   Audit: '.page-buttons a',
   Account: 'button[form=password-form]',
 };
-const PAGES = ROUTES.map((route) => ({ ...route, action: ACTIONS[route.id] }));
+const PAGES = ROUTES.flatMap((route) => [{ ...route, action: ACTIONS[route.id] },
+  // The same page with an account being written.
+  ...route.id === 'Sms' ? [{ ...route, target: '/sms?new=1', action: 'button[form=sms-account-form]' }] : []]);
 
 // Words that would betray the other language; names, code and data of the product are not looked at.
 const FOREIGN = {
@@ -56,6 +58,12 @@ await story(async (t) => {
   }
   for (const address of ['noc@example.com', 'sala.operativa@example.com']) await client.ok(['recipient', 'add', 'email', address]);
   await client.ok(['recipient', 'add', 'sms', '+393471234567']);
+  // On the Client as it is used; on the Master as it is found.
+  await client.ok(['smtp', 'set', '--server', 'mail.example.com', '--security', 'starttls', '--from', 'tvox-dr@example.com', '--user', 'tvox', '--password-stdin'], { input: 'segreta' });
+  for (const name of ['principale', 'di-riserva']) {
+    await client.ok(['sms', 'account', 'add', name, '--url', `https://${name}.example.com/cgi-bin/sendsms?username=tvox&password={secret}&to={to}&text={text}`, '--method', 'GET', '--secret-stdin'], { input: 'segreta' });
+  }
+  await client.ok(['threshold', 'set', 'peer.bad', '5']);
   for (const machine of [master, client]) {
     await machine.ok(['user', 'add', 'carla', '--role', 'operator'], { input: 'una password lunga' });
     await machine.ok(['user', 'add', 'vittorio-osservatore', '--role', 'viewer'], { input: 'una password lunga' });
@@ -129,7 +137,7 @@ await story(async (t) => {
                     return (await window.axe.run(document, rules)).violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).slice(0, 3).join(' | ')}`);
                   }, [axe, RULES]).catch((error) => [`axe did not run: ${error.message}`]);
                   for (const one of found) expect(false, `at ${width} px, ${colorScheme}: ${one}`);
-                  if (lang === 'it') await page.screenshot({ path: path.join(pictures, `${machine.role}-${route.target.slice(1) || 'panorama'}-${width}-${colorScheme}.png`), fullPage: true });
+                  if (lang === 'it') await page.screenshot({ path: path.join(pictures, `${machine.role}-${route.target.slice(1).replace(/\W/g, '-') || 'panorama'}-${width}-${colorScheme}.png`), fullPage: true });
                 }
               }
             }

@@ -53,7 +53,7 @@ macro_rules! thresholds {
 thresholds! {
     /// How often the other machine is probed.
     ProbeInterval = "probe.interval_ms", 1000, 100..=60_000, "ms",
-        "Intervallo fra due controlli dell'altra macchina", "Interval between two probes of the other machine";
+        "Intervallo fra due controlli", "Interval between two probes";
     /// Failed probes in a row until it counts as lost.
     PeerBad = "peer.bad", 3, 1..=100, "",
         "Controlli falliti di seguito prima dell'allarme", "Failed probes in a row before the alarm";
