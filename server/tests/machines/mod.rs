@@ -9,7 +9,7 @@
 )]
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -107,6 +107,8 @@ pub struct Machine {
     pub role: &'static str,
     pub password: String,
     pub env: Vec<(&'static str, String)>,
+    /// What the node is started by, where it does not run in this test's own network.
+    pub within: Vec<String>,
     process: Option<Child>,
 }
 
@@ -117,10 +119,20 @@ impl Machine {
     }
 
     pub fn init_in(dir: &Path, root: &Path, role: &'static str, name: &str) -> Self {
-        let (panel, peer) = (free_port(), free_port());
-        let supplier = Supplier::new(root);
-        let (panel_at, peer_at) = (format!("127.0.0.1:{panel}"), format!("127.0.0.1:{peer}"));
-        let key = supplier.public();
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self::init_at(dir, root, (role, name), local(free_port()), local(free_port()))
+    }
+
+    /// With these two addresses.
+    pub fn init_at(
+        dir: &Path,
+        root: &Path,
+        (role, name): (&'static str, &str),
+        panel: SocketAddr,
+        peer: SocketAddr,
+    ) -> Self {
+        let (panel_at, peer_at) = (panel.to_string(), peer.to_string());
+        let key = Supplier::new(root).public();
         let ran = tvox_dr(&[
             "init",
             "--json",
@@ -140,7 +152,16 @@ impl Machine {
         ]);
         assert_eq!(ran.code, 0, "{ran:?}");
         let password = ran.json()["password"].as_str().unwrap().to_owned();
-        Self { dir: dir.to_owned(), panel, peer, role, password, env: Vec::new(), process: None }
+        Self {
+            dir: dir.to_owned(),
+            panel: panel.port(),
+            peer: peer.port(),
+            role,
+            password,
+            env: Vec::new(),
+            within: Vec::new(),
+            process: None,
+        }
     }
 
     /// Initialised, started, licensed.
@@ -160,8 +181,15 @@ impl Machine {
     /// Starts the node and waits until it answers.
     pub fn start(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.dir.with_extension("log")).unwrap();
-        let mut command = Command::new(TVOX_DR);
-        command.args(["serve", "--data"]).arg(&self.dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let words: Vec<&str> = self.within.iter().map(String::as_str).chain([TVOX_DR]).collect();
+        let mut command = Command::new(words[0]);
+        command
+            .args(&words[1..])
+            .args(["serve", "--data"])
+            .arg(&self.dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
         self.process = Some(command.envs(self.env.iter().map(|(key, value)| (key, value))).spawn().unwrap());
         until("the node answers", || self.run(&["status"]).code == 0);
     }
