@@ -269,6 +269,7 @@ fn a_viewer_reads_the_settings_and_finds_no_form() {
         let html = document(&context(NodeRole::Client, Lang::It, Role::Viewer, "/"), &model(page, NodeRole::Client));
         let main = html.split("<main").nth(1).unwrap();
         assert!(!main.contains("<form") && !main.contains("<input"), "{main}");
+        assert!(!main.contains("k3y"), "nor what an administrator wrote into a URL");
     }
 }
 

@@ -127,7 +127,8 @@ fn list(cx: &Context, model: &SmsPage) -> AnyView {
 
 fn row(cx: &Context, info: &SmsAccountInfo, place: usize) -> AnyView {
     let [gateway_head, secret_head, order_head] = columns(cx);
-    let SmsAccount { name, url, method, .. } = &info.account;
+    let SmsAccount { name, method, .. } = &info.account;
+    let gateway = info.account.gateway().to_owned();
     let secret = if info.has_secret { cx.t("salvato", "stored") } else { "–" };
     let order = if info.default {
         view! { <span class="badge good">{cx.t("Default", "Default")}</span> }.into_any()
@@ -161,7 +162,7 @@ fn row(cx: &Context, info: &SmsAccountInfo, place: usize) -> AnyView {
     view! {
         <tr>
             <th scope="row">{name.clone()}</th>
-            <td data-label=gateway_head>{method.clone()} " " <code>{url.clone()}</code></td>
+            <td data-label=gateway_head>{method.clone()} " " <code>{gateway}</code></td>
             <td data-label=secret_head>{secret}</td>
             <td data-label=order_head>{order}</td>
             {actions}

@@ -158,6 +158,17 @@ impl SmsForm {
     }
 }
 
+impl SmsAccount {
+    /// Scheme, host and port: to whom it talks. The rest of the URL is for those who may write it, because people write
+    /// keys into it.
+    #[must_use]
+    pub fn gateway(&self) -> &str {
+        let after = self.url.find("://").map_or(0, |at| at + 3);
+        let end = self.url[after..].find(['/', '?', '#']).map_or(self.url.len(), |at| after + at);
+        &self.url[..end]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,6 +185,18 @@ mod tests {
     fn an_account_has_sensible_defaults() {
         let account = form().check().unwrap();
         assert_eq!((account.method.as_str(), account.status_from, account.status_to), ("POST", 200, 299));
+    }
+
+    #[test]
+    fn a_gateway_is_scheme_host_and_port() {
+        for (url, is) in [
+            ("https://g.example:8443/send?key={secret}", "https://g.example:8443"),
+            ("http://g?x=1", "http://g"),
+            ("http://g", "http://g"),
+        ] {
+            let form = SmsForm { name: "g".into(), url: url.into(), body: "{text}".into(), ..SmsForm::default() };
+            assert_eq!(form.check().unwrap().gateway(), is);
+        }
     }
 
     #[test]

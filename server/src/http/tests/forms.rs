@@ -140,7 +140,7 @@ async fn a_new_sms_account_does_not_replace_an_old_one_and_an_edited_one_keeps_i
     let editor = bench.get("/sms?account=gateway", &admin).await.body;
     assert!(editor.contains("Un segreto è salvato") && !editor.contains("hunter2"));
     assert_eq!(add(&[("url", "https://one.example/b"), ("secret", "")]).await.status, StatusCode::SEE_OTHER);
-    assert!(bench.get("/sms", &admin).await.body.contains("https://one.example/b"));
+    assert!(bench.get("/sms?account=gateway", &admin).await.body.contains("https://one.example/b"));
     let elsewhere = add(&[("url", "https://two.example/b")]).await;
     assert_eq!(elsewhere.status, StatusCode::UNPROCESSABLE_ENTITY, "another gateway does not get the secret");
 
