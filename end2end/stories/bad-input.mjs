@@ -28,12 +28,13 @@ await story(async (t) => {
       form.noValidate = true;
       for (const [name, value] of Object.entries(fields)) {
         if (name === 'row') continue;
-        const input = form.querySelector(`[name=${name}]`);
+        const input = form.querySelector(`[name="${name}"]`);
         // A choice that is not in the list: somebody wrote the request by hand.
         if (input.tagName === 'SELECT') input.add(new Option(value, value));
+        if (input.type === 'checkbox') input.checked = value === 'on';
         input.value = value;
       }
-      form.requestSubmit(form.querySelector('button:not([type=button])') ?? document.querySelector(`button[form=${form.id}]`));
+      form.requestSubmit([...form.elements].find((one) => one.matches('button:not([type=button])')));
     }, [action, fields]));
   }
 
@@ -47,7 +48,7 @@ await story(async (t) => {
     return texts.join(' ');
   }
 
-  const secret = (name) => ['password', 'current', 'new', 'again', 'token'].includes(name);
+  const secret = (name) => ['password', 'current', 'new', 'again', 'token', 'secret'].includes(name);
 
   /** One wrong form in both languages. `wrong`: the field; `words`: what is said about it, Italian and English. */
   async function comesBack(page, { target, action, fields, wrong, words, state }) {
@@ -55,16 +56,16 @@ await story(async (t) => {
     for (const [index, lang] of LANGUAGES.entries()) {
       await speak(page, lang);
       assert.equal(await send(page, target, action, fields), 422, lang);
-      assert.equal(new URL(page.url()).pathname, target);
+      assert.equal(new URL(page.url()).pathname, target.split('?')[0]);
       assert.equal(await page.locator('html').getAttribute('lang'), lang);
-      const error = await beside(page, ['email', 'sms'].includes(wrong) ? wrong : `${action.replace('.', '-')}-${wrong}${fields.row ? `-${fields.row}` : ''}`);
+      const error = await beside(page, ['email', 'sms'].includes(wrong) ? wrong : `${action.replaceAll('.', '-')}-${wrong}${fields.row ? `-${fields.row}` : ''}`);
       assert.match(error, words[index], `${lang}: ${error}`);
       for (const [name, value] of Object.entries(fields)) {
         if (name === 'row') continue;
         const kept = await page.evaluate(([action, name, row]) => [...document.forms].find((one) => one.querySelector('input[name=action]')?.value === action
-          && (!row || one.querySelector('[name=name]')?.value === row)).querySelector(`[name=${name}]`).value, [action, name, fields.row]);
+          && (!row || one.querySelector('[name=name]')?.value === row)).querySelector(`[name="${name}"]`).value, [action, name, fields.row]);
         // A choice that does not exist cannot be shown as chosen.
-        if (!['kind', 'class', 'role', 'scope'].includes(name)) assert.equal(kept.replace(/\r\n/g, '\n'), secret(name) ? '' : value, `${lang}: ${name} is kept`);
+        if (!['kind', 'class', 'role', 'scope', 'security', 'method', 'language'].includes(name)) assert.equal(kept.replace(/\r\n/g, '\n'), secret(name) ? '' : value, `${lang}: ${name} is kept`);
       }
     }
     assert.equal(await page.machine.ok([...state, '--json']), before, 'nothing was saved');
@@ -146,6 +147,11 @@ await story(async (t) => {
   const user = (fields, wrong, it, en) => [`a user ${JSON.stringify(fields).replace(/x{9,}/, 'x…')}`, m, { target: '/utenti', action: 'user.add', fields: { name: 'carla', password: 'una password lunga', ...fields }, wrong, words: [it, en], state: ['user', 'list'] }];
   const password = (fields, wrong, it, en) => [`a password change with a wrong “${wrong}”`, m, { target: '/account', action: 'password.change',
     fields: { current: PASSWORD, new: 'la nuova password', again: 'la nuova password', ...fields }, wrong, words: [it, en], state: ['user', 'list'] }];
+  const limit = (name, typed, it, en) => [`the limit ${name} “${typed}”`, m, { target: '/soglie', action: 'thresholds.set', fields: { 'peer.good': '7', [name]: typed }, wrong: name, words: [it, en], state: ['threshold', 'list'] }];
+  const mail = (fields, wrong, it, en) => [`a mail server ${JSON.stringify(fields)}`, m, { target: '/smtp', action: 'smtp.set',
+    fields: { server: 'mail.example.com', from: 'a@b.it', port: '587', security: 'starttls', ...fields }, wrong, words: [it, en], state: ['smtp', 'show'] }];
+  const sms = (fields, wrong, it, en) => [`an SMS account ${JSON.stringify(fields)}`, c, { target: '/sms?new=1', action: 'sms.account.add',
+    fields: { name: 'gateway', url: 'https://sms.example.com/', method: 'POST', body: '{text}', ...fields }, wrong, words: [it, en], state: ['sms', 'account', 'list'] }];
   const required = [/Campo obbligatorio/, /This field is required/];
   const noIp = [/Non è un indirizzo IP/, /Not an IP address/];
   const noName = [/Solo lettere minuscole/, /Only lower-case letters/];
@@ -153,6 +159,8 @@ await story(async (t) => {
   const path_ = [/percorso completo/, /full path/];
   const short = [/Almeno 12 caratteri/, /At least 12 characters/];
   await master.ok(['user', 'add', 'presente', '--role', 'viewer'], { input: 'una password lunga' });
+  await master.ok(['smtp', 'set', '--server', 'mail.example.com', '--security', 'tls', '--from', 'pbx@example.com']);
+  await client.ok(['sms', 'account', 'add', 'preso', '--url', 'https://sms.example.com/{text}']);
   for (const [what, page, row] of [
     address('', ...required),
     address('dr.example.com', ...noIp),
@@ -201,6 +209,32 @@ await story(async (t) => {
     password({ new: 'corta', again: 'corta' }, 'new', ...short),
     password({ again: 'un’altra cosa' }, 'again', /sono diverse/, /differ/),
     password({ new: PASSWORD, again: PASSWORD }, 'new', /deve essere diversa/, /must differ/),
+    onClient({ language: 'fr' }, 'language', /Valore non ammesso/, /Not a possible value/),
+    limit('peer.bad', '0', /fra 1 e 100/, /between 1 and 100/),
+    limit('peer.bad', 'tre', /numero intero/, /whole number/),
+    limit('disk.min_free_percent', '91', /fra 0 e 90/, /between 0 and 90/),
+    mail({ server: '' }, 'server', ...required),
+    mail({ server: 'mail example' }, 'server', /nome di server/, /server's name/),
+    mail({ from: 'nobody' }, 'from', /e-mail valido/, /valid e-mail/),
+    mail({ port: '99999' }, 'port', /fra 1 e 65535/, /between 1 and 65535/),
+    mail({ security: 'ssl3' }, 'security', /Valore non ammesso/, /Not a possible value/),
+    mail({ auth: 'on', user: '', password: 'segreta' }, 'user', ...required),
+    mail({ auth: 'on', user: 'pbx', password: '' }, 'password', ...required),
+    mail({ ca: 'niente' }, 'ca', /formato PEM/, /in PEM/),
+    ['a test mail to nobody', m, { target: '/smtp', action: 'smtp.test', fields: { to: 'nobody' }, wrong: 'to', words: [/e-mail valido/, /valid e-mail/], state: ['smtp', 'show'] }],
+    sms({ name: 'Il Mio' }, 'name', ...noName),
+    sms({ name: 'preso' }, 'name', /Già in uso/, /Already in use/),
+    sms({ url: 'ftp://sms.example.com/' }, 'url', /comincia con https/, /begins with https/),
+    sms({ url: 'https://{to}/' }, 'url', /senza segnaposto/, /without a placeholder/),
+    sms({ method: 'DELETE' }, 'method', /Valore non ammesso/, /Not a possible value/),
+    sms({ headers: 'senza due punti' }, 'headers', /Nome: valore/, /Name: value/),
+    sms({ body: '{to}' }, 'body', /Manca il segnaposto {text}/, /placeholder {text} is missing/),
+    sms({ body: '{"text":{text}}' }, 'body', /JSON/, /JSON/),
+    sms({ success_status: '299-200' }, 'success_status', /200-299/, /200-299/),
+    sms({ success_body: '(' }, 'success_body', /espressione regolare/, /regular expression/),
+    sms({ body: '{text}{secret}' }, 'secret', ...required),
+    sms({ ca: 'niente' }, 'ca', /formato PEM/, /in PEM/),
+    ['a test SMS to a fixed line', c, { target: '/sms', action: 'sms.test', fields: { to: '0612345678' }, wrong: 'to', words: [/numero di cellulare/, /mobile number/], state: ['sms', 'account', 'list'] }],
     ['another’s too short password', m, { target: '/utenti', action: 'user.password', fields: { row: 'presente', password: 'corta' }, wrong: 'password', words: short, state: ['user', 'list'] }],
     ['an empty licence', m, { target: '/licenza', action: 'licence.load', fields: { text: '' }, wrong: 'text', words: required, state: ['licence', 'show'] }],
   ]) {
