@@ -55,7 +55,8 @@ pub(super) fn mail(job: &Announcement<'_>) -> Mail {
     }
 }
 
-/// The SMS about an event: one SMS, with the code at its end even where the sentence had to be cut.
+/// The SMS about an event: one SMS, with the code at its end even where the sentence had to be cut, and with as much of
+/// what to do as there is room for in whole sentences.
 pub(super) fn sms(job: &Announcement<'_>) -> String {
     let lang = job.language;
     let sentence = job.kind.text(job.event, job.subject, job.detail);
@@ -70,7 +71,23 @@ pub(super) fn sms(job: &Announcement<'_>) -> String {
     if sentence.chars().count() > room {
         sentence = sentence.chars().take(room.saturating_sub(2)).collect::<String>().trim_end().to_owned() + "..";
     }
-    format!("{head}{sentence}{tail}")
+    let room = room.saturating_sub(sentence.chars().count());
+    let to_do =
+        if job.event == AlarmEvent::Raise { whole_sentences(job.kind.remedy(lang), room) } else { String::new() };
+    format!("{head}{sentence}{to_do}{tail}")
+}
+
+/// The sentences of a text that fit, from the first on, each after a full stop.
+fn whole_sentences(text: &str, room: usize) -> String {
+    let mut out = String::new();
+    for sentence in text.split_inclusive(". ") {
+        let sentence = format!(". {}", sentence.trim_end().trim_end_matches('.'));
+        if out.chars().count() + sentence.chars().count() > room {
+            break;
+        }
+        out += &sentence;
+    }
+    out
 }
 
 /// The test e-mail.
