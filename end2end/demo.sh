@@ -250,13 +250,15 @@ cat <<BANNER
   The database gets a call a second. Try:
     echo '# changed' >> $pbx/etc/kamailio/kamailio.cfg
     kill -9 $client_pid; $bin serve --data $demo/client &
+    kill -9 $master_pid; sleep 15; $bin serve --data $demo/master &
     $bin sync status --data $demo/client
 
   Logs: demo/log/   Logins for scripts: demo/demo.json
 BANNER
 cat <<BANNER
-  Mail and SMS of alarms land in demo/mail/ and demo/sms/ (recipients: page Disaster
-  Recovery of the DR Client$([ -n "${READY:-}" ] && echo "; one of each is set")). For one, kill the Master and wait a few seconds.
+  While the Master is dead look at Monitor di sistema and Allarmi of the DR Client. Mail
+  and SMS of alarms land in demo/mail/ and demo/sms/; who gets them is set on its page
+  Disaster Recovery$([ -n "${READY:-}" ] && echo " (one of each is)"), the servers under SMTP and SMS, the limits under Soglie.
 BANNER
 say ""
 say "  Ctrl-C stops everything.${DEMO_FOR:+ (By itself after $DEMO_FOR s.)}"
