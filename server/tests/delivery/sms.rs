@@ -70,11 +70,23 @@ fn a_gateway_in_tls_must_be_one_that_the_machine_trusts() {
     ok(&account_add(&machine, "kannel", &url, &["--method", "GET"], Kannel::PASSWORD));
     let ran = machine.run(&["sms", "account", "test", "kannel", "3471234567"]);
     assert_eq!((ran.code, ran.err.contains("certificate")), (1, true), "{ran:?}");
+
+    // An authority that the account brings itself, and only that one.
+    let other = Authority::new(root.path(), "other");
+    for (authority, code) in [(&other, 1), (&authority, 0)] {
+        let more = ["--method", "GET", "--ca", authority.ca.to_str().unwrap()];
+        ok(&account_add(&machine, "kannel", &url, &more, ""));
+        let ran = machine.run(&["sms", "account", "test", "kannel", "3471234567"]);
+        assert_eq!(ran.code, code, "{ran:?}");
+        assert_eq!(ran.out.contains("kannel: HTTP 202"), code == 0, "the gateway's words: {ran:?}");
+    }
+    until("the telephone rings", || kannel.network().matches("messaggio di prova").count() == 1);
+    ok(&account_add(&machine, "kannel", &url, &["--method", "GET"], ""));
     machine.stop();
     machine.env.push(("SSL_CERT_FILE", authority.ca.display().to_string()));
     machine.start();
     machine.ok(&["sms", "account", "test", "kannel", "3471234567"]);
-    until("the telephone rings", || kannel.network().contains("messaggio di prova"));
+    until("the telephone rings again", || kannel.network().matches("messaggio di prova").count() == 2);
 }
 
 #[test]
