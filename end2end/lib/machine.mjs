@@ -39,7 +39,7 @@ async function succeed(args, options) {
 const given = new Set();
 
 /** Ports that were free a moment ago, and that no other machine of this story got. */
-async function freePort() {
+export async function freePort() {
   for (;;) {
     const port = await new Promise((resolve, reject) => {
       const server = net.createServer().once('error', reject);
