@@ -30,8 +30,8 @@ impl Daemon {
 
     /// Its output stays open in its hands: whoever waits for the end of that waits for ever.
     fn start_command(&self) -> String {
-        let (starts, pid, journal) = (self.file("starts"), self.file("pid"), self.journal());
-        format!("echo x >> {starts}; echo +{} >> {journal}; sleep 1000 & echo $! > {pid}", self.name)
+        let (dir, journal) = (self.dir.display(), self.journal());
+        format!("cd {dir} || exit 1; echo x >> starts; echo +{} >> {journal}; sleep 1000 & echo $! > pid", self.name)
     }
 
     fn stop_command(&self) -> String {
@@ -80,12 +80,19 @@ impl Daemon {
 
     /// By hand, as somebody does who does not know of `tvox-dr`.
     fn start_by_hand(&self) {
-        assert!(std::process::Command::new("/bin/sh").args(["-c", &self.start_command()]).status().unwrap().success());
+        let mut by_hand = std::process::Command::new("/bin/sh");
+        by_hand.args(["-c", &self.start_command()]).stdout(std::process::Stdio::null());
+        assert!(by_hand.stderr(std::process::Stdio::null()).status().unwrap().success());
     }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
+        // Without its directory nobody starts it again behind our back.
+        let gone = self.dir.with_extension("gone");
+        if fs::rename(&self.dir, &gone).is_ok() {
+            self.dir = gone;
+        }
         self.kill();
     }
 }
@@ -195,7 +202,7 @@ fn the_check_decides_and_not_the_end_of_the_command() {
 fn a_check_that_does_not_end_says_nothing() {
     let (root, machine) = master();
     let pbx = Daemon::new(root.path(), "pbx");
-    pbx.declare_as(&machine, ["true", "true", "sleep 1000"], &["--timeout", "1"]);
+    pbx.declare_as(&machine, ["true", "true", "sleep 20"], &["--timeout", "1"]);
     until("the check was given up", || entry(&machine, "pbx")["status"]["checked_at"].is_string());
     assert_eq!(entry(&machine, "pbx")["status"]["observed"], "unknown");
 }
@@ -350,4 +357,42 @@ fn a_service_that_takes_its_time_does_not_hold_up_the_node() {
     machine.status();
     assert!(began.elapsed() < Duration::from_secs(5));
     assert!(machine.stop().0 < Duration::from_secs(5));
+}
+
+#[test]
+fn a_start_that_was_under_way_when_tvox_dr_died_is_waited_for_and_not_begun_again() {
+    let (root, mut machine) = master();
+    let pbx = Daemon::new(root.path(), "pbx");
+    let begun = pbx.file("begun");
+    let start = format!("echo x >> {begun}; sleep 3; {}", pbx.start_command());
+    pbx.declare_as(&machine, [&start, &pbx.stop_command(), &pbx.check_command()], &[]);
+    until("the start is under way", || fs::exists(&begun).unwrap());
+    machine.kill();
+    machine.start();
+    until_seen(&machine, "pbx", "up");
+    assert_eq!((fs::read_to_string(begun).unwrap().lines().count(), pbx.starts()), (1, 1));
+}
+
+#[test]
+fn a_start_that_was_left_behind_does_not_come_up_on_a_standby() {
+    let root = tempfile::tempdir().unwrap();
+    let mut machine = Machine::ready(root.path(), "client", "dr1");
+    let pbx = Daemon::new(root.path(), "pbx");
+    pbx.declare(&machine, &[]);
+    until_seen(&machine, "pbx", "down");
+    machine.stop();
+    // As if the last one had died in the middle of a start.
+    let mut former = std::process::Command::new("/bin/sh");
+    former.args(["-c", &format!("sleep 3; {}", pbx.start_command())]);
+    let mut former = std::os::unix::process::CommandExt::process_group(&mut former, 0).spawn().unwrap();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", former.id())).unwrap();
+    let began: u64 = stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().parse().unwrap();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim().to_owned();
+    let note = serde_json::json!({"wanted": "up", "process": {"boot": boot, "pid": former.id(), "began": began}});
+    fs::create_dir_all(machine.dir.join("services")).unwrap();
+    fs::write(machine.dir.join("services/pbx.running"), note.to_string()).unwrap();
+    machine.start();
+    until_seen(&machine, "pbx", "down");
+    assert!(!former.wait().unwrap().success(), "it was killed");
+    assert_eq!(pbx.starts(), 0);
 }

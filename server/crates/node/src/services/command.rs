@@ -5,32 +5,25 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use contract::service::{Handling, Service};
+use contract::service::{Desired, Handling, Service};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::output::Output;
+use super::under_way::UnderWay;
+
 /// Where a command finds its programs, whatever `tvox-dr` was started with.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// As much of what a command said last is kept, in bytes.
-const WORDS: usize = 4096;
-/// A log beyond this begins anew, in bytes.
-const LOG_LIMIT: u64 = 1 << 20;
 /// How long a command may take to end after SIGTERM.
 const MERCY: Duration = Duration::from_secs(2);
-/// How often a log that is being written to is looked at.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// Which of its commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +39,14 @@ impl Verb {
             Self::Start => "start",
             Self::Stop => "stop",
             Self::Check => "check",
+        }
+    }
+
+    const fn aim(self) -> Option<Desired> {
+        match self {
+            Self::Start => Some(Desired::Up),
+            Self::Stop => Some(Desired::Down),
+            Self::Check => None,
         }
     }
 }
@@ -88,19 +89,6 @@ impl fmt::Display for Ran {
     }
 }
 
-/// Where what start and stop commands, and the daemons they leave behind, write is found.
-pub(super) fn log_file(root: &Path, service: &str) -> PathBuf {
-    root.join("services").join(format!("{service}.log"))
-}
-
-/// A log that a daemon goes on writing to begins anew when it has grown too long.
-pub(super) fn trim_log(root: &Path, service: &str) {
-    let path = log_file(root, service);
-    if fs::metadata(&path).is_ok_and(|told| told.len() > LOG_LIMIT) {
-        let _ = OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(0));
-    }
-}
-
 /// Runs one command and waits for its end, at most as long as the service allows; what it started goes on. Dropped before
 /// its end, the command is killed, unless `leave` says that the whole node is going.
 pub(super) async fn run(root: &Path, service: &Service, verb: Verb, leave: &CancellationToken) -> Ran {
@@ -131,9 +119,12 @@ pub(super) async fn run(root: &Path, service: &Service, verb: Verb, leave: &Canc
     // It holds our copies of the descriptors.
     drop(command);
     let mut running = match spawned {
-        Ok(child) => Running { child, leave: leave.clone(), ended: false },
+        Ok(child) => Running { child, leave: leave.clone(), under_way: None, ended: false },
         Err(error) => return not_run(format!("{}: {error}", argv[0])),
     };
+    if let (Some(wanted), Some(group)) = (verb.aim(), running.group()) {
+        running.under_way = UnderWay::note(root, &service.name, wanted, group);
+    }
     let end = running.end(service.timeout_seconds, &mut output).await;
     Ran { verb, end, words: output.words() }
 }
@@ -160,6 +151,7 @@ fn argv(service: &Service, verb: Verb) -> Vec<String> {
 struct Running {
     child: Child,
     leave: CancellationToken,
+    under_way: Option<UnderWay>,
     ended: bool,
 }
 
@@ -202,11 +194,17 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if !self.ended && !self.leave.is_cancelled() {
+        if !self.ended && self.leave.is_cancelled() {
+            return;
+        }
+        if !self.ended
+            && let Some(group) = self.group()
+        {
             // Half a start, left to itself, would bring up what somebody else has just seen down.
-            if let Some(group) = self.group() {
-                let _ = kill_process_group(group, Signal::KILL);
-            }
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        if let Some(under_way) = self.under_way.take() {
+            under_way.over();
         }
     }
 }
@@ -219,107 +217,6 @@ fn told(status: io::Result<ExitStatus>) -> End {
         },
         Err(error) => End::NotRun(error.to_string()),
     }
-}
-
-/// Where a command writes.
-#[derive(Debug)]
-enum Output {
-    /// A file that may outlive us in the hands of a daemon, and where it began.
-    Log { file: File, from: u64 },
-    /// A pipe, for a check: it must not depend on the disk, and leaves no daemon behind.
-    Pipe { reader: Option<pipe::Receiver>, last: Vec<u8> },
-    /// Nobody can listen; the command is run all the same.
-    Nowhere,
-}
-
-impl Output {
-    fn open(root: &Path, service: &Service, verb: Verb) -> io::Result<(Self, Stdio, Stdio)> {
-        if verb == Verb::Check {
-            let (reader, writer) = io::pipe()?;
-            let reader = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
-            let second = writer.try_clone()?;
-            return Ok((Self::Pipe { reader: Some(reader), last: Vec::new() }, writer.into(), second.into()));
-        }
-        match Self::log(root, &service.name) {
-            Ok((output, first, second)) => Ok((output, first.into(), second.into())),
-            Err(error) => {
-                tracing::warn!(service = service.name, %error, "what a service says cannot be kept");
-                Ok((Self::Nowhere, Stdio::null(), Stdio::null()))
-            }
-        }
-    }
-
-    fn log(root: &Path, service: &str) -> io::Result<(Self, File, File)> {
-        let path = log_file(root, service);
-        if let Some(dir) = path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-        }
-        trim_log(root, service);
-        let file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path)?;
-        let from = file.metadata()?.len();
-        let (first, second) = (file.try_clone()?, file.try_clone()?);
-        Ok((Self::Log { file, from }, first, second))
-    }
-
-    /// Returns when there was something to shorten.
-    async fn keep_short(&mut self) {
-        match self {
-            Self::Log { file, from } => {
-                sleep(LOOK).await;
-                if file.metadata().is_ok_and(|told| told.len() > LOG_LIMIT) && file.set_len(0).is_ok() {
-                    *from = 0;
-                }
-            }
-            Self::Pipe { reader: Some(reader), last } => {
-                let _ = reader.readable().await;
-                if !swallow(reader, last) {
-                    *self = Self::Pipe { reader: None, last: std::mem::take(last) };
-                }
-            }
-            Self::Pipe { reader: None, .. } | Self::Nowhere => std::future::pending().await,
-        }
-    }
-
-    /// The last that was said.
-    fn words(mut self) -> String {
-        let bytes = match &mut self {
-            Self::Nowhere => Vec::new(),
-            Self::Pipe { reader, last } => {
-                if let Some(reader) = reader {
-                    swallow(reader, last);
-                }
-                std::mem::take(last)
-            }
-            Self::Log { file, from } => read_end(file, *from).unwrap_or_default(),
-        };
-        let last = &bytes[bytes.len().saturating_sub(WORDS)..];
-        let text = String::from_utf8_lossy(last);
-        text.trim().chars().filter(|c| *c == '\n' || !c.is_control()).collect()
-    }
-}
-
-/// Takes what lies in the pipe and keeps the end of it. False once nobody can write any more.
-fn swallow(reader: &pipe::Receiver, last: &mut Vec<u8>) -> bool {
-    let mut chunk = [0; WORDS];
-    loop {
-        match reader.try_read(&mut chunk) {
-            Ok(0) => return false,
-            Ok(n) => {
-                last.extend_from_slice(&chunk[..n]);
-                last.drain(..last.len().saturating_sub(WORDS));
-            }
-            Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
-        }
-    }
-}
-
-fn read_end(file: &mut File, from: u64) -> io::Result<Vec<u8>> {
-    let end = file.metadata()?.len();
-    let from = if from > end { 0 } else { from };
-    file.seek(SeekFrom::Start(from.max(end.saturating_sub(WORDS as u64))))?;
-    let mut bytes = Vec::new();
-    file.take(WORDS as u64).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -353,7 +250,7 @@ mod tests {
         for verb in [Verb::Start, Verb::Check] {
             let (ran, _) = ran("yes word | head -c 8000000; printf 'the \\033[1mend'", verb).await;
             assert!(ran.words.ends_with("word\nthe [1mend"), "{verb:?}: {:?}", ran.words.get(..99));
-            assert!(ran.words.len() <= WORDS);
+            assert!(ran.words.len() <= 4096);
         }
     }
 

@@ -9,7 +9,7 @@ use contract::service::{Desired, Service};
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
-use super::command;
+use super::output;
 use crate::node::Node;
 
 /// The shortest pause between two looks.
@@ -47,7 +47,7 @@ impl Node {
         self.services.look(|standings| standings.want_all(self.desired()));
         join_all(services.iter().map(|service| async {
             self.check_service(service).await;
-            command::trim_log(self.dir.root(), &service.name);
+            output::trim_log(self.dir.root(), &service.name);
         }))
         .await;
         match self.desired() {

@@ -5,9 +5,11 @@
 
 mod command;
 mod keeper;
+mod output;
 mod standing;
 mod start_stop;
 mod store;
+mod under_way;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};

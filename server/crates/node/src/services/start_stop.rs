@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::command::{self, End, Ran, Verb};
+use super::under_way::UnderWay;
 
 /// How soon a check is asked again at first, and at most.
 const ASK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
@@ -36,6 +37,10 @@ pub(crate) struct Attempt {
 
 /// Asks a service's own check. `root` is the data directory.
 pub async fn check(root: &Path, service: &Service) -> Checked {
+    if UnderWay::is(root, &service.name) {
+        // What it will come to, no check can say.
+        return Checked { observed: Observed::Unknown, detail: "…".into() };
+    }
     checked(service, &command::run(root, service, Verb::Check, &CancellationToken::new()).await)
 }
 
@@ -61,6 +66,7 @@ pub(crate) async fn bring(root: &Path, service: &Service, wanted: Desired, leave
     let verb = if wanted == Desired::Up { Verb::Start } else { Verb::Stop };
     let ask = || async { checked(service, &command::run(root, service, Verb::Check, leave).await) };
     let is = if wanted == Desired::Up { "up" } else { "down" };
+    UnderWay::wait_for_former(root, service, wanted).await;
     if there(ask().await.observed, wanted) {
         return Attempt { observed: wanted.into(), detail: None, result: Ok(format!("was {is} already")) };
     }

@@ -1,0 +1,107 @@
+//! The start or stop of a service that is under way, written down, so that the next `tvox-dr` waits for what this one
+//! left behind instead of starting the same service a second time beside it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use contract::service::{Desired, Service};
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
+
+use super::output;
+
+/// How often it is looked whether it has ended.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// The note: which command, and who runs it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    wanted: Desired,
+    process: Process,
+}
+
+impl Note {
+    fn read(file: &Path) -> Option<Self> {
+        let note: Self = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
+        Some(note).filter(|note| note.process.lives())
+    }
+}
+
+/// One process of one boot of the machine. A number alone would be somebody else's sooner or later.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Process {
+    boot: String,
+    pid: i32,
+    /// In clock ticks since the boot.
+    began: u64,
+}
+
+impl Process {
+    fn of(pid: i32) -> Option<Self> {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned();
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // proc_pid_stat(5): behind the name, which may hold anything, come the fields from the third on.
+        let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let ended = matches!(*fields.first()?, "Z" | "X");
+        let began = fields.get(19)?.parse().ok()?;
+        (!ended).then_some(Self { boot, pid, began })
+    }
+
+    fn lives(&self) -> bool {
+        Self::of(self.pid).as_ref() == Some(self)
+    }
+}
+
+/// What was written down of one command.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    file: PathBuf,
+}
+
+impl UnderWay {
+    fn file(root: &Path, service: &str) -> PathBuf {
+        root.join("services").join(format!("{service}.running"))
+    }
+
+    /// A command has begun. It goes on all the same where the disk does not take the note.
+    pub(super) fn note(root: &Path, service: &str, wanted: Desired, leader: Pid) -> Option<Self> {
+        let note = Note { wanted, process: Process::of(leader.as_raw_nonzero().get())? };
+        let file = Self::file(root, service);
+        output::directory(root).ok()?;
+        fs::write(&file, serde_json::to_vec(&note).ok()?).ok()?;
+        Some(Self { file })
+    }
+
+    /// It has ended.
+    pub(super) fn over(self) {
+        let _ = fs::remove_file(self.file);
+    }
+
+    /// Whether a start or a stop is under way, whoever began it.
+    pub(super) fn is(root: &Path, service: &str) -> bool {
+        Note::read(&Self::file(root, service)).is_some()
+    }
+
+    /// Waits for the end of a command that an earlier `tvox-dr` left behind, at most as long as one may take; then it is
+    /// killed. A start that is not wanted any more is killed at once.
+    pub(super) async fn wait_for_former(root: &Path, service: &Service, wanted: Desired) {
+        let file = Self::file(root, &service.name);
+        let Some(Note { wanted: before, process }) = Note::read(&file) else { return };
+        tracing::info!(service = service.name, pid = process.pid, "a command was left behind");
+        let unwanted = (before, wanted) == (Desired::Up, Desired::Down);
+        let patience = if unwanted { 0 } else { service.timeout_seconds };
+        let deadline = Instant::now() + Duration::from_secs(patience.into());
+        while process.lives() {
+            if Instant::now() >= deadline {
+                if let Some(group) = Pid::from_raw(process.pid) {
+                    let _ = kill_process_group(group, Signal::KILL);
+                }
+                break;
+            }
+            sleep(LOOK).await;
+        }
+        let _ = fs::remove_file(file);
+    }
+}
