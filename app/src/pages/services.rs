@@ -15,7 +15,7 @@ pub(crate) fn view(cx: &Context, model: &ServicesPage) -> AnyView {
     view! {
         {title(route.label(cx.lang), reload(cx, route.path))}
         {list(cx, model)}
-        {cx.may(Action::ServiceAdd).then(|| declare(cx, model.edited()))}
+        {cx.may(Action::ServiceAdd).then(|| declare(cx, edited(cx, model)))}
     }
     .into_any()
 }
@@ -134,6 +134,12 @@ fn actions(cx: &Context, service: &Service) -> AnyView {
     .into_any()
 }
 
+/// The declaration that is being changed: the one that was asked for, or the one whose form came back.
+fn edited<'a>(cx: &Context, model: &'a ServicesPage) -> Option<&'a Service> {
+    let mut declared = model.services.iter().map(|entry| &entry.service);
+    declared.find(|service| cx.form.is_row(Action::ServiceAdd, &service.name)).or_else(|| model.edited())
+}
+
 fn declare(cx: &Context, edited: Option<&Service>) -> AnyView {
     let a = Action::ServiceAdd;
     let saved = Saved::of(edited);
@@ -147,7 +153,7 @@ fn declare(cx: &Context, edited: Option<&Service>) -> AnyView {
         view! { <a class="button" href=path>{cx.t("Annulla", "Cancel")}</a> }
     });
     let form = view! {
-        <form method="post" id="service-form">
+        <form method="post" action=routes::of(PageId::Services).path id="service-form">
             <input type="hidden" name="action" value=a.as_str() />
             <p class="hint">
                 {cx.t(

@@ -22,8 +22,12 @@ async fn a_service_is_declared_changed_and_taken_back_without_javascript() {
     assert_eq!(declared(&bench).await[0].handling, commands, "a line of a form ends as a line of the shell");
     let form = bench.get("/servizi?edit=pbx", &admin).await.body;
     assert!(form.contains("Modifica il servizio pbx") && form.contains(">a\nb</textarea>"), "{form}");
+    assert!(form.contains("action=\"/servizi\""), "what was changed is not left open to be changed again");
+    let wrong = [("action", "service.add"), ("name", "pbx"), ("unit", "../a"), ("timeout", "9"), ("order", "10")];
+    let answer = bench.post("/servizi", &admin, &wrong).await;
+    assert!(answer.body.contains("Modifica il servizio pbx"), "a change that came back is still one");
     let change = [("action", "service.add"), ("name", "pbx"), ("unit", "a.service"), ("timeout", "9"), ("order", "10")];
-    assert_eq!(bench.post("/servizi?edit=pbx", &admin, &change).await.location(), "/servizi");
+    assert_eq!(bench.post("/servizi", &admin, &change).await.location(), "/servizi");
     assert_eq!(declared(&bench).await[0].handling, Handling::Unit("a.service".into()));
     let remove = [("action", "service.remove"), ("name", "pbx")];
     assert_eq!(bench.post("/servizi", &admin, &remove).await.status, StatusCode::SEE_OTHER);
