@@ -180,6 +180,12 @@ impl Machine {
 
     /// Starts the node and waits until it answers.
     pub fn start(&mut self) {
+        self.spawn();
+        until("the node answers", || self.run(&["status"]).code == 0);
+    }
+
+    /// Starts the node, which may die before it answers.
+    pub fn spawn(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.dir.with_extension("log")).unwrap();
         let words: Vec<&str> = self.within.iter().map(String::as_str).chain([TVOX_DR]).collect();
         let mut command = Command::new(words[0]);
@@ -191,7 +197,17 @@ impl Machine {
             .stdout(Stdio::null())
             .stderr(log);
         self.process = Some(command.envs(self.env.iter().map(|(key, value)| (key, value))).spawn().unwrap());
-        until("the node answers", || self.run(&["status"]).code == 0);
+    }
+
+    /// Whether the node has ended by itself.
+    pub fn is_dead(&mut self) -> bool {
+        self.process.as_mut().is_none_or(|process| process.try_wait().unwrap().is_some())
+    }
+
+    /// The next start has one bad day of the tests: see the injector of the runs.
+    pub fn bad_day(&mut self, what: Option<String>) {
+        self.env.retain(|(key, _)| *key != "TVOX_DR_TEST_STEP");
+        self.env.extend(what.map(|what| ("TVOX_DR_TEST_STEP", what)));
     }
 
     /// The next start is another boot of the machine.

@@ -183,6 +183,9 @@ impl Node {
         self.tasks_running.spawn(Arc::clone(self).measure_disks());
         self.tasks_running.spawn(Arc::clone(self).deliver());
         self.tasks_running.spawn(Arc::clone(self).keep_services());
+        if self.info.role == contract::NodeRole::Client {
+            self.tasks_running.spawn(Arc::clone(self).keep_leftovers_aside());
+        }
         self.tasks_running.spawn(Arc::clone(self).keep_looking_ahead());
         Ok(())
     }

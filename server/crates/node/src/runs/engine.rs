@@ -85,11 +85,11 @@ impl Node {
 
     /// Does a step unless it is done, and returns when that was observed.
     async fn carry_out(self: &Arc<Self>, run: &Arc<Run>, plan: &Plan, step: &Step) -> Result<String, Stop> {
+        injector::fail(&step.to_string())?;
         let twice = injector::twice();
         if !twice && let Some(seen) = self.observe_step(run, plan, step).await? {
             return Ok(seen);
         }
-        injector::fail(&step.to_string())?;
         let mut said = self.do_step(run, plan, step).await?;
         if twice {
             said = self.do_step(run, plan, step).await?;

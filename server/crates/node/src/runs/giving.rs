@@ -1,6 +1,7 @@
 //! The steps by which the DR gives the service back: what was made on it is listed, and kept aside before the sync goes on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use contract::run::{DatasetLedger, Ledger, TableLedger};
 use contract::{Denied, Refused, Rule, Text};
@@ -13,10 +14,31 @@ use crate::node::Node;
 use crate::sync::denied;
 use crate::sync::replica::Copy;
 
+/// How often leftovers of another mandate are looked for.
+const LOOK: Duration = Duration::from_secs(5);
 /// Names of a dataset that the log of a run keeps.
 const LISTED: usize = 100;
 
 impl Node {
+    /// Puts aside what an activation left behind whose mandate is over, until the node stops: a DR that was lost while it
+    /// served comes back with its copies serving, and follows the other side again only without them.
+    pub(crate) async fn keep_leftovers_aside(self: Arc<Self>) {
+        let mut book = self.book.watch();
+        while !self.stop.is_cancelled() {
+            if self.may_receive() && self.services_are_down() && matches!(self.data_is_preserved().await, Ok(None)) {
+                match self.preserve_data().await {
+                    Ok(()) => self.note("data.preserved", None).await,
+                    Err(stop) => tracing::error!(why = stop.output, "what was made on the DR cannot be put aside"),
+                }
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                _ = book.changed() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
     /// What was made on the copies that serve.
     pub(super) async fn ledger(&self) -> Result<Ledger, Denied> {
         let mut ledger = Ledger::default();

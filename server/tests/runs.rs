@@ -1,0 +1,378 @@
+//! Runs on bad days: every step fails once, every step is done twice, and the process dies before, in the middle of and
+//! after every step, in every procedure. One machine goes through all of them; its Master is silent.
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+mod machines;
+
+use std::fs;
+use std::path::PathBuf;
+
+use machines::{Machine, Pair, Ran, until};
+use serde_json::Value;
+
+const ATTEST: &str = "127.0.0.1=Rossi l'ha spenta e ha staccato il cavo";
+const ACTIVATION: [&str; 6] = ["close_inbound", "evidence", "mandate", "freeze", "start:pbx", "verify"];
+const TAKEOVER: [&str; 5] = ["close_inbound", "evidence", "mandate", "start:pbx", "verify"];
+const SUSPENSION: [&str; 2] = ["suspend", "stop:pbx"];
+const RESUMPTION: [&str; 3] = ["resume", "start:pbx", "verify"];
+const DEACTIVATION: [&str; 4] = ["stop:pbx", "ledger", "mandate", "preserve"];
+
+/// A pair with one complete copy and a telephone system on each side: it is up while its file is there.
+struct Site {
+    pair: Pair,
+    source: PathBuf,
+    target: PathBuf,
+}
+
+impl Site {
+    fn new() -> Self {
+        let pair = Pair::new();
+        for machine in [&pair.master, &pair.client] {
+            let flag = up(machine);
+            let (start, stop) = (format!("touch {}", flag.display()), format!("rm -f {}", flag.display()));
+            let check = format!("test -e {}", flag.display());
+            machine.ok(&["service", "add", "pbx", "--start", &start, "--stop", &stop, "--check", &check]);
+        }
+        let (source, target) = pair.declare("conf", "files");
+        fs::write(source.join("a"), "1").unwrap();
+        until("the first copy", || target.join("a").exists());
+        Self { pair, source, target }
+    }
+
+    /// The Master is off, and everybody can see that it does not answer.
+    fn alone() -> Self {
+        let mut site = Self::new();
+        site.pair.master.kill();
+        fs::remove_file(up(&site.pair.master)).unwrap();
+        let silent = |status: &Value| status["pair"]["peer"]["machines"][0]["reachable"] == false;
+        until("the Master is silent", || silent(&site.pair.client.status()));
+        site
+    }
+}
+
+fn up(machine: &Machine) -> PathBuf {
+    machine.dir.with_extension("up")
+}
+
+/// The command of a procedure, with everything that it needs.
+fn press(machine: &Machine, verb: &str, more: &[&str]) -> Ran {
+    let name = if machine.role == "master" { "master1" } else { "dr1" };
+    let brought: &[&str] = match verb {
+        "activate" | "takeover" => &["--attest", ATTEST, "--accept-data-loss"],
+        "deactivate" => &["--discard-dr-data"],
+        _ => &[],
+    };
+    machine.run(&[&[verb, "--confirm-name", name, "--reason", "prova", "--json"], brought, more].concat())
+}
+
+fn last(machine: &Machine) -> Value {
+    machine.ok(&["run", "show", "--json"]).json()
+}
+
+fn step<'a>(run: &'a Value, id: &str) -> &'a Value {
+    run["steps"].as_array().unwrap().iter().find(|step| step["id"] == id).unwrap()
+}
+
+fn resume(machine: &Machine) -> Ran {
+    machine.run(&["run", "resume", "--attest", ATTEST, "--json"])
+}
+
+/// Dies at a place and is started again with the next bad day. A run that lost its evidence is told it again.
+fn die_at(machine: &mut Machine, place: String) {
+    machine.kill();
+    machine.bad_day(Some(format!("kill:{place}")));
+    machine.spawn();
+    until(&format!("it dies at {place}"), || {
+        if machine.is_dead() {
+            return true;
+        }
+        let shown = machine.run(&["run", "show", "--json"]);
+        if shown.code == 0 && shown.json()["state"] == "stuck" {
+            resume(machine);
+        }
+        machine.is_dead()
+    });
+}
+
+/// Presses a button, dies at every moment of every step, and comes to the end all the same.
+fn die_everywhere(machine: &mut Machine, verb: &str, steps: &[&str]) -> Value {
+    let places =
+        steps.iter().flat_map(|id| ["before", "after_do", "after_event"].map(|moment| format!("{id}:{moment}")));
+    let mut places = places.collect::<Vec<_>>().into_iter();
+    let epoch = machine.status()["mandate"]["epoch"].as_u64().unwrap();
+    machine.kill();
+    let first = places.next().unwrap();
+    machine.bad_day(Some(format!("kill:{first}")));
+    machine.start();
+    assert_ne!(press(machine, verb, &[]).code, 0, "its node dies under it");
+    until(&format!("it dies at {first}"), || machine.is_dead());
+    places.for_each(|place| die_at(machine, place));
+    machine.kill();
+    machine.bad_day(None);
+    machine.start();
+    until(&format!("{verb} comes to its end"), || {
+        let run = last(machine);
+        if run["state"] == "stuck" {
+            resume(machine);
+        }
+        run["state"] == "done"
+    });
+    let run = last(machine);
+    for id in steps {
+        assert_eq!(step(&run, id)["state"], "done", "{run}");
+        assert!(step(&run, id)["attempts"].as_u64().unwrap() >= 2, "{id} was begun again: {run}");
+    }
+    let written = u64::from(steps.contains(&"mandate"));
+    assert_eq!(machine.status()["mandate"]["epoch"], epoch + written, "a mandate is written once");
+    assert_eq!(machine.ok(&["audit", "--verify", "--json"]).json()["valid"], true);
+    run
+}
+
+/// Fails once at every step, each time stuck with what to do, and goes on when it is told to.
+fn fail_everywhere(machine: &mut Machine, verb: &str, steps: &[&str]) {
+    for (number, id) in steps.iter().enumerate() {
+        machine.kill();
+        machine.bad_day(Some(format!("fail:{id}")));
+        machine.start();
+        let ran = if number == 0 { press(machine, verb, &[]) } else { resume(machine) };
+        assert_eq!(ran.code, 1, "{id}: {ran:?}");
+        let run = ran.json();
+        assert_eq!((&run["state"], &run["step"]), (&"stuck".into(), &(*id).into()), "{run}");
+        assert_eq!(step(&run, id)["state"], "failed");
+        assert!(!step(&run, id)["remedy"]["it"].as_str().unwrap().is_empty(), "it says what to do");
+        assert_eq!(press(machine, "suspend", &[]).code, 3, "one run at a time");
+        machine.kill();
+        machine.start();
+        assert_eq!(last(machine)["state"], "stuck", "a restart does not decide for the operator");
+    }
+    machine.kill();
+    machine.bad_day(None);
+    machine.start();
+    let ran = resume(machine);
+    assert_eq!((ran.code, &ran.json()["state"]), (0, &"done".into()), "{ran:?}");
+}
+
+#[test]
+fn a_process_that_dies_at_every_moment_of_every_step_comes_to_the_same_end() {
+    let mut site = Site::alone();
+    let client = &mut site.pair.client;
+    let run = die_everywhere(client, "activate", &ACTIVATION);
+    assert!(run["rto_seconds"].as_f64().unwrap() > 0.0, "{run}");
+    assert_eq!(client.status()["state"], "active");
+    assert!(up(client).exists());
+    fs::write(site.target.join("b"), "made on the DR").unwrap();
+    die_everywhere(client, "suspend", &SUSPENSION);
+    assert!(!up(client).exists());
+    die_everywhere(client, "activate", &RESUMPTION);
+    assert!(up(client).exists());
+    assert_eq!(fs::read_to_string(site.target.join("b")).unwrap(), "made on the DR");
+    let run = die_everywhere(client, "deactivate", &DEACTIVATION);
+    assert_eq!(run["ledger"]["datasets"][0]["added"], 1, "{run}");
+    assert_eq!(client.status()["state"], "standby");
+    assert!(!up(client).exists());
+    assert_eq!(client.status()["mandate"]["holder"], "master");
+    assert_eq!(fs::read_to_string(site.source.join("a")).unwrap(), "1");
+}
+
+#[test]
+fn every_step_that_fails_is_stuck_with_its_remedy_and_goes_on_when_told_to() {
+    let mut site = Site::alone();
+    let client = &mut site.pair.client;
+    fail_everywhere(client, "activate", &ACTIVATION);
+    assert_eq!(client.status()["state"], "active");
+    fail_everywhere(client, "suspend", &SUSPENSION);
+    assert!(!up(client).exists());
+    fail_everywhere(client, "activate", &RESUMPTION);
+    assert!(up(client).exists());
+    fail_everywhere(client, "deactivate", &DEACTIVATION);
+    assert_eq!(client.status()["state"], "standby");
+    let log = client.ok(&["audit", "--json"]).json();
+    let stuck = log["entries"].as_array().unwrap().iter().filter(|entry| entry["action"] == "run.stuck");
+    assert_eq!(stuck.count(), 15, "the audit log tells each");
+}
+
+#[test]
+fn every_step_may_be_done_twice() {
+    let mut site = Site::alone();
+    let client = &mut site.pair.client;
+    client.kill();
+    client.bad_day(Some("twice".into()));
+    client.start();
+    for (verb, state, runs) in [
+        ("activate", "active", true),
+        ("suspend", "active", false),
+        ("activate", "active", true),
+        ("deactivate", "standby", false),
+    ] {
+        let ran = press(client, verb, &[]);
+        assert_eq!((ran.code, &ran.json()["state"]), (0, &"done".into()), "{ran:?}");
+        assert_eq!((&client.status()["state"], up(client).exists()), (&state.into(), runs), "{verb}");
+    }
+    assert_eq!(client.status()["mandate"]["epoch"], 3);
+}
+
+#[test]
+fn what_was_not_written_into_a_mandate_can_be_given_up_and_what_was_cannot() {
+    let mut site = Site::alone();
+    let client = &mut site.pair.client;
+    let stuck_at = |client: &mut Machine, verb: &str, id: &str| {
+        client.kill();
+        client.bad_day(Some(format!("fail:{id}")));
+        client.start();
+        assert_eq!(press(client, verb, &[]).code, 1, "{id}");
+    };
+    for id in &ACTIVATION[..3] {
+        stuck_at(client, "activate", id);
+        let ran = client.run(&["run", "abort", "--json"]);
+        assert_eq!((ran.code, &ran.json()["state"]), (0, &"aborted".into()), "{ran:?}");
+        let status = client.status();
+        assert_eq!((&status["state"], &status["mandate"]["epoch"]), (&"standby".into(), &1.into()));
+    }
+    stuck_at(client, "activate", "freeze");
+    let refused = client.run(&["run", "abort", "--json"]);
+    assert_eq!((refused.code, refused.rule()), (3, "state.illegal".to_owned()));
+    assert_eq!(resume(client).code, 0);
+    stuck_at(client, "suspend", "stop:pbx");
+    assert_eq!(client.run(&["run", "abort"]).code, 0);
+    assert!(up(client).exists(), "it is as before");
+    for (id, down) in [("stop:pbx", false), ("ledger", true), ("mandate", true)] {
+        stuck_at(client, "deactivate", id);
+        assert_eq!(up(client).exists(), !down, "{id}");
+        assert_eq!(client.run(&["run", "abort"]).code, 0);
+        assert!(up(client).exists(), "the services start again after {id}");
+        assert_eq!(client.status()["state"], "active");
+    }
+    stuck_at(client, "deactivate", "preserve");
+    assert_eq!(client.run(&["run", "abort"]).code, 3);
+    assert_eq!(resume(client).code, 0);
+    assert_eq!(client.run(&["run", "abort"]).code, 3, "nothing is open");
+    let kinds: Vec<Value> = client.ok(&["run", "list", "--json"]).json()["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| run["state"].clone())
+        .collect();
+    assert_eq!(kinds.iter().filter(|state| **state == "aborted").count(), 7, "{kinds:?}");
+}
+
+#[test]
+fn an_undo_that_is_cut_off_goes_on_and_one_that_fails_is_tried_again() {
+    let mut site = Site::alone();
+    let client = &mut site.pair.client;
+    assert_eq!(press(client, "activate", &[]).code, 0);
+    client.kill();
+    client.bad_day(Some("fail:ledger".into()));
+    client.start();
+    assert_eq!(press(client, "deactivate", &[]).code, 1);
+    client.kill();
+    client.bad_day(Some("kill:undo:stop:pbx:before".into()));
+    client.start();
+    client.run(&["run", "abort"]);
+    until("it dies", || client.is_dead());
+    die_at(client, "undo:stop:pbx:after_do".into());
+    client.kill();
+    client.bad_day(Some("fail:undo:stop:pbx".into()));
+    client.start();
+    until("it is stuck", || last(client)["state"] == "stuck");
+    assert_eq!(client.run(&["run", "abort"]).code, 3, "it is being given up already");
+    client.run(&["run", "resume"]);
+    until("it was given up", || last(client)["state"] == "aborted");
+    assert!(up(client).exists());
+    assert_eq!(client.status()["state"], "active");
+}
+
+#[test]
+fn a_word_is_void_after_a_restart() {
+    let mut site = Site::alone();
+    let client = &mut site.pair.client;
+    client.kill();
+    client.bad_day(Some("kill:mandate:before".into()));
+    client.start();
+    press(client, "activate", &[]);
+    until("it dies", || client.is_dead());
+    client.kill();
+    client.bad_day(None);
+    client.start();
+    until("it is stuck", || last(client)["state"] == "stuck");
+    let run = last(client);
+    assert_eq!((&run["step"], &run["can_abort"]), (&"mandate".into(), &true.into()));
+    let said = step(&run, "mandate");
+    assert_eq!(said["output"], "evidence.void@127.0.0.1", "{said}");
+    assert!(said["remedy"]["en"].as_str().unwrap().contains("restarted"), "{said}");
+    assert_eq!(client.run(&["run", "resume"]).code, 1, "without a word it is stuck again");
+    assert_eq!(client.run(&["run", "resume", "--attest", "127.0.0.1="]).code, 2);
+    assert_eq!(resume(client).code, 0);
+    assert_eq!(client.status()["state"], "active");
+}
+
+#[test]
+fn a_word_is_void_after_a_sign_of_life() {
+    let mut site = Site::alone();
+    let client = &mut site.pair.client;
+    client.kill();
+    client.bad_day(Some("fail:mandate".into()));
+    client.start();
+    assert_eq!(press(client, "activate", &[]).code, 1);
+    let seen = |client: &Machine| client.status()["pair"]["peer"]["machines"][0]["reachable"] == true;
+    site.pair.master.start();
+    until("the Master is there", || seen(client));
+    site.pair.master.kill();
+    until("the Master is gone", || !seen(client));
+    let ran = client.run(&["run", "resume", "--json"]);
+    let run = ran.json();
+    assert_eq!((ran.code, &step(&run, "mandate")["output"]), (1, &"evidence.void@127.0.0.1".into()), "{run}");
+    assert_eq!(resume(client).code, 0, "a word that was given after that counts");
+}
+
+#[test]
+fn a_living_master_is_asked_to_stop_first_and_takes_the_service_back_when_the_dr_is_lost() {
+    let mut site = Site::new();
+    let ran = press(&site.pair.client, "activate", &[]);
+    assert_eq!((ran.code, ran.rule()), (3, "isolation.alive".to_owned()));
+    let ran = press(&site.pair.client, "activate", &["--override", "isolation.alive=prova annunciata"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.json()["isolation"][0]["outcome"], "fenced", "it has stopped and said so");
+    let (master, client) = (&mut site.pair.master, &mut site.pair.client);
+    until("the Master knows", || master.status()["state"] == "fenced");
+    assert!(up(client).exists() && !up(master).exists());
+
+    client.kill();
+    fs::remove_file(up(client)).unwrap();
+    until("the DR is lost", || master.status()["pair"]["peer"]["machines"][0]["reachable"] == false);
+    fs::write(site.target.join("b"), "made on the DR").unwrap();
+    die_everywhere(master, "takeover", &TAKEOVER);
+    assert_eq!(master.status()["state"], "serving");
+    assert!(up(master).exists());
+
+    client.boot("repaired");
+    client.start();
+    until("the DR learns of it", || client.status()["state"] == "standby");
+    assert!(!up(client).exists(), "it stays down");
+    fs::write(site.source.join("a"), "2").unwrap();
+    until("it follows again", || fs::read_to_string(site.target.join("a")).is_ok_and(|text| text == "2"));
+    let points = client.ok(&["sync", "status", "--json"]).json()["restore_points"].clone();
+    let kept = points.as_array().unwrap().iter().any(|point| point["id"].as_str().unwrap().starts_with("dr-"));
+    assert!(kept, "what was made on the DR is kept: {points}");
+}
+
+#[test]
+fn a_machine_that_boots_in_the_middle_goes_on_only_through_its_gate() {
+    let mut site = Site::alone();
+    let client = &mut site.pair.client;
+    client.ok(&["gate", "set", "--policy", "strict"]);
+    client.kill();
+    client.bad_day(Some("kill:freeze:before".into()));
+    client.start();
+    press(client, "activate", &[]);
+    until("it dies", || client.is_dead());
+    client.kill();
+    client.bad_day(None);
+    client.boot("second");
+    client.start();
+    until("it asks", || client.status()["gate"]["asked"][0]["answer"] == "silent");
+    assert!(!up(client).exists(), "nothing has started");
+    assert_eq!(last(client)["state"], "running");
+    site.pair.master.start();
+    until("the gate opened and the run went on", || last(client)["state"] == "done");
+    assert!(up(client).exists());
+}
