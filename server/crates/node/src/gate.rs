@@ -199,17 +199,8 @@ impl Node {
 
     /// What the services of this machine are to be; `None` while a run starts and stops them itself.
     pub(crate) fn desired(&self) -> Option<Desired> {
-        let boot = self.book.boot();
-        let (paired, holder, rights, alone) = self.book.look(|record| {
-            let rights = rules::may_serve(record, &boot) && !record.suspended;
-            (record.mandate.is_some(), record.is_holder(), rights, record.site == NodeRole::Master && !record.missing)
-        });
-        // Whoever does not hold the mandate keeps everything down, whatever is being tried.
-        if holder && self.runs.open().is_some() {
-            return None;
-        }
-        let up = if paired { rights } else { alone };
-        Some(if up { Desired::Up } else { Desired::Down })
+        let (boot, running) = (self.book.boot(), self.runs.open().is_some());
+        self.book.look(|record| rules::desired(record, &boot, running))
     }
 
     /// What this node is doing.

@@ -31,20 +31,14 @@ impl Node {
     pub(crate) async fn standing(&self) -> Standing {
         let boot = self.book.boot();
         let record = self.book.record();
-        let rights = rules::may_serve(&record, &boot) && !record.suspended;
-        let alone = record.mandate.is_none() && record.site == NodeRole::Master && !record.missing;
         let (policy, wait) = self.gate.policy();
+        // Of one moment: nothing is waited for in between.
+        let said = rules::standing(&record, &boot, self.services_are_down(), self.runs.open().is_some());
         Standing {
-            serving: rights || alone || !self.services_are_down(),
-            taking: self.runs.open().is_some(),
-            yielded: record.yielded,
-            findings: record.findings(),
-            remembered: record.peer.mandate.clone(),
-            remembered_generation: record.peer.generation,
             generation: self.given_generation().await,
             opens_after: (policy == GatePolicy::Unverified).then_some(wait),
             panel: self.config.panel.port(),
-            mandate: record.mandate,
+            ..said
         }
     }
 

@@ -161,19 +161,25 @@ impl Book {
 
 /// What a new mandate says beside its lineage.
 #[derive(Debug, Clone)]
-pub(crate) struct Raise {
+pub struct Raise {
     /// Chosen beforehand, so that whoever asks again after a crash finds it.
-    pub(crate) id: String,
-    pub(crate) kind: MandateKind,
-    pub(crate) holder: NodeRole,
-    pub(crate) operator: String,
-    pub(crate) reason: String,
-    pub(crate) evidence: Vec<String>,
+    pub id: String,
+    /// How it comes to be.
+    pub kind: MandateKind,
+    /// The site that may serve by it.
+    pub holder: NodeRole,
+    /// Who decided.
+    pub operator: String,
+    /// Why.
+    pub reason: String,
+    /// What the decision stands on.
+    pub evidence: Vec<String>,
 }
 
 impl Raise {
     /// The mandate that follows from a record.
-    pub(crate) fn mandate(self, record: &Record, pair: &str, at: Timestamp) -> Mandate {
+    #[must_use]
+    pub fn mandate(self, record: &Record, pair: &str, at: Timestamp) -> Mandate {
         let parents: Vec<&Mandate> = record.mandate.iter().chain(&record.rival).collect();
         let (parents, ancestors, epoch) = Mandate::descend(&parents);
         Mandate {

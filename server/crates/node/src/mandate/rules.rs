@@ -3,6 +3,7 @@
 
 use contract::gate::GateAnswer;
 use contract::mandate::{Mandate, MandateFinding, Relation};
+use contract::service::Desired;
 use contract::{NodeRole, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -201,6 +202,43 @@ pub fn open(record: &mut Record, boot: &str, at: Timestamp, how: Opening) -> boo
 #[must_use]
 pub fn may_serve(record: &Record, boot: &str) -> bool {
     record.is_holder() && record.opened.as_ref().is_some_and(|opened| opened.boot == boot)
+}
+
+/// Whether this node has the right to serve, with a pair or before there is one.
+fn has_right(record: &Record, boot: &str) -> bool {
+    let alone = record.mandate.is_none() && record.site == NodeRole::Master && !record.missing;
+    alone || may_serve(record, boot)
+}
+
+/// What the services of this machine are to be; `None` while a run starts and stops them itself. No run lets them go on
+/// once the right is lost.
+#[must_use]
+pub fn desired(record: &Record, boot: &str, running: bool) -> Option<Desired> {
+    if !has_right(record, boot) {
+        Some(Desired::Down)
+    } else if running {
+        None
+    } else {
+        Some(if record.suspended { Desired::Down } else { Desired::Up })
+    }
+}
+
+/// What a node says of itself, as far as the mandate decides. `down` is whether all its services are seen down, `running`
+/// whether a run is open.
+#[must_use]
+pub fn standing(record: &Record, boot: &str, down: bool, running: bool) -> Standing {
+    Standing {
+        mandate: record.mandate.clone(),
+        serving: !down || (has_right(record, boot) && !record.suspended),
+        taking: running,
+        yielded: record.yielded,
+        findings: record.findings(),
+        remembered: record.peer.mandate.clone(),
+        remembered_generation: record.peer.generation,
+        generation: None,
+        opens_after: None,
+        panel: 0,
+    }
 }
 
 /// Whether the gate must ask before this machine may serve.
