@@ -104,7 +104,7 @@ impl Node {
 
     /// Whether the other node has stopped at our request and says so now.
     pub(crate) fn peer_has_yielded(&self) -> bool {
-        self.peer_standing().is_some_and(|told| told.yielded && !told.serving)
+        self.peer_standing().as_ref().is_some_and(rules::has_stood_down)
     }
 
     /// Where the other node's panel listens, as it once said.
@@ -173,7 +173,7 @@ impl Node {
             let told = tokio::time::timeout(crate::link::control::SILENCE, next).await;
             let told = told.map_err(|_| refused("timeout".into()))?.map_err(|error| refused(error.to_string()))?;
             self.hear_standing(&told).await?;
-            if told.yielded && !told.serving {
+            if rules::has_stood_down(&told) {
                 return Ok(());
             }
         }

@@ -174,14 +174,19 @@ pub fn raise(record: &mut Record, mandate: Mandate, boot: &str, at: Timestamp) {
     record.opened = holder.then(|| Opened { boot: boot.to_owned(), at, how: Opening::Operator });
 }
 
-/// Stops serving at the other side's request: the gate closes and stays closed until that side says otherwise.
+/// Stops serving at the other side's request: the gate closes and stays closed until that side says otherwise. Whoever is
+/// not named has nothing to stop and says so all the same: somebody waits for it. Whether it was the holder.
 pub fn give_up(record: &mut Record) -> bool {
-    let holder = record.is_holder();
-    if holder {
-        record.yielded = true;
-        record.opened = None;
-    }
-    holder
+    record.yielded = true;
+    record.opened = None;
+    record.is_holder()
+}
+
+/// Whether the other side has stopped at our request and still says so: what a take stands on, as long as it is said. One
+/// that takes the service itself has not: two that yield to each other would both start.
+#[must_use]
+pub const fn has_stood_down(told: &Standing) -> bool {
+    told.yielded && !told.serving && !told.taking
 }
 
 /// Opens the gate, where the record still allows it.
