@@ -42,13 +42,11 @@ nodes() {
   done
 }
 
-writer_pid=
 sinks=()
 stop_all() {
   local status=$? pids n
   trap - EXIT
   trap '' INT TERM HUP
-  if [ -n "$writer_pid" ]; then kill "$writer_pid" 2>/dev/null || true; fi
   if [ "${#sinks[@]}" -gt 0 ]; then kill "${sinks[@]}" 2>/dev/null || true; fi
   pids="$(nodes)"
   if [ -n "$pids" ]; then
@@ -153,9 +151,30 @@ for node in master client; do
     --body '{"to":"{to}","text":"{text}","ref":"{ref}"}' >/dev/null
 done
 
-# The PBX at work: a call a second.
-end2end/sample.sh --writer "$pbx/db/kamailio.sqlite" 1 $$ >/dev/null 2>&1 9>&- </dev/null &
-writer_pid=$!
+# The PBX at work, as a service of each machine: a call a second where it is up.
+service() { # ROLE DATABASE
+  local call="'$ROOT/end2end/pbx.sh' %s '$2' '$demo/$1.pbx' $$" start stop check
+  # shellcheck disable=SC2059 # the format is ours
+  printf -v start "$call" start && printf -v stop "$call" stop && printf -v check "$call" check
+  "$1" service add centralino --start "$start" --stop "$stop" --check "$check" >/dev/null
+}
+service master "$pbx/db/kamailio.sqlite"
+service client "$replica/db/kamailio.sqlite"
+
+# The worst day, to be had at any time: the machine dies with its telephones, and comes back as after a boot.
+cat >"$demo/kill-master" <<SCRIPT
+#!/bin/sh
+pkill -9 -xf '$bin serve --data $demo/master'
+'$ROOT/end2end/pbx.sh' stop '$pbx/db/kamailio.sqlite' '$demo/master.pbx' $$
+echo 'The Master is dead, its telephones too. The DR Client will notice within seconds.'
+SCRIPT
+cat >"$demo/start-master" <<SCRIPT
+#!/bin/sh
+TVOX_DR_BOOT_ID=\$(cat /proc/sys/kernel/random/uuid) setsid '$bin' serve --data '$demo/master' \\
+  >>'$demo/log/master.log' 2>&1 </dev/null &
+echo 'The Master boots.'
+SCRIPT
+chmod +x "$demo/kill-master" "$demo/start-master"
 
 # ---- READY=1: what a person would otherwise do in the browser -----------------
 
@@ -247,11 +266,15 @@ for name in "${datasets[@]}"; do
 done
 cat <<BANNER
 
-  The database gets a call a second. Try:
+  The telephones work on the Master (service centralino: a call a second). Try:
     echo '# changed' >> $pbx/etc/kamailio/kamailio.cfg
-    kill -9 $client_pid; $bin serve --data $demo/client &
-    kill -9 $master_pid; sleep 15; $bin serve --data $demo/master &
     $bin sync status --data $demo/client
+
+  The worst day (README, "The worst day in five minutes"):
+    demo/kill-master          the machine dies with its telephones
+                              → Attivazione on the DR Client: state who saw it off, press
+    demo/start-master         it boots, learns who serves, and stays down
+                              → Attivazione on the DR Client: roll back
 
   Logs: demo/log/   Logins for scripts: demo/demo.json
 BANNER

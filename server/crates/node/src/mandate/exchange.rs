@@ -59,11 +59,20 @@ impl Node {
         let now = self.book.record();
         let mut next = now.clone();
         rules::hear(&mut next, told, generation);
-        if next == now || (only_generation(&now, &next) && !self.book.generation_is_due(GENERATION_PACE)) {
+        let memory_only = only_generation(&now, &next);
+        if next == now || (memory_only && !self.book.generation_is_due(GENERATION_PACE)) {
             return Ok(());
         }
         let told_too = told.clone();
-        let heard = self.book.change(move |record| rules::hear(record, &told_too, generation)).await?;
+        let heard = match self.book.change(move |record| rules::hear(record, &told_too, generation)).await {
+            Ok(heard) => heard,
+            // A full disk must not make the other side look dead: what is lost is a memory, not a mandate.
+            Err(error) if memory_only => {
+                tracing::debug!(?error, "the other side's generation could not be remembered");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         self.tell_what_was_heard(&heard, told).await;
         Ok(())
     }
