@@ -84,14 +84,14 @@ pub(crate) async fn bring(root: &Path, service: &Service, wanted: Desired, leave
         }
         let hopeless = matches!(ran.end, End::NotRun(_));
         if hopeless || began.elapsed() >= limit {
-            return missed(service, verb, &ran, &now);
+            return missed(service, verb, began.elapsed(), &ran, &now);
         }
         sleep(pause.min(limit.saturating_sub(began.elapsed()))).await;
         pause = (pause * 2).min(ASK.1);
     }
 }
 
-fn missed(service: &Service, verb: Verb, ran: &Ran, now: &Checked) -> Attempt {
+fn missed(service: &Service, verb: Verb, took: Duration, ran: &Ran, now: &Checked) -> Attempt {
     let detail = if now.detail.is_empty() { ran.to_string() } else { format!("{ran}; {}", now.detail) };
     let seen = match now.observed {
         Observed::Up => "its check sees it up",
@@ -100,7 +100,7 @@ fn missed(service: &Service, verb: Verb, ran: &Ran, now: &Checked) -> Attempt {
     };
     let failure = Failure {
         attempt: format!("{} the service {}", verb.as_str(), service.name),
-        cause: format!("after {} s {seen} ({detail})", service.timeout_seconds),
+        cause: format!("after {} s {seen} ({detail})", took.as_secs()),
     };
     Attempt { observed: now.observed, detail: Some(detail), result: Err(failure) }
 }
