@@ -107,7 +107,9 @@ impl Pair {
         may(peer.on, Move::Speak(site));
         may(world.mail[site].is_some(), Move::Deliver(site));
         may(true, Move::Reconcile(site));
-        let asks = idle && rules::must_ask(&side.record, &side.boot_id());
+        // A run that has its mandate, or gives it away, waits for the gate after a boot; one that takes decides itself.
+        let waits = side.run.as_ref().is_none_or(|run| run.giving || run.raised);
+        let asks = waits && rules::must_ask(&side.record, &side.boot_id());
         may(asks && peer.on && side.pending.is_none(), Move::Ask(site));
         may(side.pending.is_some(), Move::Answer(site));
         may(asks, Move::OpenInSilence(site));

@@ -67,6 +67,15 @@ fn a_master_that_yielded_serves_again_once_the_take_was_given_up() {
 }
 
 #[test]
+fn an_activation_in_the_middle_of_which_the_machine_boots_goes_on_through_the_gate() {
+    let begun = [BeginTake(CLIENT), AskToYield(CLIENT), Reconcile(MASTER), SeeYielded(CLIENT), Raise(CLIENT)];
+    let confirmed = [Crash(CLIENT), Boot(CLIENT), Ask(CLIENT), Answer(CLIENT), Start(CLIENT)];
+    assert!(after(&begun, &confirmed).serving(CLIENT));
+    let silent = [Crash(CLIENT), Boot(CLIENT), OpenInSilence(CLIENT), Start(CLIENT)];
+    assert!(after(&begun, &silent).serving(CLIENT));
+}
+
+#[test]
 fn services_stop_when_the_right_is_lost_although_a_run_is_open() {
     let lost = after(&[], &[BeginTake(CLIENT), Attest(CLIENT), Raise(CLIENT), Speak(CLIENT), BeginTake(MASTER)]);
     assert!(lost.serving(MASTER), "not yet stopped when an operator begins to take the service back");
