@@ -33,6 +33,24 @@ async fn a_press_that_is_refused_comes_back_whole_and_without_the_password() {
 }
 
 #[tokio::test]
+async fn a_press_asks_for_the_own_password_again_and_slows_down_who_guesses_it() {
+    let bench = Bench::new(NodeRole::Client).await;
+    let operator = bench.login(Role::Operator).await;
+    let press = |password: &'static str| {
+        let fields = [("action", "activate"), ("reason", "fuoco"), ("confirm_name", "dr1"), ("password", password)];
+        let (bench, operator) = (&bench, &operator);
+        async move { bench.post("/attivazione", operator, &fields).await.body }
+    };
+    assert!(press("").await.contains("Campo obbligatorio"));
+    assert!(press("not mine at all").await.contains("La password attuale non è corretta"));
+    let mut slowed = false;
+    for _ in 0..20 {
+        slowed |= press("not mine at all").await.contains("Troppi tentativi");
+    }
+    assert!(slowed, "guessing has its price");
+}
+
+#[tokio::test]
 async fn a_button_of_the_other_side_is_refused_by_its_rule() {
     let bench = Bench::new(NodeRole::Master).await;
     let operator = bench.login(Role::Operator).await;
