@@ -83,14 +83,11 @@ fn die_at(machine: &mut Machine, place: String) {
     machine.bad_day(Some(format!("kill:{place}")));
     machine.spawn();
     until(&format!("it dies at {place}"), || {
-        if machine.is_dead() {
-            return true;
-        }
         let shown = machine.run(&["run", "show", "--json"]);
         if shown.code == 0 && shown.json()["state"] == "stuck" {
             resume(machine);
         }
-        machine.is_dead()
+        machine.died_of_it()
     });
 }
 
@@ -105,7 +102,7 @@ fn die_everywhere(machine: &mut Machine, verb: &str, steps: &[&str]) -> Value {
     machine.bad_day(Some(format!("kill:{first}")));
     machine.start();
     assert_ne!(press(machine, verb, &[]).code, 0, "its node dies under it");
-    until(&format!("it dies at {first}"), || machine.is_dead());
+    until(&format!("it dies at {first}"), || machine.died_of_it());
     places.for_each(|place| die_at(machine, place));
     machine.kill();
     machine.bad_day(None);
@@ -242,6 +239,10 @@ fn what_was_not_written_into_a_mandate_can_be_given_up_and_what_was_cannot() {
         assert!(up(client).exists(), "the services start again after {id}");
         assert_eq!(client.status()["state"], "active");
     }
+    assert_eq!(press(client, "suspend", &[]).code, 0);
+    stuck_at(client, "deactivate", "ledger");
+    assert_eq!(client.run(&["run", "abort"]).code, 0);
+    assert!(!up(client).exists(), "what was suspended stays suspended");
     stuck_at(client, "deactivate", "preserve");
     assert_eq!(client.run(&["run", "abort"]).code, 3);
     assert_eq!(resume(client).code, 0);
@@ -252,7 +253,7 @@ fn what_was_not_written_into_a_mandate_can_be_given_up_and_what_was_cannot() {
         .iter()
         .map(|run| run["state"].clone())
         .collect();
-    assert_eq!(kinds.iter().filter(|state| **state == "aborted").count(), 7, "{kinds:?}");
+    assert_eq!(kinds.iter().filter(|state| **state == "aborted").count(), 8, "{kinds:?}");
 }
 
 #[test]
@@ -268,7 +269,7 @@ fn an_undo_that_is_cut_off_goes_on_and_one_that_fails_is_tried_again() {
     client.bad_day(Some("kill:undo:stop:pbx:before".into()));
     client.start();
     client.run(&["run", "abort"]);
-    until("it dies", || client.is_dead());
+    until("it dies", || client.died_of_it());
     die_at(client, "undo:stop:pbx:after_do".into());
     client.kill();
     client.bad_day(Some("fail:undo:stop:pbx".into()));
@@ -289,7 +290,7 @@ fn a_word_is_void_after_a_restart() {
     client.bad_day(Some("kill:mandate:before".into()));
     client.start();
     press(client, "activate", &[]);
-    until("it dies", || client.is_dead());
+    until("it dies", || client.died_of_it());
     client.kill();
     client.bad_day(None);
     client.start();
@@ -312,7 +313,13 @@ fn a_word_is_void_after_a_sign_of_life() {
     client.kill();
     client.bad_day(Some("fail:mandate".into()));
     client.start();
+    client.ok(&["threshold", "set", "probe.interval_ms", "200"]);
     assert_eq!(press(client, "activate", &[]).code, 1);
+    let alarmed = |client: &Machine| {
+        let open = client.ok(&["alarm", "list", "--json"]).json()["alarms"].clone();
+        open.as_array().unwrap().iter().any(|alarm| alarm["code"] == "dr.run.stuck")
+    };
+    until("somebody is told that it is stuck", || alarmed(client));
     let seen = |client: &Machine| client.status()["pair"]["peer"]["machines"][0]["reachable"] == true;
     site.pair.master.start();
     until("the Master is there", || seen(client));
@@ -322,6 +329,7 @@ fn a_word_is_void_after_a_sign_of_life() {
     let run = ran.json();
     assert_eq!((ran.code, &step(&run, "mandate")["output"]), (1, &"evidence.void@127.0.0.1".into()), "{run}");
     assert_eq!(resume(client).code, 0, "a word that was given after that counts");
+    until("nobody is told any more", || !alarmed(client));
 }
 
 #[test]
@@ -364,7 +372,7 @@ fn a_machine_that_boots_in_the_middle_goes_on_only_through_its_gate() {
     client.bad_day(Some("kill:freeze:before".into()));
     client.start();
     press(client, "activate", &[]);
-    until("it dies", || client.is_dead());
+    until("it dies", || client.died_of_it());
     client.kill();
     client.bad_day(None);
     client.boot("second");

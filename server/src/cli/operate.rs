@@ -246,6 +246,10 @@ fn show(run: &Value) {
             print::cells(loss, &["dataset", "generation", "age_seconds"]).join("  ")
         ));
     }
+    for made in run["ledger"]["datasets"].as_array().into_iter().flatten() {
+        let counts = print::cells(made, &["dataset", "added", "changed", "removed"]);
+        print::line(&format!("Ledger:     {}  +{} ~{} -{}", counts[0], counts[1], counts[2], counts[3]));
+    }
     print::table(
         &["STEP", "STATE", "ATTEMPTS", "STARTED", "ENDED", "OUTPUT"],
         &print::rows(&run["steps"], &["id", "state", "attempts", "started_at", "ended_at", "output"]),

@@ -19,9 +19,11 @@ use serde_json::Value;
 /// The binary under test.
 pub const TVOX_DR: &str = env!("CARGO_BIN_EXE_tvox-dr");
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, and that the kernel gives to nobody's connection while its machine is down.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    use std::hash::{BuildHasher as _, RandomState};
+    let random = || 10_000 + (RandomState::new().hash_one(0) % 22_000) as u16;
+    std::iter::repeat_with(random).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// Waits until something holds, by looking; says what it waited for when it never does.
@@ -199,9 +201,14 @@ impl Machine {
         self.process = Some(command.envs(self.env.iter().map(|(key, value)| (key, value))).spawn().unwrap());
     }
 
-    /// Whether the node has ended by itself.
-    pub fn is_dead(&mut self) -> bool {
-        self.process.as_mut().is_none_or(|process| process.try_wait().unwrap().is_some())
+    /// Whether the node has died of its bad day, and of nothing else.
+    pub fn died_of_it(&mut self) -> bool {
+        use std::os::unix::process::ExitStatusExt as _;
+        let aborted = rustix::process::Signal::ABORT.as_raw();
+        self.process
+            .as_mut()
+            .and_then(|process| process.try_wait().unwrap())
+            .is_some_and(|end| end.signal() == Some(aborted))
     }
 
     /// The next start has one bad day of the tests: see the injector of the runs.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use contract::run::RunKind;
 use contract::{Denied, Failure, Lang, Refused, Text};
 
 use super::Run;
@@ -95,6 +96,13 @@ impl Node {
         done.map(|()| String::new())
     }
 
+    /// Whether the services that a run stops are to run when it is given up: not those of a DR that was suspended before,
+    /// nor while the gate is not open; whoever opens it starts them.
+    fn were_up(&self, plan: &Plan) -> bool {
+        let suspended = plan.kind != RunKind::Suspension && self.book.look(|record| record.suspended);
+        self.may_serve() && !suspended
+    }
+
     /// Takes a step back. It may not have been done at all.
     pub(super) async fn undo_step(&self, plan: &Plan, step: &Step) -> Result<(), Stop> {
         match step {
@@ -106,8 +114,7 @@ impl Node {
             Step::Suspend => self.set_suspended(false).await,
             Step::Resume => self.set_suspended(true).await,
             Step::Start(name) => self.take_down(plan, name).await.map(drop),
-            Step::Stop(name) if self.may_serve() => self.bring_up(plan, name).await.map(drop),
-            // The gate is not open: who opens it starts the services.
+            Step::Stop(name) if self.were_up(plan) => self.bring_up(plan, name).await.map(drop),
             Step::Stop(_) => Ok(()),
         }
     }
