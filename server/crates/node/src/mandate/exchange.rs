@@ -53,7 +53,7 @@ impl Node {
     /// # Errors
     /// [`Denied::Failed`] when it cannot be written down: then it must not be answered either.
     pub(crate) async fn hear_standing(&self, told: &Standing) -> Result<(), Denied> {
-        self.book.note_life();
+        self.book.note_life(rules::has_stood_down(told));
         self.link.keep_standing(told.clone());
         let generation = self.given_generation().await;
         let now = self.book.record();
@@ -191,8 +191,13 @@ impl Node {
 
     /// The other side is about to take the service: the gate closes and stays closed until that side says otherwise.
     pub(crate) async fn give_up_serving(&self) -> Result<(), Denied> {
-        let yielded = self.book.change(rules::give_up).await?;
-        self.book.close_questions();
+        let book = self.book.clone();
+        let given_up = self.book.change(move |record| {
+            // Under the lock: an answer that comes now must not open the gate again.
+            book.close_questions();
+            rules::give_up(record)
+        });
+        let yielded = given_up.await?;
         if yielded {
             tracing::warn!("the other side takes the service: this one stops");
             self.note("mandate.yielded", None).await;

@@ -49,6 +49,8 @@ struct Inner {
     question: AtomicU64,
     /// When the other node last proved to be alive.
     life: Mutex<Option<Instant>>,
+    /// When it last said that it stands down; `None` once it has said otherwise.
+    stood_down: Mutex<Option<Instant>>,
     /// When the record was last written.
     written: Mutex<Option<Instant>>,
 }
@@ -79,6 +81,7 @@ impl Book {
             changed: watch::Sender::new(0),
             question: AtomicU64::new(0),
             life: Mutex::new(None),
+            stood_down: Mutex::new(None),
             written: Mutex::new(None),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -148,9 +151,17 @@ impl Book {
         self.inner.question.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The other node has just proven to be alive.
-    pub(crate) fn note_life(&self) {
-        *self.inner.life.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    /// The other node has just proven to be alive, and said whether it stands down.
+    pub(crate) fn note_life(&self, stands_down: bool) {
+        let now = Instant::now();
+        *self.inner.life.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        *self.inner.stood_down.lock().unwrap_or_else(PoisonError::into_inner) = stands_down.then_some(now);
+    }
+
+    /// Whether the other node's last word was that it stands down, and no longer ago than that.
+    pub(crate) fn peer_stands_down(&self, within: Duration) -> bool {
+        let said = *self.inner.stood_down.lock().unwrap_or_else(PoisonError::into_inner);
+        said.is_some_and(|at| at.elapsed() < within)
     }
 
     /// When it last did.

@@ -14,10 +14,13 @@ use super::Run;
 use super::log::{Event, Plan};
 use super::step::Stop;
 use crate::mandate::Book;
+use crate::mandate::file::Record;
 use crate::node::Node;
 
 /// How long what the probes saw is worth something.
 const FRESH: Duration = Duration::from_secs(15);
+/// How long ago the other side may have said that it stands down: it says so with each beat.
+const SAID: Duration = Duration::from_secs(3);
 /// How long the other side may take to stop its services.
 const YIELDING: Duration = Duration::from_secs(120);
 
@@ -45,6 +48,10 @@ pub(super) struct Held {
     machines: Vec<MachineIsolation>,
     /// A sign of life after this makes it void; `None` where the machine is known to be alive and that was settled.
     quiet_since: Option<Instant>,
+    /// It stands on the other side having stood down: as long as that side goes on saying so.
+    on_yield: bool,
+    /// The mandate that was known when it was found: whoever has learnt of another one begins anew.
+    head: Option<String>,
 }
 
 impl Held {
@@ -52,9 +59,13 @@ impl Held {
     ///
     /// # Errors
     /// The rule that says why not.
-    pub(super) fn holds(&self, book: &Book) -> Result<(), Denied> {
+    pub(super) fn holds(&self, book: &Book, record: &Record) -> Result<(), Denied> {
         let name = || self.machines.iter().map(|machine| machine.ip.to_string()).collect::<Vec<_>>().join(", ");
         if self.quiet_since.is_some_and(|since| book.last_life().is_some_and(|life| life > since)) {
+            return Err(Denied::rule(Rule::EvidenceVoid, name(), "life"));
+        }
+        let other_head = record.mandate.as_ref().map(|head| &head.id) != self.head.as_ref();
+        if other_head || (self.on_yield && !book.peer_stands_down(SAID)) {
             return Err(Denied::rule(Rule::EvidenceVoid, name(), "life"));
         }
         if self.found.elapsed() > FRESH {
@@ -108,13 +119,17 @@ impl Node {
     pub(super) async fn gather_evidence(self: &Arc<Self>, run: &Run, plan: &Plan) -> Result<(), Stop> {
         run.testify(|testimony| testimony.held = None);
         let found = Instant::now();
+        let head = self.book.look(|record| record.mandate.as_ref().map(|head| head.id.clone()));
         let mut machines = self.probe_machines().await;
         if machines.is_empty() {
             return Err(Stop::refused(&[Refused::new(Rule::PeerUnset, &self.info.name, "")]));
         }
         let mut refused = Vec::new();
         let mut settled = false;
-        if machines.iter().any(|machine| machine.outcome == IsolationOutcome::Alive) {
+        // Also where it has stood down already: that may have been for another run, and be taken back by now.
+        let answers =
+            |machine: &MachineIsolation| matches!(machine.outcome, IsolationOutcome::Alive | IsolationOutcome::Fenced);
+        if machines.iter().any(answers) {
             // Alive is no obstacle once it has stopped its services and said so.
             let why = match self.ask_to_yield(YIELDING).await {
                 Ok(()) => String::new(),
@@ -128,7 +143,8 @@ impl Node {
             refused.extend(blocking.iter().map(|m| Refused::new(Rule::PeerNotYielding, m.ip.to_string(), &why)));
         }
         // Whoever has yielded goes on talking.
-        settled |= machines.iter().any(|machine| machine.outcome == IsolationOutcome::Fenced);
+        let on_yield = machines.iter().any(|machine| machine.outcome == IsolationOutcome::Fenced);
+        settled |= on_yield;
         let mut quiet_since = (!settled).then_some(found);
         for machine in machines.iter_mut().filter(|machine| machine.outcome == IsolationOutcome::Unreachable) {
             match self.word_for(run, machine.ip) {
@@ -141,7 +157,7 @@ impl Node {
         }
         self.log_run(run, vec![Event::Isolation { machines: machines.clone() }]).await?;
         if refused.is_empty() {
-            run.testify(|testimony| testimony.held = Some(Held { found, machines, quiet_since }));
+            run.testify(|testimony| testimony.held = Some(Held { found, machines, quiet_since, on_yield, head }));
             Ok(())
         } else {
             Err(Stop::refused(&refused))
@@ -164,7 +180,9 @@ impl Node {
 
     /// Evidence to write a mandate on: what is held, or found anew where it is too old or was lost.
     pub(super) async fn fresh_evidence(self: &Arc<Self>, run: &Run, plan: &Plan) -> Result<Held, Stop> {
-        let held = run.testify(|testimony| testimony.held()).filter(|held| held.holds(&self.book).is_ok());
+        let held = run
+            .testify(|testimony| testimony.held())
+            .filter(|held| held.holds(&self.book, &self.book.record()).is_ok());
         if let Some(held) = held {
             return Ok(held);
         }

@@ -76,9 +76,9 @@ impl Node {
         let kind = if plan.kind == RunKind::Takeover { MandateKind::Takeover } else { MandateKind::Activation };
         let held = self.fresh_evidence(run, plan).await?;
         let (run, book, evidence) = (Arc::clone(run), self.book.clone(), held.sentences());
-        let taken = self.raise_mandate(raise(kind, evidence), move |_| {
+        let taken = self.raise_mandate(raise(kind, evidence), move |record| {
             run.goes_on()?;
-            held.holds(&book)
+            held.holds(&book, record)
         });
         Ok(taken.await.map(drop)?)
     }
