@@ -257,6 +257,29 @@ fn what_was_not_written_into_a_mandate_can_be_given_up_and_what_was_cannot() {
 }
 
 #[test]
+fn what_is_written_after_the_ledger_is_in_it_before_the_service_is_given_back() {
+    let mut site = Site::alone();
+    let client = &mut site.pair.client;
+    assert_eq!(press(client, "activate", &[]).code, 0);
+    client.kill();
+    client.bad_day(Some("fail:mandate".into()));
+    client.start();
+    let release = ["deactivate", "--confirm-name", "dr1", "--reason", "prova", "--json"];
+    let stuck = client.run(&release);
+    assert_eq!((stuck.code, &stuck.json()["ledger"]["datasets"]), (1, &Value::Array(Vec::new())), "{stuck:?}");
+    fs::write(up(client), "by hand").unwrap();
+    fs::write(site.target.join("voicemail"), "a word").unwrap();
+    let ran = client.run(&["run", "resume", "--json"]);
+    let run = ran.json();
+    assert_eq!((ran.code, &step(&run, "mandate")["output"]), (1, &"dr_data.discard@dr1".into()), "{run}");
+    assert_eq!(run["ledger"]["datasets"][0]["added"], 1);
+    assert!(!up(client).exists(), "it was stopped again");
+    assert_eq!(client.run(&["run", "abort"]).code, 0);
+    assert!(up(client).exists());
+    assert_eq!(client.run(&release).rule(), "dr_data.discard");
+}
+
+#[test]
 fn an_undo_that_is_cut_off_goes_on_and_one_that_fails_is_tried_again() {
     let mut site = Site::alone();
     let client = &mut site.pair.client;

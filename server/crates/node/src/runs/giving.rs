@@ -64,7 +64,9 @@ impl Node {
     pub(super) async fn write_ledger(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {
         let ledger = self.ledger().await?;
         let refused = self.refuse_to_discard(&ledger, plan.consent);
-        self.log_run(run, vec![Event::Ledger { ledger }]).await?;
+        if run.look(|state| state.ledger.as_ref() != Some(&ledger)) {
+            self.log_run(run, vec![Event::Ledger { ledger }]).await?;
+        }
         let Some(refused) = refused else { return Ok(()) };
         let mut stop = Stop::refused(&[refused]);
         // Consent came with the command: only a new one can bring it.

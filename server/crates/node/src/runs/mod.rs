@@ -113,13 +113,22 @@ impl Node {
                 let run = Arc::new(Run::new(state, Testimony::after_restart()));
                 self.runs.set(Some(Arc::clone(&run)));
                 if self.runs.open().is_some() {
-                    self.tasks_running.spawn(Arc::clone(self).drive(run));
+                    self.tasks_running.spawn(Arc::clone(self).go_on(run));
                 }
             }
             Ok(None) => {}
             // The button must work all the same.
             Err(error) => tracing::error!(?error, "the log of the last run cannot be read: it is left as it is"),
         }
+    }
+
+    /// Whoever was replaced while it was down learns it before it goes on.
+    async fn go_on(self: Arc<Self>, run: Arc<Run>) {
+        tokio::select! {
+            () = self.stop.cancelled() => return,
+            () = self.first_word() => {}
+        }
+        self.drive(run).await;
     }
 
     pub(crate) async fn runs_report(&self) -> Result<RunsReport, Denied> {

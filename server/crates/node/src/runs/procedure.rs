@@ -122,6 +122,8 @@ impl Step {
             // Both read or write whole datasets.
             Self::Freeze | Self::Ledger => Duration::from_secs(6 * 3600),
             Self::Preserve => Duration::from_secs(3600),
+            // What was made meanwhile is listed once more before it is given back.
+            Self::Mandate if plan.kind == RunKind::Deactivation => Duration::from_secs(6 * 3600),
             // The other side may have to stop its services first.
             Self::Evidence | Self::Mandate => Duration::from_secs(180),
             Self::CloseInbound => Duration::from_secs(60),

@@ -1,5 +1,6 @@
 //! The steps that bring the services of this machine up and down. What counts is each service's own check.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use contract::Failure;
@@ -52,6 +53,16 @@ impl Node {
     pub(super) async fn take_down(&self, plan: &Plan, name: &str) -> Result<String, Stop> {
         let service = self.planned(plan, name).await?;
         self.stop_service(&service).await.map_err(|failure| Stop::failed(&failure))
+    }
+
+    /// Every service is down, those too that were declared since.
+    pub(super) async fn take_all_down(&self, plan: &Plan) -> Result<(), Stop> {
+        let declared = self.declared_services().await?;
+        let names = declared.iter().chain(&plan.services).map(|service| service.name.as_str());
+        for name in names.collect::<BTreeSet<_>>() {
+            self.take_down(plan, name).await?;
+        }
+        Ok(())
     }
 
     /// Every service of the plan is up at the same time.

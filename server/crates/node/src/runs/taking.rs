@@ -63,6 +63,9 @@ impl Node {
             evidence,
         };
         if plan.kind == RunKind::Deactivation {
+            // Somebody may have started one since it was stopped, and written.
+            self.take_all_down(plan).await?;
+            self.write_ledger(run, plan).await?;
             let (run, name) = (Arc::clone(run), self.info.name.clone());
             let down: Vec<&str> = plan.services.iter().map(|service| service.name.as_str()).collect();
             let evidence = vec![format!("{name}: services seen down: {}", down.join(", "))];
