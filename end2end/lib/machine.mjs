@@ -78,6 +78,9 @@ export class Supplier {
 export class Machine {
   #process = null;
 
+  /** What `serve` finds in its environment besides. */
+  env = {};
+
   /** Initialised and not started. */
   static async init(teller, supplier, role, name, { tls = false } = {}) {
     const machine = new Machine();
@@ -114,7 +117,7 @@ export class Machine {
   /** Starts the node and waits until its panel answers. */
   async start() {
     const log = fs.openSync(this.log, 'a');
-    const child = spawn(BIN, ['serve', '--data', this.data], { stdio: ['ignore', log, log] });
+    const child = spawn(BIN, ['serve', '--data', this.data], { stdio: ['ignore', log, log], env: { ...process.env, ...this.env } });
     fs.closeSync(log);
     this.#process = child;
     child.ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
@@ -137,6 +140,21 @@ export class Machine {
     const started = Date.now();
     child.kill(signal);
     return { ...(await child.ended), seconds: (Date.now() - started) / 1000 };
+  }
+
+  /** Waits until it dies by itself. */
+  async died() {
+    const child = this.#process;
+    const end = setTimeout(() => child.kill('SIGKILL'), 30_000);
+    const how = await child.ended;
+    clearTimeout(end);
+    this.#process = null;
+    return how;
+  }
+
+  /** From the next start on the machine has booted once more. */
+  boots(id) {
+    this.env.TVOX_DR_BOOT_ID = id;
   }
 
   /** SIGKILL: the power is gone. */
