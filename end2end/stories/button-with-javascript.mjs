@@ -155,9 +155,10 @@ await story(async (t) => {
   await t.step('the Master boots again: it is fenced, its telephones stay down, and its page says where the service is', async () => {
     master.boots('second');
     await master.start();
+    await m.goto('/');
+    await shows(m, 'it is fenced', header(m, 'active', 'ESCLUSO – il DR è attivo'));
     await m.goto('/attivazione');
-    await shows(m, 'it is fenced', stance(m, 'ESCLUSO: il servizio è su dr1.'));
-    await header(m, 'active', 'ESCLUSO – il DR è attivo').waitFor();
+    await stance(m, 'ESCLUSO: il servizio è su dr1.').waitFor();
     await m.getByRole('heading', { level: 1, name: /questa NON è la macchina DR/ }).waitFor();
     await onMaster.are('down');
     await m.setViewportSize({ width: 1440, height: 900 });
