@@ -62,6 +62,45 @@ fn a_client_without_its_database_takes_the_service_and_the_node_goes_on_from_the
 }
 
 #[test]
+fn a_client_that_lost_its_mandate_with_the_master_dead_can_still_be_opened() {
+    let mut pair = Pair::new();
+    let flag = pair.path("up-on-dr");
+    declare(&pair.client, &flag);
+    pair.master.kill();
+    pair.client.kill();
+    for file in ["mandate.a", "mandate.b"] {
+        fs::remove_file(pair.client.dir.join(file)).unwrap();
+    }
+    pair.client.ok(&["rescue", "open", "--reason", "the mandate is lost, the Master burnt down"]);
+    assert!(flag.exists());
+    pair.client.start();
+    assert_eq!(pair.client.status()["state"], "active");
+    pair.master.boot("second");
+    pair.master.start();
+    until("both see the fork", || {
+        [&pair.master, &pair.client].iter().all(|machine| machine.status()["mandate"]["findings"][0] == "fork")
+    });
+    assert_eq!(pair.master.status()["state"], "held", "who has not begun never displaces who serves");
+    assert_eq!(pair.client.status()["state"], "active");
+}
+
+#[test]
+fn a_fence_holds_also_before_there_is_a_pair() {
+    let root = tempfile::tempdir().unwrap();
+    let mut master = Machine::ready(root.path(), "master", "master1");
+    let flag = root.path().join("up");
+    declare(&master, &flag);
+    until("it runs", || flag.exists());
+    master.kill();
+    master.ok(&["rescue", "fence"]);
+    assert!(!flag.exists());
+    master.start();
+    until("it was looked at", || master.status()["services"][0]["observed"] == "down");
+    assert_eq!(master.status()["services"][0]["desired"], "down");
+    assert!(!flag.exists());
+}
+
+#[test]
 fn a_fenced_machine_stays_down_across_boots_until_an_operator_takes_the_service() {
     let mut pair = Pair::new();
     let flag = pair.path("up-on-master");

@@ -5,7 +5,7 @@
 mod machines;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use machines::{Machine, Pair, Ran, until};
 use serde_json::Value;
@@ -406,4 +406,67 @@ fn a_machine_that_boots_in_the_middle_goes_on_only_through_its_gate() {
     site.pair.master.start();
     until("the gate opened and the run went on", || last(client)["state"] == "done");
     assert!(up(client).exists());
+}
+
+#[test]
+fn a_planned_change_waits_for_a_master_that_takes_its_time_to_stop() {
+    let mut pair = Pair::new();
+    let (on_master, on_client) = (pair.path("up-on-master"), pair.path("up-on-client"));
+    let declare = |machine: &Machine, flag: &Path, stop: &str| {
+        let flag = flag.to_str().unwrap();
+        let (start, check) = (format!("touch {flag}"), format!("test -e {flag}"));
+        let stop = format!("{stop}rm -f {flag}");
+        machine.ok(&["service", "add", "pbx", "--start", &start, "--stop", &stop, "--check", &check]);
+    };
+    declare(&pair.master, &on_master, "sleep 17; ");
+    declare(&pair.client, &on_client, "");
+    until("the telephones work", || pair.master.status()["services"][0]["observed"] == "up");
+    let alive = ["--override", "isolation.alive=planned", "--override", "data.none=nothing is replicated"];
+    let ran = press(&pair.client, "activate", &alive);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(on_client.exists() && !on_master.exists());
+    assert_eq!(pair.client.run(&["service", "remove", "pbx"]).code, 3, "what it started it must be able to stop");
+    pair.master.kill();
+    pair.client.kill();
+}
+
+#[test]
+fn a_master_that_manages_no_services_cannot_say_that_they_are_down() {
+    let pair = Pair::new();
+    let alive = ["--override", "isolation.alive=planned", "--override", "data.none=x", "--override", "service.none=x"];
+    let ran = press(&pair.client, "activate", &alive);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let run = last(&pair.client);
+    assert_eq!(step(&run, "evidence")["state"], "failed", "{run}");
+    assert_eq!(pair.client.status()["mandate"]["epoch"], 1);
+    pair.client.ok(&["run", "abort"]);
+    until("the Master goes on", || pair.master.status()["state"] == "serving");
+}
+
+#[test]
+fn a_service_that_will_not_start_can_be_passed_by_an_operator_who_answers_for_it() {
+    let mut pair = Pair::new();
+    pair.client.ok(&[
+        "service",
+        "add",
+        "pbx",
+        "--start",
+        "false",
+        "--stop",
+        "true",
+        "--check",
+        "false",
+        "--timeout",
+        "1",
+    ]);
+    pair.master.kill();
+    until("it is seen", || pair.client.status()["pair"]["peer"]["machines"][0]["reachable"] == false);
+    let ran = press(&pair.client, "activate", &["--attest", "127.0.0.1=off", "--override", "data.none=x"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(pair.client.run(&["run", "ack", "mandate"]).code, 2, "only a service can be passed");
+    pair.client.ok(&["run", "ack", "start:pbx", "--note", "started by hand on the rack"]);
+    until("it stands at the next one", || step(&last(&pair.client), "verify")["state"] == "failed");
+    pair.client.ok(&["run", "ack", "verify", "--note", "seen"]);
+    until("it is done", || last(&pair.client)["state"] == "done");
+    assert_eq!(pair.client.status()["state"], "active");
 }

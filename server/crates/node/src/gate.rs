@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use contract::gate::{Asked, GATE_WAIT, GATE_WAIT_RANGE, GateAnswer, GatePolicy, GateReport, GateState};
-use contract::run::RunKind;
+use contract::run::{RunBrief, RunKind, RunState};
 use contract::service::Desired;
 use contract::state::NodeState;
 use contract::{Denied, FieldError, NodeRole, Outcome, Problem, Timestamp};
@@ -41,6 +41,8 @@ struct Memory {
     wait: u32,
     asked: Vec<Asked>,
     silent_since: Option<Instant>,
+    /// The last word before a silence was no: it goes on speaking against an opening.
+    refused: bool,
     held_since: Option<Timestamp>,
 }
 
@@ -51,6 +53,7 @@ impl Default for Gate {
             wait: GATE_WAIT,
             asked: Vec::new(),
             silent_since: None,
+            refused: false,
             held_since: None,
         };
         Self { memory: Mutex::new(memory), spoken: watch::Sender::new(false) }
@@ -92,6 +95,9 @@ impl Gate {
     fn heard(&self, ip: IpAddr, answer: GateAnswer, now: Timestamp) {
         self.change(|memory| {
             memory.held_since.get_or_insert(now);
+            if answer != GateAnswer::Silent {
+                memory.refused = answer != GateAnswer::Confirmed;
+            }
             memory.silent_since = match answer {
                 GateAnswer::Silent => Some(memory.silent_since.unwrap_or_else(Instant::now)),
                 _ => None,
@@ -108,7 +114,7 @@ impl Gate {
         self.change(|memory| {
             let waited =
                 memory.silent_since.is_some_and(|since| since.elapsed() >= Duration::from_secs(memory.wait.into()));
-            memory.policy == GatePolicy::Unverified && waited
+            memory.policy == GatePolicy::Unverified && waited && !memory.refused
         })
     }
 }
@@ -199,7 +205,8 @@ impl Node {
 
     /// What the services of this machine are to be; `None` while a run starts and stops them itself.
     pub(crate) fn desired(&self) -> Option<Desired> {
-        let (boot, running) = (self.book.boot(), self.runs.open().is_some());
+        let boot = self.book.boot();
+        let running = self.runs.open().is_some_and(|run| !leaves_services_to_the_keeper(&run));
         self.book.look(|record| rules::desired(record, &boot, running))
     }
 
@@ -226,7 +233,10 @@ impl Node {
             let left = memory
                 .silent_since
                 .map(|since| Duration::from_secs(memory.wait.into()).saturating_sub(since.elapsed()));
-            let opens = held && memory.policy == GatePolicy::Unverified && rules::may_open_in_silence(record);
+            let opens = held
+                && !memory.refused
+                && memory.policy == GatePolicy::Unverified
+                && rules::may_open_in_silence(record);
             Some(GateReport {
                 policy: memory.policy,
                 wait_seconds: memory.wait,
@@ -266,6 +276,13 @@ impl Node {
         self.gate.change(|memory| (memory.policy, memory.wait) = (policy, wait));
         Ok(outcome)
     }
+}
+
+/// A run that is stuck while it starts services leaves them to the keeper: whoever waits for an operator must not leave the
+/// telephones dead.
+fn leaves_services_to_the_keeper(run: &RunBrief) -> bool {
+    let starting = run.step.as_deref().is_some_and(|step| step == "verify" || step.starts_with("start:"));
+    run.state == RunState::Stuck && starting
 }
 
 /// The state that follows from what is known.

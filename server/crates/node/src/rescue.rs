@@ -118,7 +118,8 @@ impl Rescue {
     /// # Errors
     /// What went wrong; every part can be tried again.
     pub async fn open(&mut self, reason: &str, clock: &dyn Clock, told: Told<'_>) -> Result<(), Failure> {
-        let mandate = self.take(reason, clock)?;
+        let pair = self.pair().await?;
+        let mandate = self.take(&pair, reason, clock)?;
         told("mandate", Ok(&format!("epoch {} names this site", mandate.epoch)));
         self.write_down("rescue.open", reason, clock)?;
         if mandate.holder == NodeRole::Client {
@@ -138,20 +139,43 @@ impl Rescue {
         Ok(())
     }
 
-    fn take(&mut self, reason: &str, clock: &dyn Clock) -> Result<Mandate, Failure> {
-        let failed = |cause: String| Failure { attempt: "take the mandate".into(), cause };
-        let record = self.record.as_mut().ok_or_else(|| {
-            failed("neither mandate.a nor mandate.b can be read: this machine does not know its pair. Start the services by hand, or restore one of the two files".into())
+    /// The pair this machine belongs to: as the mandate says, or, where that was lost, the database. A mandate written
+    /// after such a loss descends from none; the other side will see a fork, and an operator settles it.
+    async fn pair(&mut self) -> Result<String, Failure> {
+        if let Some(head) = self.record.as_ref().and_then(|record| record.mandate.as_ref()) {
+            return Ok(head.pair.clone());
+        }
+        let failed = |cause: String| Failure { attempt: "find out which pair this machine belongs to".into(), cause };
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.dir.database()).read_only(true);
+        let read = async {
+            let pool = sqlx::SqlitePool::connect_with(options).await?;
+            sqlx::query_as::<_, (String, String, String, Option<String>)>(
+                "SELECT node.id, node.name, node.role, peer.pair_id FROM node LEFT JOIN peer",
+            )
+            .fetch_one(&pool)
+            .await
+        };
+        let (id, name, role, pair) = read.await.map_err(|error| {
+            failed(format!("neither the mandate nor the database can be read ({error}): restore mandate.a or mandate.b, or start the services by hand"))
         })?;
-        let pair = record.mandate.as_ref().map(|head| head.pair.clone());
-        let pair = pair.ok_or_else(|| failed("this machine belongs to no pair, or has lost its mandate".into()))?;
+        let role: NodeRole = role.parse().map_err(|problem| failed(format!("its role cannot be read: {problem}")))?;
+        self.record.get_or_insert_with(|| Record::new(&id, &name, role));
+        pair.ok_or_else(|| failed("this machine belongs to no pair".into()))
+    }
+
+    fn take(&mut self, pair: &str, reason: &str, clock: &dyn Clock) -> Result<Mandate, Failure> {
+        let failed = |cause: String| Failure { attempt: "take the mandate".into(), cause };
+        let record = self.record.as_mut().ok_or_else(|| failed("there is no record of it".into()))?;
         let (at, boot) = (clock.now(), boot_id());
-        let ours = |head: &&Mandate| head.kind == MandateKind::Rescue && head.holder == record.site;
+        let settled = record.findings().is_empty();
+        let ours = |head: &&Mandate| settled && head.kind == MandateKind::Rescue && head.holder == record.site;
         if let Some(head) = record.mandate.as_ref().filter(ours).cloned() {
             // Tried before: the mandate is there, the rest is gone through again.
             let opened = Opened { boot, at, how: crate::mandate::file::Opening::Operator };
             record.opened = Some(opened);
             record.held_by = None;
+            record.suspended = false;
+            record.yielded = false;
             record.revision += 1;
             self.files.write(record).map_err(|error| failed(error.to_string()))?;
             return Ok(head);
@@ -164,7 +188,7 @@ impl Rescue {
             reason: reason.to_owned(),
             evidence: Vec::new(),
         };
-        let mandate = raise.mandate(record, &pair, at);
+        let mandate = raise.mandate(record, pair, at);
         rules::raise(record, mandate.clone(), &boot, at);
         record.revision += 1;
         self.files.write(record).map_err(|error| failed(error.to_string()))?;

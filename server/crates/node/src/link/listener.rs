@@ -171,7 +171,7 @@ impl Node {
             ticks.tick().await;
             let standing = self.standing().await;
             message::write(&mut visitor.stream, &standing).await?;
-            if !standing.serving {
+            if crate::mandate::rules::has_stood_down(&standing) {
                 return tokio::io::AsyncWriteExt::shutdown(&mut visitor.stream).await;
             }
         }

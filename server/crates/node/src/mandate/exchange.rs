@@ -35,7 +35,8 @@ impl Node {
         // Of one moment: nothing is waited for in between.
         let said = rules::standing(&record, &boot, self.services_are_down(), self.runs.open().is_some());
         Standing {
-            generation: self.given_generation().await,
+            manages: self.services.manages_any(),
+            generation: self.given_generation().await.ok().flatten(),
             opens_after: (policy == GatePolicy::Unverified).then_some(wait),
             panel: self.config.panel.port(),
             ..said
@@ -43,8 +44,8 @@ impl Node {
     }
 
     /// The highest generation that this node has given; a Client gives none.
-    async fn given_generation(&self) -> Option<u64> {
-        if self.info.role == NodeRole::Client { None } else { self.highest_generation().await.ok().flatten() }
+    async fn given_generation(&self) -> Result<Option<u64>, Denied> {
+        if self.info.role == NodeRole::Client { Ok(None) } else { self.highest_generation().await }
     }
 
     /// Hears the other node of the pair. When this returns, what was learnt is on disk, and whoever is not named any more
@@ -55,7 +56,8 @@ impl Node {
     pub(crate) async fn hear_standing(&self, told: &Standing) -> Result<(), Denied> {
         self.book.note_life(rules::has_stood_down(told));
         self.link.keep_standing(told.clone());
-        let generation = self.given_generation().await;
+        // Not knowing it is not having none: that would look like a machine that was set back.
+        let generation = self.given_generation().await?;
         let now = self.book.record();
         let mut next = now.clone();
         rules::hear(&mut next, told, generation);

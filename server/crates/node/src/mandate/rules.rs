@@ -16,6 +16,9 @@ pub struct Standing {
     pub mandate: Option<Mandate>,
     /// Whether anything of it may be serving: the gate is open, or a service is not seen down.
     pub serving: bool,
+    /// Whether it knows what to stop: a machine without declared services cannot say that they are down.
+    #[serde(default)]
+    pub manages: bool,
     /// Whether it is taking the service, or giving it back, at this moment.
     pub taking: bool,
     /// Whether it has stopped at the other's request.
@@ -186,7 +189,7 @@ pub fn give_up(record: &mut Record) -> bool {
 /// that takes the service itself has not: two that yield to each other would both start.
 #[must_use]
 pub const fn has_stood_down(told: &Standing) -> bool {
-    told.yielded && !told.serving && !told.taking
+    told.yielded && !told.serving && !told.taking && told.manages
 }
 
 /// Opens the gate, where the record still allows it.
@@ -211,8 +214,8 @@ pub fn may_serve(record: &Record, boot: &str) -> bool {
 
 /// Whether this node has the right to serve, with a pair or before there is one.
 fn has_right(record: &Record, boot: &str) -> bool {
-    let alone = record.mandate.is_none() && record.site == NodeRole::Master && !record.missing;
-    alone || may_serve(record, boot)
+    let free = record.mandate.is_none() && !record.missing && record.held_by.is_none();
+    (free && record.site == NodeRole::Master) || may_serve(record, boot)
 }
 
 /// What the services of this machine are to be; `None` while a run starts and stops them itself. No run lets them go on
@@ -235,6 +238,7 @@ pub fn standing(record: &Record, boot: &str, down: bool, running: bool) -> Stand
     Standing {
         mandate: record.mandate.clone(),
         serving: !down || (has_right(record, boot) && !record.suspended),
+        manages: true,
         taking: running,
         yielded: record.yielded,
         findings: record.findings(),
@@ -287,6 +291,15 @@ pub struct Heard {
 /// Hears the other side once: everything that follows from it. `generation` is the highest one that this node has given.
 pub fn hear(record: &mut Record, told: &Standing, generation: Option<u64>) -> Heard {
     let before = record.findings();
+    if record.mandate.is_none() && !record.missing {
+        // It belongs to no pair any more: a word that was on its way means nothing.
+        return Heard {
+            learned: Learned::Nothing,
+            findings: (before.clone(), before),
+            gave_way: false,
+            confirmed: false,
+        };
+    }
     recall(record, told, generation);
     let learned = told.mandate.as_ref().map_or(Learned::Nothing, |mandate| learn(record, mandate));
     remember(record, told);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::evidence::Testimony;
 use super::log::{Event, Plan, State};
-use super::procedure::steps;
+use super::procedure::{Step, steps};
 use super::{Run, store};
 use crate::door::Act;
 use crate::node::Node;
@@ -143,7 +143,7 @@ impl Node {
         }
         run.testify(|testimony| testimony.vouch(attest));
         let by = act.actor.name.clone();
-        self.speak(&run, act, Event::Resumed { by }, Some(json!({ "attest": attest }))).await
+        self.speak(&run, act, &[Event::Resumed { by }], Some(json!({ "attest": attest }))).await
     }
 
     /// Gives the run up and undoes what it did, as long as its mandate is not written.
@@ -159,7 +159,7 @@ impl Node {
             Err(written())
         } else {
             let by = act.actor.name.clone();
-            self.speak(&run, act, Event::Aborting { by }, None).await
+            self.speak(&run, act, &[Event::Aborting { by }], None).await
         };
         if aborted.is_err() {
             run.giving_up.store(false, Ordering::SeqCst);
@@ -168,10 +168,10 @@ impl Node {
     }
 
     /// Writes down what an operator says to a run, with the audit row of it, and wakes the engine.
-    async fn speak(&self, run: &Run, act: Act<'_>, event: Event, said: Option<Value>) -> Result<Outcome, Denied> {
+    async fn speak(&self, run: &Run, act: Act<'_>, events: &[Event], said: Option<Value>) -> Result<Outcome, Denied> {
         let _writing = run.writing.lock().await;
         let mut tx = self.store.begin().await?;
-        let state = self.log_run_in(&mut tx, run, &[event]).await?;
+        let state = self.log_run_in(&mut tx, run, events).await?;
         let id = state.plan.id.clone();
         act.done_in(&id, tx, said).await?;
         run.settle(state);
@@ -180,14 +180,22 @@ impl Node {
         Ok(Outcome::Run { id })
     }
 
-    /// Acknowledges a manual step. The procedures have none yet.
+    /// Goes past a service that does not come up: an operator has seen it and answers for it. Nothing else can be passed.
     pub(crate) async fn run_ack(
         self: &Arc<Self>,
-        _act: Act<'_>,
-        _step: &str,
-        _note: Option<&str>,
+        act: Act<'_>,
+        step: &str,
+        note: Option<&str>,
     ) -> Result<Outcome, Denied> {
-        self.spoken_to(None)?;
-        Err(Denied::field("step", Problem::NotFound))
+        let run = self.spoken_to(Some(RunState::Stuck))?;
+        let at = run.look(State::brief).step;
+        let step: Step = step.parse().map_err(|_| Denied::field("step", Problem::NotFound))?;
+        if at != Some(step.to_string()) || !matches!(step, Step::Start(_) | Step::Verify) {
+            return Err(Denied::field("step", Problem::NotFound));
+        }
+        let by = act.actor.name.clone();
+        let output = format!("acknowledged by {by}: {}", note.unwrap_or("-"));
+        let events = [Event::Resumed { by }, Event::Began { step: step.clone() }, Event::Done { step, output }];
+        self.speak(&run, act, &events, Some(json!({ "note": note }))).await
     }
 }

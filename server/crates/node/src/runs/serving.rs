@@ -81,6 +81,10 @@ impl Node {
             if missing.is_empty() {
                 return Ok(());
             }
+            // What was started before the machine booted, or has died since, is started again.
+            for name in &missing {
+                self.bring_up(plan, name).await?;
+            }
             if began.elapsed() > Duration::from_secs(patience.into()) {
                 let attempt = "see every service up at the same time".into();
                 return Err(Stop::failed(&Failure { attempt, cause: format!("not up: {}", missing.join(", ")) }));

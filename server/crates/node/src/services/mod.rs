@@ -41,6 +41,11 @@ impl Services {
         look(&mut self.standings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether any service is declared.
+    pub(crate) fn manages_any(&self) -> bool {
+        self.look(|standings| standings.manages_any())
+    }
+
     /// What is wanted may have changed: the keeper looks at once.
     pub(crate) fn wake(&self) {
         self.woken.notify_one();

@@ -133,6 +133,10 @@ impl Standings {
         !(standing.is_there() || standing.moving || waits || silent && standing.failures == 0)
     }
 
+    pub(super) fn manages_any(&self) -> bool {
+        !self.by_name.is_empty()
+    }
+
     /// Whether every service was seen down after the last change of what is wanted, and none is on its way up.
     pub(super) fn are_down(&self) -> bool {
         self.declared.is_some()

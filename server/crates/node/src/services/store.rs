@@ -5,12 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use contract::service::{SERVICE_ORDER_MAX, Service, ServiceForm};
-use contract::{Denied, Outcome, Problem, SCHEMA};
+use contract::{Denied, NodeRole, Outcome, Problem, Rule, SCHEMA};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::data_dir::write_durably;
 use crate::door::Act;
+use crate::mandate::file::Record;
 use crate::node::Node;
 use crate::store::db;
 
@@ -85,6 +86,9 @@ impl Node {
         let last = known.iter().map(|service| service.order).max().unwrap_or(0);
         let place = before.map_or((last + STEP).min(SERVICE_ORDER_MAX), |service| service.order);
         let service = form.check(place).map_err(Denied::Invalid)?;
+        if before.is_some_and(|before| before.handling != service.handling) {
+            self.may_let_go()?;
+        }
         let handling =
             serde_json::to_string(&service.handling).map_err(|error| Denied::failed("declare a service", error))?;
         let mut tx = self.store.begin().await?;
@@ -103,11 +107,23 @@ impl Node {
         Ok(outcome)
     }
 
+    /// A DR that serves, or a machine in the middle of a run, keeps its declarations: what it has started it must be able to
+    /// stop.
+    fn may_let_go(&self) -> Result<(), Denied> {
+        let state = self.state();
+        let serves = self.info.role == NodeRole::Client && self.book.look(Record::is_holder);
+        if serves || self.runs.open().is_some() {
+            return Err(Denied::rule(Rule::StateIllegal, &self.info.name, state.as_str()));
+        }
+        Ok(())
+    }
+
     /// Takes a declaration back. What runs goes on running; the audit row says how it was seen last.
     pub(crate) async fn service_remove(&self, act: Act<'_>, name: &str) -> Result<Outcome, Denied> {
         let known = self.services_report().await?.services;
         let known = known.into_iter().find(|entry| entry.service.name == name);
         let Some(known) = known else { return Err(Denied::field("name", Problem::NotFound)) };
+        self.may_let_go()?;
         let mut tx = self.store.begin().await?;
         sqlx::query("DELETE FROM service WHERE name = ?")
             .bind(name)
