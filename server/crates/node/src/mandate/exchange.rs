@@ -120,7 +120,7 @@ impl Node {
 
     /// Where the other node's panel listens, as it once said.
     pub(crate) fn peer_panel_port(&self) -> Option<u16> {
-        self.link.last_standing().map(|told| told.panel)
+        self.book.look(|record| record.peer.panel)
     }
 
     /// Takes the mandate of a new pair from its Master's answer.
@@ -186,6 +186,9 @@ impl Node {
             self.hear_standing(&told).await?;
             if rules::has_stood_down(&told) {
                 return Ok(());
+            }
+            if told.yielded && !told.serving && !told.manages {
+                return Err(refused("no services are declared there".into()));
             }
         }
         Err(refused(format!("{} s", limit.as_secs())))

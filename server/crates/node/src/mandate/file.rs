@@ -46,6 +46,9 @@ pub struct Remembered {
     pub mandate: Option<String>,
     /// The highest generation that it had given (of a Master).
     pub generation: Option<u64>,
+    /// Where its panel listens: what still answers there is alive.
+    #[serde(default)]
+    pub panel: Option<u16>,
 }
 
 /// Everything a node knows of the right to serve.

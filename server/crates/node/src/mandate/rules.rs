@@ -128,6 +128,7 @@ pub fn remember(record: &mut Record, told: &Standing) {
         }
     }
     record.peer.generation = record.peer.generation.max(told.generation);
+    record.peer.panel = Some(told.panel);
 }
 
 /// Both serve, each under its own mandate: the larger epoch, then the Client, keeps the service. A node that has not begun
