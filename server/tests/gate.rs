@@ -9,6 +9,12 @@ fn gate(machine: &machines::Machine) -> serde_json::Value {
     machine.ok(&["gate", "show", "--json"]).json()
 }
 
+/// The open alarm of that code.
+fn alarm(machine: &machines::Machine, code: &str) -> Option<serde_json::Value> {
+    let list = machine.ok(&["alarm", "list", "--json"]).json()["alarms"].clone();
+    list.as_array().unwrap().iter().find(|alarm| alarm["code"] == code).cloned()
+}
+
 #[test]
 fn both_sides_hold_the_same_mandate_from_the_association_on() {
     let pair = Pair::new();
@@ -50,12 +56,10 @@ fn in_silence_the_policy_decides() {
     pair.master.start();
     until("it gave up waiting", || pair.master.status()["state"] == "unverified");
     assert_eq!(gate(&pair.master)["unverified"], true);
-    until("there is an alarm", || {
-        let alarms = pair.master.ok(&["alarm", "list", "--json"]).json();
-        alarms["alarms"].as_array().unwrap().iter().any(|alarm| alarm["code"] == "dr.gate.unverified")
-    });
+    until("there is an alarm", || alarm(&pair.master, "dr.gate.unverified").is_some());
     pair.client.start();
     until("it was confirmed after all", || pair.master.status()["state"] == "serving");
+    until("the alarm ends", || alarm(&pair.master, "dr.gate.unverified").is_none());
     pair.master.ok(&["gate", "set", "--policy", "strict"]);
     pair.client.kill();
     pair.master.kill();

@@ -82,6 +82,18 @@ fn a_client_that_lost_its_mandate_with_the_master_dead_can_still_be_opened() {
     });
     assert_eq!(pair.master.status()["state"], "held", "who has not begun never displaces who serves");
     assert_eq!(pair.client.status()["state"], "active");
+    let told = |machine: &Machine| {
+        let alarms = machine.ok(&["alarm", "list", "--json"]).json()["alarms"].clone();
+        alarms.as_array().unwrap().iter().any(|alarm| alarm["code"] == "dr.split_brain")
+    };
+    until("both tell of it", || told(&pair.master) && told(&pair.client));
+    // Settled by a take that names both: the Client stands down when it is asked, and follows.
+    let settle = ["takeover", "--confirm-name", "master1", "--reason", "settled", "--accept-data-loss"];
+    let alive = ["--override", "isolation.alive=it will stand down", "--override", "service.none=by hand"];
+    pair.master.ok(&[&settle[..], &alive[..]].concat());
+    until("they agree again", || !told(&pair.master) && !told(&pair.client));
+    assert_eq!(pair.client.status()["mandate"], pair.master.status()["mandate"]);
+    until("it is quiet", || !flag.exists());
 }
 
 #[test]

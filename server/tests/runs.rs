@@ -463,10 +463,17 @@ fn a_service_that_will_not_start_can_be_passed_by_an_operator_who_answers_for_it
     until("it is seen", || pair.client.status()["pair"]["peer"]["machines"][0]["reachable"] == false);
     let ran = press(&pair.client, "activate", &["--attest", "127.0.0.1=off", "--override", "data.none=x"]);
     assert_eq!(ran.code, 1, "{ran:?}");
+    until("it is an alarm", || has_alarm(&pair.client, "dr.run.stuck"));
     assert_eq!(pair.client.run(&["run", "ack", "mandate"]).code, 2, "only a service can be passed");
     pair.client.ok(&["run", "ack", "start:pbx", "--note", "started by hand on the rack"]);
     until("it stands at the next one", || step(&last(&pair.client), "verify")["state"] == "failed");
     pair.client.ok(&["run", "ack", "verify", "--note", "seen"]);
     until("it is done", || last(&pair.client)["state"] == "done");
     assert_eq!(pair.client.status()["state"], "active");
+    until("the alarm ends", || !has_alarm(&pair.client, "dr.run.stuck"));
+}
+
+fn has_alarm(machine: &Machine, code: &str) -> bool {
+    let list = machine.ok(&["alarm", "list", "--json"]).json()["alarms"].clone();
+    list.as_array().unwrap().iter().any(|alarm| alarm["code"] == code)
 }

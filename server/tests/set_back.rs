@@ -98,4 +98,8 @@ fn a_client_put_back_to_before_the_activation_says_so_stays_down_and_overwrites_
     let status = pair.client.status();
     assert_eq!((&status["state"], &status["mandate"]["epoch"]), (&"active".into(), &3.into()));
     assert_eq!(status["mandate"]["findings"].as_array().unwrap().len(), 0);
+    until("the alarm ends", || {
+        let alarms = pair.client.ok(&["alarm", "list", "--json"]).json();
+        alarms["alarms"].as_array().unwrap().iter().all(|alarm| alarm["code"] != "dr.set_back")
+    });
 }
