@@ -126,3 +126,24 @@ fn random() -> String {
     use std::hash::BuildHasher as _;
     RandomState::new().hash_one(1).to_string()
 }
+
+#[test]
+fn a_service_whose_check_hangs_does_not_keep_the_others_up_on_a_fenced_machine() {
+    let mut pair = Pair::new();
+    let flag = pair.path("up-on-master");
+    let shown = flag.to_str().unwrap();
+    let (start, stop, check) = (format!("touch {shown}"), format!("rm -f {shown}"), format!("test -e {shown}"));
+    pair.master.ok(&["service", "add", "pbx", "--start", &start, "--stop", &stop, "--check", &check]);
+    let mute = ["--start", "true", "--stop", "true", "--check", "sleep 1000", "--timeout", "30"];
+    pair.master.ok(&[&["service", "add", "zz"], &mute[..]].concat());
+    until("the telephones work", || flag.exists());
+    pair.master.kill();
+    until("it is seen", || pair.client.status()["pair"]["peer"]["machines"][0]["reachable"] == false);
+    let attest = "127.0.0.1=off, said somebody who was wrong";
+    let passed = ["--override", "data.none=x", "--override", "service.none=x", "--accept-data-loss"];
+    let press = ["activate", "--confirm-name", "dr1", "--reason", "x", "--attest", attest];
+    pair.client.ok(&[&press[..], &passed[..]].concat());
+    assert!(flag.exists(), "the machine was never off");
+    pair.master.start();
+    until("it is stopped at once", || !flag.exists());
+}

@@ -22,6 +22,8 @@ use super::under_way::UnderWay;
 
 /// Where a command finds its programs, whatever `tvox-dr` was started with.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// No check may keep the others waiting longer, in seconds.
+const CHECK_LIMIT: u32 = 10;
 /// How long a command may take to end after SIGTERM.
 const MERCY: Duration = Duration::from_secs(2);
 
@@ -125,7 +127,8 @@ pub(super) async fn run(root: &Path, service: &Service, verb: Verb, leave: &Canc
     if let (Some(wanted), Some(group)) = (verb.aim(), running.group()) {
         running.under_way = UnderWay::note(root, &service.name, wanted, group);
     }
-    let end = running.end(service.timeout_seconds, &mut output).await;
+    let limit = if verb == Verb::Check { service.timeout_seconds.min(CHECK_LIMIT) } else { service.timeout_seconds };
+    let end = running.end(limit, &mut output).await;
     Ran { verb, end, words: output.words() }
 }
 

@@ -59,7 +59,10 @@ impl Node {
                 }
             }
             Some(Desired::Down) => {
-                for service in services.iter().rev() {
+                // Whose check hangs comes last: it must not keep the others up.
+                let mute = |service: &&Service| self.services.look(|standings| standings.is_mute(&service.name));
+                let (last, first): (Vec<_>, Vec<_>) = services.iter().rev().partition(mute);
+                for service in first.into_iter().chain(last) {
                     self.tend_one(service, Desired::Down).await;
                 }
             }

@@ -153,6 +153,11 @@ impl Standings {
     }
 
     /// Everything, in starting order.
+    /// Whether a service's own check said nothing.
+    pub(super) fn is_mute(&self, name: &str) -> bool {
+        self.by_name.get(name).is_none_or(|standing| standing.observed() == Observed::Unknown)
+    }
+
     pub(super) fn entries(&self) -> Vec<ServiceEntry> {
         let entry = |service: &Service| ServiceEntry {
             service: service.clone(),
