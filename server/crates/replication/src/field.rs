@@ -18,6 +18,11 @@ impl<'a> Fields<'a> {
         self.0.is_empty()
     }
 
+    /// What has not been read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+
     pub(crate) fn bytes(&mut self, len: usize) -> Result<&'a [u8], Truncated> {
         let (head, tail) = self.0.split_at_checked(len).ok_or(Truncated)?;
         self.0 = tail;

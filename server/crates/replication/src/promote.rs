@@ -12,6 +12,7 @@ use rustix::fs::{Mode, ioctl_ficlone, openat};
 
 use crate::baseline;
 use crate::beneath::{Beneath, FileKey};
+use crate::change::Changes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{Entry, EntryKind, Manifest};
 use crate::reading::digest;
@@ -64,7 +65,10 @@ impl Promotion<'_> {
         let mut copier = Copier::new(from, hidden, &manifest)?;
         self.check_space(&manifest, copier.clones)?;
         let root = hidden.join("tree");
-        Builder { root: &root, manifest: &manifest, bytes: manifest.bytes(), watch: self.watch }.build(&mut copier)?;
+        let (bytes, half) = (manifest.bytes(), Point::TreeHalfBuilt);
+        let changes = Changes::whole(&manifest);
+        Builder { root: &root, manifest: &manifest, changes: &changes, bytes, half, watch: self.watch }
+            .build(&mut copier)?;
         write_durably(&hidden.join("manifest"), &manifest.encode())?;
         pass(self.watch, Point::TreeBuilt)?;
         let mut tally = Tally::new(self.watch, Phase::Committing, Some((manifest.files(), manifest.bytes())))?;

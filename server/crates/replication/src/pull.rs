@@ -6,25 +6,27 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use rustix::fs::{CWD, RenameFlags};
 
 use crate::difference::{Difference, Found};
 use crate::error::{Error, ErrorKind, Result};
+use crate::ground::{Ground, Layout};
 use crate::manifest::{ContentHash, ContentId, EntryKind, FileTime, Manifest};
 use crate::offer::{Answer, Limits, ask};
 use crate::older;
 use crate::path::TreePath;
 use crate::receiver::Receiver;
-use crate::reuse::{Reuse, leaders};
+use crate::reuse::Reuse;
 use crate::sender::seal;
 use crate::source::{DATABASE_NAME, SourceKind};
+use crate::spare::Spares;
 use crate::sqlite;
 use crate::stage::Stage;
-use crate::store::{BUILDING, Commit, REPLACED, Store, sync_dir, sync_file_system, write_durably, write_record};
+use crate::store::{BUILDING, Commit, REPLACED, Store, put_record, sync_dir, sync_file_system};
 use crate::transfer::DataReader;
-use crate::tree::{Arrived, Builder};
 use crate::watch::{Phase, Point, Tally, Watch, pass};
 use crate::wire::{Kind, Link};
 
@@ -67,6 +69,9 @@ pub(crate) struct Pull<'p> {
     pub(crate) store: &'p Store,
     pub(crate) kind: SourceKind,
     pub(crate) last: Option<&'p Commit>,
+    /// The manifest of the last commit, if it can be read.
+    pub(crate) held: Option<Arc<Manifest>>,
+    pub(crate) spares: &'p mut Spares,
     /// What is wrong with the committed tree, found by re-reading it.
     pub(crate) damage: Vec<Found>,
     pub(crate) options: &'p PullOptions<'p>,
@@ -74,7 +79,8 @@ pub(crate) struct Pull<'p> {
 }
 
 impl Pull<'_> {
-    pub(crate) fn run<S: Read + Write>(&self, stream: &mut S) -> Result<Pulled> {
+    /// What the pull did, and the manifest of the commit if it is another one.
+    pub(crate) fn run<S: Read + Write>(mut self, stream: &mut S) -> Result<(Pulled, Option<Manifest>)> {
         let mut link = Link::new(stream, self.watch);
         let pulled = self.converse(&mut link);
         if let Err(error) = &pulled {
@@ -83,34 +89,34 @@ impl Pull<'_> {
         pulled
     }
 
-    fn converse<S: Read + Write>(&self, link: &mut Link<'_, S>) -> Result<Pulled> {
+    fn converse<S: Read + Write>(&mut self, link: &mut Link<'_, S>) -> Result<(Pulled, Option<Manifest>)> {
         // Who heals wants exactly what the source has: a commit that holds more does not count as having it.
         let exact = |last: &&Commit| !self.options.heal || last.offered.is_none() || self.options.keep_older.is_some();
         let have = self.last.filter(|_| self.damage.is_empty()).filter(exact).map(Commit::offered_id);
         let offer = match (ask(link, have, self.options.limits)?, self.last) {
             (Answer::Offer(offer), _) => offer,
             (Answer::Unchanged { generation, captured_at }, Some(last)) => {
-                return self.done(link, last.clone(), false, captured_at, generation, 0);
+                return Ok((self.done(link, last.clone(), false, captured_at, generation, 0)?, None));
             }
             (Answer::Unchanged { .. }, None) => return Err(Error::protocol("nothing is here to be unchanged")),
         };
         pass(self.watch, Point::ManifestReceived)?;
         self.check_shape(&offer.manifest)?;
         let mut stage = Stage::open(self.store.staged())?;
-        let mut reuse = self.reuse()?;
-        let links = reuse.as_mut().map(|reuse| reuse.links(&offer.manifest)).unwrap_or_default();
-        let asked = self.plan(link, &offer.manifest, &links, reuse.as_mut(), &mut stage)?;
+        let mut ground = self.ground()?;
+        let layout = ground.lay_out(&offer.manifest)?;
+        let asked = self.plan(link, &offer.manifest, &layout, &mut ground, &mut stage)?;
         pass(self.watch, Point::Planned)?;
         let (sent, files) = self.transfer(link, &offer.manifest, asked, &mut stage)?;
         pass(self.watch, Point::Transferred)?;
 
         let offered = sent.content_id();
-        let manifest = self.with_older(sent, reuse.as_ref())?;
+        let manifest = self.with_older(sent)?;
         let id = manifest.content_id();
         let equal = |last: &&Commit| last.content_id == id && last.offered_id() == offered;
         if let Some(last) = self.last.filter(equal).filter(|_| self.damage.is_empty()) {
             stage.clear()?;
-            return self.done(link, last.clone(), false, offer.captured_at, offer.generation, files);
+            return Ok((self.done(link, last.clone(), false, offer.captured_at, offer.generation, files)?, None));
         }
         // The same content of the source, held otherwise: damaged, or with more or less of what is older.
         let repair = self.last.filter(|last| last.offered_id() == offered);
@@ -125,26 +131,21 @@ impl Pull<'_> {
         {
             sqlite::quick_check(&stage.path(hash))?;
         }
-        let links = if manifest.content_id() == offer.manifest.content_id() {
-            links
-        } else {
-            reuse.as_mut().map(|reuse| reuse.links(&manifest)).unwrap_or_default()
-        };
-        if let Some(reuse) = &mut reuse {
-            fill(&manifest, &links, reuse, &mut stage)?;
-        }
+        let layout = if id == offer.manifest.content_id() { layout } else { ground.lay_out(&manifest)? };
+        ground.fill(&manifest, &layout, &mut stage)?;
         let hidden = self.store.aside(generation, BUILDING);
-        self.build(&hidden, &manifest, reuse.as_mut(), &links, &stage)?;
+        ground.build(&hidden, &manifest, &layout, &stage, self.spares, self.watch)?;
+        let captured_at = repair.map_or(offer.captured_at, |last| last.captured_at);
+        let commit = self.record(&manifest, offered, generation, captured_at);
+        self.write_down(&hidden, &manifest, &commit)?;
         let commit = match repair {
-            Some(last) => {
-                self.put_right(&hidden, &self.record(&manifest, offered, last.generation, last.captured_at))?
-            }
-            None => self.commit(&hidden, self.record(&manifest, offered, generation, offer.captured_at))?,
+            Some(_) => self.put_right(&hidden, commit)?,
+            None => self.commit(&hidden, commit)?,
         };
         stage.clear()?;
         pass(self.watch, Point::Cleaned)?;
         let changed = self.last.is_none_or(|last| last.content_id != id);
-        self.done(link, commit, changed, offer.captured_at, offer.generation, files)
+        Ok((self.done(link, commit, changed, offer.captured_at, offer.generation, files)?, Some(manifest)))
     }
 
     /// Shows the generation, which a pull without a change has not done yet where readers still see a copy that was
@@ -194,18 +195,21 @@ impl Pull<'_> {
         }
     }
 
-    /// The committed generation, if it can serve. A manifest that is damaged costs a full copy, not the replica.
-    fn reuse(&self) -> Result<Option<Reuse>> {
-        let Some(last) = self.last else { return Ok(None) };
-        let manifest = match self.store.manifest(last) {
-            Ok(manifest) => manifest,
-            Err(error) => {
-                tracing::warn!(error = error.chain(), "nothing of the last generation can be reused");
-                return Ok(None);
-            }
-        };
+    /// The committed generation, if it can serve, and a tree to change. A manifest that is damaged costs a full copy,
+    /// not the replica.
+    fn ground(&mut self) -> Result<Ground> {
+        let (Some(last), Some(held)) = (self.last, &self.held) else { return Ok(Ground::default()) };
+        if !self.damage.is_empty() {
+            // They share the files that were found damaged.
+            self.spares.drop_all()?;
+        }
         let distrusted: HashSet<TreePath> = self.damage.iter().map(|(path, _)| path.clone()).collect();
-        Reuse::new(manifest, &self.store.tree(last.generation), distrusted).map(Some)
+        let mut reuse = Reuse::new(Arc::clone(held), &self.store.tree(last.generation), distrusted)?;
+        let spare = match self.kind {
+            SourceKind::Files => Some(self.spares.ready(self.store, last.holds(), &mut reuse, self.watch)?),
+            SourceKind::Sqlite => None,
+        };
+        Ok(Ground::new(reuse, spare))
     }
 
     /// Finds out what must travel: not linked, not staged, not copied from another file here. Checks the free space.
@@ -213,18 +217,18 @@ impl Pull<'_> {
         &self,
         link: &mut Link<'_, S>,
         manifest: &Manifest,
-        links: &HashMap<usize, usize>,
-        mut reuse: Option<&mut Reuse>,
+        layout: &Layout,
+        ground: &mut Ground,
         stage: &mut Stage,
     ) -> Result<HashMap<u32, u64>> {
         let mut tally = Tally::new(self.watch, Phase::Planning, Some((manifest.files(), manifest.bytes())))?;
         let mut wanted: Vec<(u32, ContentHash, u64)> = Vec::new();
         let mut seen = HashSet::new();
         let mut needed = self.options.reserve_bytes;
-        for index in leaders(manifest) {
+        for index in layout.changes.leaders(manifest) {
             let EntryKind::File { size, hash, .. } = manifest.entries()[index].kind else { continue };
             tally.file()?;
-            if links.contains_key(&index) || size == 0 {
+            if layout.links.contains_key(&index) || size == 0 {
                 continue;
             }
             // Every further file with the same content is a copy of its own.
@@ -248,7 +252,7 @@ impl Pull<'_> {
         }
         let mut asked = HashMap::new();
         for (index, hash, size) in wanted {
-            let copied = match reuse.as_mut().filter(|reuse| reuse.may_have(&hash)) {
+            let copied = match ground.reuse.as_mut().filter(|reuse| reuse.may_have(&hash)) {
                 Some(reuse) => match reuse.content(&hash) {
                     Some(mut file) => stage.copy(&mut file, hash, size, |bytes| tally.bytes(bytes))?,
                     None => false,
@@ -301,22 +305,13 @@ impl Pull<'_> {
         Ok((manifest, files))
     }
 
-    /// Puts the tree together in a hidden place and makes all of it durable.
-    fn build(
-        &self,
-        hidden: &Path,
-        manifest: &Manifest,
-        reuse: Option<&mut Reuse>,
-        links: &HashMap<usize, usize>,
-        stage: &Stage,
-    ) -> Result<()> {
-        let trouble = |e: io::Error| Error::io("cannot build the next generation", hidden, e);
-        fs::create_dir(hidden).map_err(trouble)?;
-        let root = hidden.join("tree");
-        let mut arrived = Arrived::new(&root, reuse, links, stage)?;
-        Builder { root: &root, manifest, bytes: 0, watch: self.watch }.build(&mut arrived)?;
-        write_durably(&hidden.join("manifest"), &manifest.encode())?;
+    /// Writes down what the hidden tree holds, and makes all of it durable.
+    fn write_down(&self, hidden: &Path, manifest: &Manifest, commit: &Commit) -> Result<()> {
         pass(self.watch, Point::TreeBuilt)?;
+        let base = self.last.map(Commit::holds).zip(self.held.as_deref());
+        self.store.manifests.keep(commit.holds(), manifest, base)?;
+        put_record(hidden, commit)?;
+        pass(self.watch, Point::RecordWritten)?;
         let mut tally = Tally::new(self.watch, Phase::Committing, Some((manifest.files(), manifest.bytes())))?;
         sync_file_system(hidden)?;
         tally.finish()?;
@@ -324,11 +319,11 @@ impl Pull<'_> {
     }
 
     /// What the source sent, and what is kept beside it.
-    fn with_older(&self, sent: Manifest, reuse: Option<&Reuse>) -> Result<Manifest> {
-        match (self.options.keep_older, self.last, reuse) {
-            (Some(before), Some(last), Some(_)) => {
+    fn with_older(&self, sent: Manifest) -> Result<Manifest> {
+        match (self.options.keep_older, &self.held) {
+            (Some(before), Some(held)) => {
                 let before = FileTime { seconds: before.as_second(), nanoseconds: 0 };
-                older::keep(&sent, &self.store.manifest(last)?, before)
+                older::keep(&sent, held, before)
             }
             _ => Ok(sent),
         }
@@ -348,8 +343,6 @@ impl Pull<'_> {
     }
 
     fn commit(&self, hidden: &Path, commit: Commit) -> Result<Commit> {
-        write_record(hidden, &commit)?;
-        pass(self.watch, Point::RecordWritten)?;
         let place = self.store.generation(commit.generation);
         fs::rename(hidden, &place).map_err(|e| Error::io("cannot commit a generation", &place, e))?;
         sync_dir(&self.store.generations())?;
@@ -360,31 +353,16 @@ impl Pull<'_> {
     }
 
     /// Exchanges a damaged tree for its repaired twin, in one step; readers see the same content before and after.
-    fn put_right(&self, hidden: &Path, last: &Commit) -> Result<Commit> {
-        let place = self.store.generation(last.generation);
+    fn put_right(&self, hidden: &Path, commit: Commit) -> Result<Commit> {
+        let place = self.store.generation(commit.generation);
         let trouble = |e: io::Error| Error::io("cannot put a repaired tree in its place", &place, e);
-        write_record(hidden, last)?;
         rustix::fs::renameat_with(CWD, hidden, CWD, &place, RenameFlags::EXCHANGE).map_err(|e| trouble(e.into()))?;
         sync_dir(&self.store.generations())?;
         pass(self.watch, Point::Repaired)?;
         // Kept until the next prune: somebody may still be reading in it.
-        let old = self.store.aside(last.generation, REPLACED);
+        let old = self.store.aside(commit.generation, REPLACED);
         crate::store::remove_tree(&old)?;
         fs::rename(hidden, old).map_err(trouble)?;
-        Ok(last.clone())
+        Ok(commit)
     }
-}
-
-/// Copies what was not asked for because it is here, but cannot be linked: an amendment or a kept name took its inode.
-fn fill(manifest: &Manifest, links: &HashMap<usize, usize>, reuse: &mut Reuse, stage: &mut Stage) -> Result<()> {
-    for index in leaders(manifest) {
-        let EntryKind::File { size: size @ 1.., hash, .. } = manifest.entries()[index].kind else { continue };
-        if !links.contains_key(&index)
-            && !stage.has(&hash)
-            && let Some(mut file) = reuse.content(&hash)
-        {
-            stage.copy(&mut file, hash, size, |_| Ok(()))?;
-        }
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,9 +13,12 @@ use jiff::Timestamp;
 use crate::difference::{Difference, DifferenceKind, Found, compare, inspect};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::Manifest;
+use crate::pace;
 use crate::pull::{Pull, PullOptions, Pulled};
+use crate::reuse::Reuse;
 use crate::serving::{self, Promoted, Serving};
 use crate::source::SourceKind;
+use crate::spare::Spares;
 use crate::store::{Commit, PRUNED, Store, remove_tree, sync_dir};
 use crate::target::{self, TargetState};
 use crate::watch::{Point, Unwatched, Watch, pass};
@@ -48,6 +52,11 @@ pub struct Replica {
     pub(crate) commits: Vec<Commit>,
     pub(crate) servings: Vec<Serving>,
     pub(crate) promoted: Option<Promoted>,
+    spares: Spares,
+    /// The manifest of the newest commit, once it was needed.
+    newest: Option<Arc<Manifest>>,
+    /// The last piece of work ended well: what is known here is what is on disk.
+    pub(crate) settled: bool,
 }
 
 impl Replica {
@@ -56,7 +65,16 @@ impl Replica {
     /// Holds a lock until dropped.
     pub fn open(store: PathBuf, kind: SourceKind) -> Result<Self> {
         let store = Store::open(&store)?;
-        let mut replica = Self { store, kind, commits: Vec::new(), servings: Vec::new(), promoted: None };
+        let mut replica = Self {
+            store,
+            kind,
+            commits: Vec::new(),
+            servings: Vec::new(),
+            promoted: None,
+            spares: Spares::default(),
+            newest: None,
+            settled: false,
+        };
         replica.recover(true)?;
         let store = &replica.store;
         if let Some(target) = target::recorded(store)
@@ -73,7 +91,21 @@ impl Replica {
         (self.commits, self.servings) = serving::recover(&self.store, leftovers)?;
         let serves = self.servings.iter().find(|serving| serving.handed_back.is_none());
         self.promoted = serves.map(|serving| serving.promoted(&self.store));
+        self.spares = Spares::recover(&self.store)?;
+        let newest = self.commits.last().map(|commit| commit.content_id);
+        self.newest = self.newest.take().filter(|manifest| Some(manifest.content_id()) == newest);
+        self.settled = true;
         Ok(())
+    }
+
+    /// The manifest of the newest commit. It is read once and then kept in memory.
+    fn held(&mut self) -> Result<Arc<Manifest>> {
+        if let Some(manifest) = &self.newest {
+            return Ok(Arc::clone(manifest));
+        }
+        let manifest = Arc::new(self.store.manifest(self.newest()?)?);
+        self.newest = Some(Arc::clone(&manifest));
+        Ok(manifest)
     }
 
     /// Kind, as opened.
@@ -143,12 +175,24 @@ impl Replica {
         options: &PullOptions<'_>,
         watch: &dyn Watch,
     ) -> Result<Pulled> {
-        self.recover(false)?;
+        if !self.settled {
+            self.recover(false)?;
+        }
         self.refuse_while_serving("nothing is copied from the source while this machine serves")?;
+        self.settled = false;
         let damage = if options.heal && self.committed().is_some() { self.damage(watch)? } else { Vec::new() };
+        let held = if self.commits.is_empty() { Ok(None) } else { self.held().map(Some) };
+        let held = held.unwrap_or_else(|error| {
+            tracing::warn!(error = error.chain(), "nothing of the last generation can be reused");
+            None
+        });
         let last = self.commits.last().cloned();
-        let pull = Pull { store: &self.store, kind: self.kind, last: last.as_ref(), damage, options, watch };
-        let pulled = pull.run(stream)?;
+        let (store, kind, last, spares) = (&self.store, self.kind, last.as_ref(), &mut self.spares);
+        let (pulled, manifest) = Pull { store, kind, last, held, spares, damage, options, watch }.run(stream)?;
+        if let Some(manifest) = manifest {
+            self.newest = Some(Arc::new(manifest));
+        }
+        self.settled = true;
         match self.commits.last_mut() {
             Some(last) if last.generation == pulled.commit.generation => *last = pulled.commit.clone(),
             _ => self.commits.push(pulled.commit.clone()),
@@ -254,16 +298,76 @@ impl Replica {
                 going.push(commit.generation);
             }
         }
-        for generation in going {
-            let (place, aside) = (self.store.generation(generation), self.store.aside(generation, PRUNED));
-            remove_tree(&aside)?;
-            fs::rename(&place, &aside).map_err(|e| Error::io("cannot prune a generation", &place, e))?;
-            sync_dir(&self.store.generations())?;
-            self.commits.retain(|commit| commit.generation != generation);
-            pass(watch, Point::PruneRenamed)?;
-            remove_tree(&aside)?;
+        if !going.is_empty() {
+            self.settled = false;
+            for generation in going {
+                self.let_go(generation, watch)?;
+            }
+            self.sweep()?;
+            self.settled = true;
         }
+        self.freshen(watch)
+    }
+
+    /// Takes a generation's name away, and keeps its tree if one more spare is of use.
+    fn let_go(&mut self, generation: u64, watch: &dyn Watch) -> Result<()> {
+        let Some(commit) = self.commits.iter().find(|commit| commit.generation == generation).cloned() else {
+            return Ok(());
+        };
+        let (place, aside) = (self.store.generation(generation), self.store.aside(generation, PRUNED));
+        remove_tree(&aside)?;
+        fs::rename(&place, &aside).map_err(|e| Error::io("cannot prune a generation", &place, e))?;
+        sync_dir(&self.store.generations())?;
+        self.commits.retain(|commit| commit.generation != generation);
+        pass(watch, Point::PruneRenamed)?;
+        let spare = self.kind == SourceKind::Files && !self.spares.are_full();
+        match self.store.manifest(&commit) {
+            Ok(manifest) if spare => self.spares.keep(&self.store, &aside, commit.holds(), &manifest),
+            _ => remove_tree(&aside),
+        }
+    }
+
+    /// Forgets the manifests of what is gone.
+    fn sweep(&self) -> Result<()> {
+        self.store.manifests.sweep(self.commits.iter().map(Commit::holds).chain(self.spares.holds()))
+    }
+
+    /// Brings the spare trees to the newest generation: the next one then finds little to change, and nothing that is
+    /// gone keeps its space.
+    fn freshen(&mut self, watch: &dyn Watch) -> Result<()> {
+        let Some(newest) = self.committed().map(Commit::holds) else { return Ok(()) };
+        if self.spares.holds().all(|held| held == newest) {
+            return Ok(());
+        }
+        let held = self.held()?;
+        self.settled = false;
+        let mut reuse = Reuse::new(held, &self.store.tree(newest.generation), HashSet::new())?;
+        self.spares.freshen(&self.store, newest, &mut reuse, watch)?;
+        self.settled = true;
         Ok(())
+    }
+
+    /// Makes ready for the next pull, so that it only has to change what changed: for a quiet moment, since it may cost
+    /// as much as there are files. A pull without it does the same when it needs it.
+    pub fn prepare(&mut self, watch: &dyn Watch) -> Result<()> {
+        if self.kind != SourceKind::Files || self.promoted.is_some() {
+            return Ok(());
+        }
+        let Some(newest) = self.committed().map(Commit::holds) else { return Ok(()) };
+        if self.spares.holds().next().is_none() {
+            let held = self.held()?;
+            self.settled = false;
+            let mut reuse = Reuse::new(held, &self.store.tree(newest.generation), HashSet::new())?;
+            self.spares.make(&self.store, newest, &mut reuse, watch)?;
+            self.settled = true;
+        }
+        self.freshen(watch)
+    }
+
+    /// How long to wait before the next pull, where readers of a superseded generation are given `grace`: nothing after
+    /// a quiet time, longer the more generations they may still be in.
+    pub fn rest(&self, now: Timestamp, grace: Duration) -> Duration {
+        pace::rest(&self.commits, now, grace)
     }
 
     /// Removes the target link and keeps the data. Refused with [`ErrorKind::Serving`] while a copy serves: its readers

@@ -7,12 +7,14 @@
 //! target                                the path of the link we own elsewhere (raw bytes)
 //! current -> generations/<G>/tree       what readers follow; serving/<RUN>/tree while that copy serves, and after its
 //!                                       hand-back until the next pull has ended
-//! generations/<G>/{tree,manifest,record}
+//! generations/<G>/{tree,record}
 //! generations/<G>.building              not committed: dropped on open
 //! generations/<G>.{pruned,replaced}     on their way out: dropped on open
 //! generations/<G>.damaged               set aside for a human
 //! serving/<RUN>/{tree,manifest,baseline,record}  a writable copy: serves, or was handed back
 //! serving/<RUN>.{building,pruned,damaged}        as with generations
+//! manifests/                            what the generations and spares hold: see `manifests`
+//! spares/                               trees to make the next generation of: see `spare`
 //! staged/<hash>, staged/<hash>.part     content that arrived but is not committed
 //! ```
 
@@ -28,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{ContentId, Manifest};
+use crate::manifests::{Holds, Manifests};
 
 /// A committed generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +53,10 @@ pub struct Commit {
 }
 
 impl Commit {
+    pub(crate) fn holds(&self) -> Holds {
+        Holds { generation: self.generation, content_id: self.content_id }
+    }
+
     /// The content of the source that this commit answers to.
     pub fn offered_id(&self) -> ContentId {
         self.offered.unwrap_or(self.content_id)
@@ -72,6 +79,7 @@ const BETWEEN_LOCK_TRIES: rustix::thread::Timespec = rustix::thread::Timespec { 
 /// The paths of one store, locked.
 pub(crate) struct Store {
     pub(crate) root: PathBuf,
+    pub(crate) manifests: Manifests,
     _lock: File,
 }
 
@@ -89,12 +97,13 @@ impl Store {
         dirs.recursive(true).mode(0o755);
         dirs.create(root.join("generations")).map_err(trouble)?;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(root.join("staged")).map_err(trouble)?;
+        dirs.create(root.join("spares")).map_err(trouble)?;
         let root = fs::canonicalize(root).map_err(trouble)?;
         let lock = File::create(root.join("lock")).map_err(trouble)?;
         let mut tries = 0;
         loop {
             match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Self { root, _lock: lock }),
+                Ok(()) => return Ok(Self { manifests: Manifests::open(&root)?, root, _lock: lock }),
                 // A process that is just being started holds a copy of our own earlier lock until it runs its program.
                 Err(rustix::io::Errno::WOULDBLOCK) if tries < LOCK_TRIES => {
                     tries += 1;
@@ -128,6 +137,10 @@ impl Store {
         self.generations().join(format!("{generation}.{why}"))
     }
 
+    pub(crate) fn spares(&self) -> PathBuf {
+        self.root.join("spares")
+    }
+
     pub(crate) fn servings(&self) -> PathBuf {
         self.root.join("serving")
     }
@@ -146,7 +159,7 @@ impl Store {
 
     /// The manifest of a committed generation, checked against its commit.
     pub(crate) fn manifest(&self, commit: &Commit) -> Result<Manifest> {
-        read_manifest(&self.generation(commit.generation), commit.content_id)
+        self.manifests.read(commit.holds())
     }
 
     /// Drops what was not committed and lists what was, oldest first. `leftovers`: also drop what is on its way out.
@@ -178,17 +191,22 @@ impl Store {
         Ok(commits)
     }
 
-    /// Makes readers see this generation.
+    /// Makes readers see this generation. What is committed is shown again after a power cut, so nobody waits until the
+    /// link is durable.
     pub(crate) fn flip(&self, generation: u64) -> Result<()> {
-        self.flip_to(Path::new(&format!("generations/{generation}/tree")))
+        self.show(Path::new(&format!("generations/{generation}/tree"))).map(|_| ())
     }
 
-    /// Makes readers see this tree of ours.
+    /// Makes readers see this tree of ours, durably.
     pub(crate) fn flip_to(&self, tree: &Path) -> Result<()> {
+        if self.show(tree)? { sync_dir(&self.root) } else { Ok(()) }
+    }
+
+    fn show(&self, tree: &Path) -> Result<bool> {
         if self.shows(tree) {
-            return Ok(());
+            return Ok(false);
         }
-        replace_link(tree, &self.current(), &self.root.join("current.new"))
+        replace_link(tree, &self.current(), &self.root.join("current.new")).map(|()| true)
     }
 
     /// Whether readers see this tree of ours.
@@ -211,14 +229,24 @@ pub(crate) fn read_manifest(dir: &Path, id: ContentId) -> Result<Manifest> {
     if manifest.content_id() == id { Ok(manifest) } else { Err(damaged()) }
 }
 
-/// Writes the record into a directory, with its checksum.
+/// Writes the record into a directory, with its checksum, durably.
 pub(crate) fn write_record(dir: &Path, content: &impl Serialize) -> Result<()> {
     let path = dir.join("record");
-    let trouble = |e: io::Error| Error::io("cannot write a record", &path, e);
-    let text = serde_json::to_string(&Record { format: FORMAT, content }).map_err(|e| trouble(e.into()))?;
-    let text = format!("{text}\n{}\n", blake3::hash(text.as_bytes()).to_hex());
-    write_durably(&path, text.as_bytes())?;
+    write_durably(&path, record_text(&path, content)?.as_bytes())?;
     sync_dir(dir)
+}
+
+/// Writes the record into a directory; the caller makes it durable.
+pub(crate) fn put_record(dir: &Path, content: &impl Serialize) -> Result<()> {
+    let path = dir.join("record");
+    let text = record_text(&path, content)?;
+    fs::write(&path, text).map_err(|e| Error::io("cannot write a record", &path, e))
+}
+
+fn record_text(path: &Path, content: &impl Serialize) -> Result<String> {
+    let json = serde_json::to_string(&Record { format: FORMAT, content });
+    let json = json.map_err(|e| Error::io("cannot write a record", path, io::Error::from(e)))?;
+    Ok(format!("{json}\n{}\n", blake3::hash(json.as_bytes()).to_hex()))
 }
 
 /// Reads the record of a directory; what does not match its checksum is damaged.
@@ -234,7 +262,7 @@ pub(crate) fn read_record<T: DeserializeOwned>(dir: &Path) -> Result<T> {
     if record.format == FORMAT { Ok(record.content) } else { Err(damaged()) }
 }
 
-/// Replaces (or makes) a symlink in one step, durably.
+/// Replaces (or makes) a symlink in one step.
 pub(crate) fn replace_link(to: &Path, link: &Path, by_way_of: &Path) -> Result<()> {
     let trouble = |e: io::Error| Error::io("cannot replace a link", link, e);
     match fs::remove_file(by_way_of) {
@@ -242,8 +270,7 @@ pub(crate) fn replace_link(to: &Path, link: &Path, by_way_of: &Path) -> Result<(
         _ => {}
     }
     std::os::unix::fs::symlink(to, by_way_of).map_err(trouble)?;
-    fs::rename(by_way_of, link).map_err(trouble)?;
-    link.parent().map_or(Ok(()), sync_dir)
+    fs::rename(by_way_of, link).map_err(trouble)
 }
 
 /// Writes a file whole or not at all, durably.

@@ -14,9 +14,9 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::beneath::Beneath;
+use crate::change::Changes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{ContentHash, Entry, EntryKind, Manifest};
-use crate::path::TreePath;
 use crate::reuse::Reuse;
 use crate::stage::Stage;
 use crate::watch::{Phase, Point, Tally, Watch, pass};
@@ -41,26 +41,38 @@ pub(crate) trait Contents {
 pub(crate) struct Builder<'a> {
     pub(crate) root: &'a Path,
     pub(crate) manifest: &'a Manifest,
+    /// What of the manifest is not there yet.
+    pub(crate) changes: &'a Changes,
     /// Bytes that will be written, for who watches.
     pub(crate) bytes: u64,
+    /// Passed when half of it is done.
+    pub(crate) half: Point,
     pub(crate) watch: &'a dyn Watch,
 }
 
 impl Builder<'_> {
     /// Makes `root` and everything in it.
     pub(crate) fn build(self, contents: &mut dyn Contents) -> Result<()> {
-        let trouble = |e: io::Error| Error::io("cannot build the tree of the replica", self.root, e);
+        let trouble = |e: rustix::io::Errno| Error::io("cannot build the tree of the replica", self.root, e);
         // Closed to everybody else until its own mode is set, last of all.
-        rustix::fs::mkdir(self.root, Mode::RWXU).map_err(|e| trouble(e.into()))?;
+        rustix::fs::mkdir(self.root, Mode::RWXU).map_err(trouble)?;
+        self.make(contents)
+    }
+
+    /// Makes the names that are to be made, in a tree that has all others.
+    pub(crate) fn make(self, contents: &mut dyn Contents) -> Result<()> {
+        let trouble = |e: io::Error| Error::io("cannot build the tree of the replica", self.root, e);
         let mut tree = Beneath::open(self.root).map_err(trouble)?;
         let mut first_names = tree.again().map_err(trouble)?;
         let manifest = self.manifest;
-        let mut tally = Tally::new(self.watch, Phase::Building, Some((manifest.files(), self.bytes)))?;
-        let mut groups: HashMap<u32, &TreePath> = HashMap::new();
-        for (index, entry) in manifest.entries().iter().enumerate().skip(1) {
-            if index == manifest.entries().len() / 2 {
-                pass(self.watch, Point::TreeHalfBuilt)?;
+        let make = &self.changes.make;
+        let names = make.iter().filter(|index| matches!(manifest.entries()[**index].kind, EntryKind::File { .. }));
+        let mut tally = Tally::new(self.watch, Phase::Building, Some((names.count() as u64, self.bytes)))?;
+        for (at, index) in make.iter().copied().enumerate() {
+            if at == make.len() / 2 {
+                pass(self.watch, self.half)?;
             }
+            let entry = &manifest.entries()[index];
             let failed = |e: io::Error| Error::io("cannot build the tree of the replica", self.full(entry), e);
             let (dir, name) = tree.locate(&entry.path).map_err(failed)?;
             match &entry.kind {
@@ -73,23 +85,21 @@ impl Builder<'_> {
                     mknodat(dir, name, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).map_err(|e| failed(e.into()))?;
                     dress(dir, name, entry).map_err(failed)?;
                 }
-                EntryKind::File { group, .. } => {
-                    match groups.get(group).copied() {
-                        Some(first) if *group > 0 => {
-                            let (from, from_name) = first_names.locate(first).map_err(failed)?;
-                            linkat(from, from_name, dir, name, AtFlags::empty()).map_err(|e| failed(e.into()))?;
-                        }
-                        _ => {
-                            contents.make(dir, name, index, entry, &mut tally)?;
-                            groups.insert(*group, &entry.path);
-                        }
+                EntryKind::File { .. } => {
+                    let first = self.changes.first(index, entry);
+                    if first == index {
+                        contents.make(dir, name, index, entry, &mut tally)?;
+                    } else {
+                        let first = &manifest.entries()[first].path;
+                        let (from, from_name) = first_names.locate(first).map_err(failed)?;
+                        linkat(from, from_name, dir, name, AtFlags::empty()).map_err(|e| failed(e.into()))?;
                     }
                     tally.file()?;
                 }
             }
         }
         // Inside out: whatever is made in a directory changes its time.
-        for entry in manifest.entries().iter().rev().filter(|entry| entry.kind == EntryKind::Dir) {
+        for entry in self.changes.dress.iter().rev().map(|index| &manifest.entries()[*index]) {
             let failed = |e: io::Error| Error::io("cannot set the metadata of a directory", self.full(entry), e);
             let (dir, name) = tree.locate(&entry.path).map_err(failed)?;
             dress(dir, name, entry).map_err(failed)?;

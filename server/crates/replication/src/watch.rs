@@ -54,14 +54,20 @@ pub enum Point {
     ObjectStaged,
     /// Replica: everything is in the stage.
     Transferred,
+    /// Replica: half of a spare tree is made, or changed to what the newest generation holds.
+    SpareHalfMade,
+    /// Replica: a spare tree has got its name.
+    SpareMade,
+    /// Replica: a spare tree has lost its name to become the next generation.
+    SpareTaken,
     /// Replica: half of the tree is built (of a generation, or of the copy that is to serve).
     TreeHalfBuilt,
     /// Replica: the tree is complete, metadata included.
     TreeBuilt,
-    /// Replica: all content of the new tree is durable.
-    Synced,
     /// Replica: the record is written inside the hidden tree's directory.
     RecordWritten,
+    /// Replica: all content of the new tree is durable.
+    Synced,
     /// Replica: the generation has its final name: it is committed.
     Committed,
     /// Replica: readers see it.
@@ -88,10 +94,13 @@ impl Point {
         Self::Planned,
         Self::ObjectStaged,
         Self::Transferred,
+        Self::SpareHalfMade,
+        Self::SpareMade,
+        Self::SpareTaken,
         Self::TreeHalfBuilt,
         Self::TreeBuilt,
-        Self::Synced,
         Self::RecordWritten,
+        Self::Synced,
         Self::Committed,
         Self::Flipped,
         Self::Cleaned,

@@ -235,7 +235,11 @@ fn a_lying_source_is_refused_and_nothing_is_visible() {
         assert_eq!(told(&mut pair, &bytes), kind, "{name}");
         assert!(pair.reopen().committed().is_none(), "{name}");
         assert_eq!(list(pair.dir.path()), ["scratch", "source", "store"], "{name}: something appeared outside");
-        assert_eq!(list(&pair.dir.path().join("store")), ["generations", "lock", "staged"], "{name}");
+        assert_eq!(
+            list(&pair.dir.path().join("store")),
+            ["generations", "lock", "manifests", "spares", "staged"],
+            "{name}"
+        );
         // An honest source afterwards works.
         pair.write("honest", "x");
         pair.sync().unwrap();

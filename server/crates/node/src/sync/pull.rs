@@ -93,6 +93,7 @@ impl Node {
                 Ok(done) => {
                     failures = 0;
                     let rest = self.rest(&copy, &done, began.elapsed()).await;
+                    self.prepare(&copy).await;
                     tokio::select! { () = copy.stop.cancelled() => {} () = tokio::time::sleep(rest) => {} }
                     pause = SCAN_EVERY;
                 }
@@ -120,18 +121,21 @@ impl Node {
     }
 
     /// How long to wait before the same dataset is pulled again, however often it changes: at most half of the time is
-    /// spent pulling, and what readers may still hold of superseded generations stays within a share of the free disk.
+    /// spent pulling, and what readers may still hold of superseded generations stays within a share of the free disk
+    /// and a number of trees.
     async fn rest(&self, copy: &Copy, done: &replication::Pulled, took: Duration) -> Duration {
         if !done.changed {
             return took.clamp(Duration::from_millis(100), LONGEST_REST);
         }
+        let now = self.clock.now();
+        let known = self.with_engine(copy, move |replica| (replica.free_bytes(), replica.rest(now, GRACE))).await;
+        let (free, paced) = known.unwrap_or_default();
         // A database is a file of its own in each generation; of a tree only what changed is.
         let cost = if copy.dataset.kind == DatasetKind::Sqlite { done.commit.bytes } else { done.received_bytes };
-        let free = self.with_engine(copy, |replica| replica.free_bytes()).await.unwrap_or(0);
         let share = (free / GRACE_SHARE).max(1);
         let held = GRACE.as_millis().saturating_mul(u128::from(cost)) / u128::from(share);
         let held = Duration::from_millis(u64::try_from(held).unwrap_or(u64::MAX));
-        took.max(held).clamp(Duration::from_millis(200), LONGEST_REST)
+        took.max(held).max(paced).min(LONGEST_REST)
     }
 
     async fn may_pull(&self, copy: &Copy) -> bool {
@@ -245,6 +249,15 @@ impl Node {
             }),
             Some(Err(error)) => tracing::warn!(%error, "old generations could not be pruned"),
             None => {}
+        }
+    }
+
+    /// Makes the store ready for the next change, when the last one has been shown.
+    async fn prepare(&self, copy: &Copy) {
+        let meter = Meter::new(copy.stop.clone());
+        let prepared = self.with_engine(copy, move |replica| replica.prepare(&meter)).await;
+        if let Some(Err(error)) = prepared {
+            tracing::warn!(dataset = copy.dataset.name, %error, "the replica could not be made ready for the next change");
         }
     }
 

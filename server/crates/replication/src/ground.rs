@@ -1,0 +1,96 @@
+//! What the next generation is made from: a spare tree that is to be changed, and the newest generation, whose files it
+//! shares. It refuses to rely on anything that was found damaged.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::beneath::Beneath;
+use crate::change::Changes;
+use crate::error::{Error, Result};
+use crate::manifest::{EntryKind, Manifest};
+use crate::reuse::Reuse;
+use crate::spare::{Spare, Spares};
+use crate::stage::Stage;
+use crate::tree::{Arrived, Builder};
+use crate::update::Update;
+use crate::watch::{Point, Watch, pass};
+
+/// How a manifest is put on disk.
+pub(crate) struct Layout {
+    pub(crate) changes: Changes,
+    /// New files that can be inodes of the newest generation: which one.
+    pub(crate) links: HashMap<usize, usize>,
+}
+
+#[derive(Default)]
+pub(crate) struct Ground {
+    /// The newest generation, if it can serve.
+    pub(crate) reuse: Option<Reuse>,
+    /// The tree to change, and what it holds. Without one the whole tree is put together.
+    spare: Option<(Spare, Arc<Manifest>)>,
+}
+
+impl Ground {
+    pub(crate) fn new(reuse: Reuse, spare: Option<(Spare, Arc<Manifest>)>) -> Self {
+        Self { reuse: Some(reuse), spare }
+    }
+
+    /// What has to happen for this manifest.
+    pub(crate) fn lay_out(&mut self, manifest: &Manifest) -> Result<Layout> {
+        let (changes, mut tree) = match &self.spare {
+            Some((spare, have)) => {
+                let root = spare.place.join("tree");
+                let tree = Beneath::open(&root).map_err(|e| Error::io("cannot change a spare tree", &root, e))?;
+                (Changes::between(have, &spare.missing, manifest), Some(tree))
+            }
+            None => (Changes::whole(manifest), None),
+        };
+        let links = self.reuse.as_mut().map(|reuse| reuse.links(&changes, manifest, tree.as_mut()));
+        Ok(Layout { changes, links: links.unwrap_or_default() })
+    }
+
+    /// Copies into the stage what was not asked for because it is here, but cannot be linked: an amendment or a kept
+    /// name took its inode.
+    pub(crate) fn fill(&mut self, manifest: &Manifest, layout: &Layout, stage: &mut Stage) -> Result<()> {
+        let Some(reuse) = &mut self.reuse else { return Ok(()) };
+        for index in layout.changes.leaders(manifest) {
+            let EntryKind::File { size: size @ 1.., hash, .. } = manifest.entries()[index].kind else { continue };
+            if !layout.links.contains_key(&index)
+                && !stage.has(&hash)
+                && let Some(mut file) = reuse.content(&hash)
+            {
+                stage.copy(&mut file, hash, size, |_| Ok(()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the tree in the hidden directory, which comes to be here.
+    pub(crate) fn build(
+        mut self,
+        hidden: &Path,
+        manifest: &Manifest,
+        layout: &Layout,
+        stage: &Stage,
+        spares: &mut Spares,
+        watch: &dyn Watch,
+    ) -> Result<()> {
+        let root = hidden.join("tree");
+        let (changes, half) = (&layout.changes, Point::TreeHalfBuilt);
+        let spare = self.spare.take();
+        let mut arrived = Arrived::new(&root, self.reuse.as_mut(), &layout.links, stage)?;
+        match spare {
+            Some((spare, have)) => {
+                spares.take(&spare, hidden)?;
+                pass(watch, Point::SpareTaken)?;
+                Update { root: &root, have: &have, want: manifest, changes, half, watch }.run(&mut arrived)
+            }
+            None => {
+                fs::create_dir(hidden).map_err(|e| Error::io("cannot build the next generation", hidden, e))?;
+                Builder { root: &root, manifest, changes, bytes: 0, half, watch }.build(&mut arrived)
+            }
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Trees that nobody reads any more, kept to be made into the next generation: what they share with it need not be put
+//! together again. It refuses to believe a spare that was being changed when the work ended, or that an earlier boot of
+//! the machine left: what a power cut did to it nobody knows.
+//!
+//! ```text
+//! spares/boot                  in which boot of the machine they were made
+//! spares/<N>/{tree,record}     a whole tree and what it holds
+//! spares/<N>.changing          being made or changed: dropped on open
+//! ```
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, Mode, linkat, openat};
+
+use crate::beneath::{Beneath, mtime_of};
+use crate::change::Changes;
+use crate::error::{Error, Result};
+use crate::manifest::{Entry, EntryKind, Manifest};
+use crate::manifests::Holds;
+use crate::path::TreePath;
+use crate::reuse::Reuse;
+use crate::store::{Store, put_record, read_record, remove_tree};
+use crate::tree::{Builder, Contents, FRESH, dress};
+use crate::update::Update;
+use crate::watch::{Point, Tally, Watch, pass};
+
+/// Spares kept: each costs the disk its directories.
+const MOST: usize = 4;
+
+/// A tree that may be changed.
+#[derive(Debug, Clone)]
+pub(crate) struct Spare {
+    pub(crate) place: PathBuf,
+    pub(crate) holds: Holds,
+    /// Names of the manifest that are not in it.
+    pub(crate) missing: HashSet<TreePath>,
+}
+
+/// The spares of a store.
+#[derive(Debug, Default)]
+pub(crate) struct Spares {
+    all: Vec<Spare>,
+    next: u64,
+}
+
+impl Spares {
+    /// What is there and can be believed; the rest is dropped.
+    pub(crate) fn recover(store: &Store) -> Result<Self> {
+        let dir = store.spares();
+        let trouble = |e: io::Error| Error::io("cannot read the store of the replica", &dir, e);
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let note = dir.join("boot");
+        let same_boot = !boot.is_empty() && fs::read_to_string(&note).is_ok_and(|known| known == boot);
+        let mut spares = Self::default();
+        for item in fs::read_dir(&dir).map_err(trouble)? {
+            let place = item.map_err(trouble)?.path();
+            let number = place.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<u64>().ok());
+            let Some(number) = number else {
+                if place.is_dir() {
+                    remove_tree(&place)?;
+                }
+                continue;
+            };
+            match read_record::<Holds>(&place) {
+                Ok(holds) if same_boot => {
+                    spares.next = spares.next.max(number + 1);
+                    spares.all.push(Spare { place, holds, missing: HashSet::new() });
+                }
+                _ => remove_tree(&place)?,
+            }
+        }
+        if !same_boot {
+            fs::write(&note, boot).map_err(trouble)?;
+        }
+        Ok(spares)
+    }
+
+    /// What they hold.
+    pub(crate) fn holds(&self) -> impl Iterator<Item = Holds> + '_ {
+        self.all.iter().map(|spare| spare.holds)
+    }
+
+    pub(crate) fn are_full(&self) -> bool {
+        self.all.len() >= MOST
+    }
+
+    /// The spare with the least to change on the way to what follows the newest generation, made where there is none;
+    /// and its manifest.
+    pub(crate) fn ready(
+        &mut self,
+        store: &Store,
+        newest: Holds,
+        reuse: &mut Reuse,
+        watch: &dyn Watch,
+    ) -> Result<(Spare, Arc<Manifest>)> {
+        let nearest = self.all.iter().max_by_key(|spare| (spare.holds == newest, spare.holds.generation));
+        if let Some(spare) = nearest.cloned() {
+            if spare.holds == newest {
+                return Ok((spare, Arc::clone(&reuse.manifest)));
+            }
+            match store.manifests.read(spare.holds) {
+                Ok(held) => return Ok((spare, Arc::new(held))),
+                // Nobody can say what it holds.
+                Err(error) => {
+                    tracing::warn!(error = error.chain(), "the spare trees are dropped");
+                    self.drop_all()?;
+                }
+            }
+        }
+        let made = self.make(store, newest, reuse, watch)?;
+        Ok((made, Arc::clone(&reuse.manifest)))
+    }
+
+    /// Gives a spare away, to be changed at another place.
+    pub(crate) fn take(&mut self, spare: &Spare, to: &Path) -> Result<()> {
+        self.all.retain(|one| one.place != spare.place);
+        fs::rename(&spare.place, to).map_err(|e| Error::io("cannot take a spare tree", &spare.place, e))
+    }
+
+    /// Drops all of them, and what they alone hold.
+    pub(crate) fn drop_all(&mut self) -> Result<()> {
+        while let Some(spare) = self.all.pop() {
+            remove_tree(&spare.place)?;
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, store: &Store) -> PathBuf {
+        self.next += 1;
+        store.spares().join(self.next.to_string())
+    }
+
+    /// Makes a spare from the newest generation: a link for every file that is as it should be.
+    pub(crate) fn make(&mut self, store: &Store, holds: Holds, reuse: &mut Reuse, watch: &dyn Watch) -> Result<Spare> {
+        let missing = reuse.missing();
+        let place = self.number(store);
+        let hidden = place.with_extension(CHANGING);
+        remove_tree(&hidden)?;
+        let trouble = |e: io::Error| Error::io("cannot make a spare tree", &hidden, e);
+        fs::create_dir(&hidden).map_err(trouble)?;
+        let (root, manifest) = (hidden.join("tree"), Arc::clone(&reuse.manifest));
+        let mut changes = Changes::whole(&manifest);
+        changes.make.retain(|index| !missing.contains(&manifest.entries()[*index].path));
+        let half = Point::SpareHalfMade;
+        Builder { root: &root, manifest: &manifest, changes: &changes, bytes: 0, half, watch }
+            .build(&mut Shared { reuse, new: &manifest })?;
+        if !missing.is_empty() {
+            // Good for the generation that is being made, and for nothing later.
+            return Ok(Spare { place: hidden, holds, missing });
+        }
+        put_record(&hidden, &holds)?;
+        fs::rename(&hidden, &place).map_err(trouble)?;
+        pass(watch, Point::SpareMade)?;
+        let spare = Spare { place, holds, missing };
+        self.all.push(spare.clone());
+        Ok(spare)
+    }
+
+    /// Keeps the tree of a generation that is not needed any more, unless somebody left something in it.
+    pub(crate) fn keep(&mut self, store: &Store, tree_of: &Path, holds: Holds, manifest: &Manifest) -> Result<()> {
+        if !is_untouched(&tree_of.join("tree"), manifest) {
+            return remove_tree(tree_of);
+        }
+        let place = self.number(store);
+        put_record(tree_of, &holds)?;
+        fs::rename(tree_of, &place).map_err(|e| Error::io("cannot keep a spare tree", tree_of, e))?;
+        self.all.push(Spare { place, holds, missing: HashSet::new() });
+        Ok(())
+    }
+
+    /// Brings every spare to the newest generation, so that the next one finds little to change and nothing that is
+    /// gone keeps its space.
+    pub(crate) fn freshen(&mut self, store: &Store, newest: Holds, reuse: &mut Reuse, watch: &dyn Watch) -> Result<()> {
+        for spare in std::mem::take(&mut self.all) {
+            if spare.holds == newest {
+                self.all.push(spare);
+                continue;
+            }
+            let hidden = spare.place.with_extension(CHANGING);
+            fs::rename(&spare.place, &hidden).map_err(|e| Error::io("cannot take a spare tree", &spare.place, e))?;
+            match freshen_one(store, &hidden, spare.holds, reuse, watch) {
+                Ok(()) => {}
+                // It costs a new one, no more.
+                Err(error) if error.kind() != crate::ErrorKind::Cancelled => {
+                    tracing::debug!(error = error.chain(), "a spare tree is dropped");
+                    remove_tree(&hidden)?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+            put_record(&hidden, &newest)?;
+            fs::rename(&hidden, &spare.place).map_err(|e| Error::io("cannot keep a spare tree", &spare.place, e))?;
+            self.all.push(Spare { holds: newest, ..spare });
+        }
+        Ok(())
+    }
+}
+
+const CHANGING: &str = "changing";
+
+fn freshen_one(store: &Store, hidden: &Path, from: Holds, reuse: &mut Reuse, watch: &dyn Watch) -> Result<()> {
+    let root = hidden.join("tree");
+    let (have, want) = (store.manifests.read(from)?, Arc::clone(&reuse.manifest));
+    let changes = Changes::between(&have, &HashSet::new(), &want);
+    let mut ground = Beneath::open(&root).map_err(|e| Error::io("cannot change a spare tree", &root, e))?;
+    let links = reuse.links(&changes, &want, Some(&mut ground));
+    let linked = |index: usize| links.get(&index) == Some(&index);
+    if !changes.leaders(&want).all(|index| is_empty(&want.entries()[index]) || linked(index)) {
+        return Err(Error::new(crate::ErrorKind::Io, "a spare tree cannot share every file").at(root));
+    }
+    Update { root: &root, have: &have, want: &want, changes: &changes, half: Point::SpareHalfMade, watch }
+        .run(&mut Shared { reuse, new: &want })
+}
+
+/// The files of the newest generation once more, by link.
+struct Shared<'a> {
+    reuse: &'a mut Reuse,
+    new: &'a Manifest,
+}
+
+impl Contents for Shared<'_> {
+    fn make(&mut self, dir: BorrowedFd<'_>, name: &[u8], index: usize, entry: &Entry, _: &mut Tally<'_>) -> Result<()> {
+        let failed = |e: io::Error| Error::io("cannot make a spare tree", self.new.entries()[index].path.as_path(), e);
+        if is_empty(entry) {
+            openat(dir, name, FRESH, Mode::RUSR | Mode::WUSR).map_err(|e| failed(e.into()))?;
+            return dress(dir, name, entry).map_err(failed);
+        }
+        let (from, from_name) = self.reuse.locate(index).map_err(failed)?;
+        linkat(from, from_name, dir, name, AtFlags::empty()).map_err(|e| failed(e.into()))
+    }
+}
+
+fn is_empty(entry: &Entry) -> bool {
+    matches!(entry.kind, EntryKind::File { size: 0, .. })
+}
+
+/// Whether no name was made or removed in a tree since it was committed: that stamps the directory.
+fn is_untouched(tree: &Path, manifest: &Manifest) -> bool {
+    let Ok(mut tree) = Beneath::open(tree) else { return false };
+    let mut dirs = manifest.entries().iter().filter(|entry| entry.kind == EntryKind::Dir);
+    dirs.all(|entry| tree.stat(&entry.path).is_ok_and(|stat| mtime_of(&stat) == entry.mtime))
+}
