@@ -6,10 +6,13 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::bases::{Claim, settle};
 use crate::beneath::{Beneath, FileKey};
+use crate::blocks::SharedLists;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::Fields;
 use crate::manifest::{ContentId, EntryKind, Manifest};
@@ -36,13 +39,15 @@ pub struct Capture {
     pub hashed_bytes: u64,
     pub(crate) source: PathBuf,
     pub(crate) content: Content,
+    /// What the source remembers of contents it has or had.
+    pub(crate) lists: SharedLists,
 }
 
 pub(crate) enum Content {
     /// Files are read again when they are asked for.
     Tree { root: Beneath, keys: HashMap<TreePath, FileKey>, cache: HashCache, identity: (u64, u64) },
     /// An unlinked copy of a database.
-    Copy(File),
+    Copy { file: Arc<File> },
 }
 
 /// What one pull was given.
@@ -106,11 +111,12 @@ impl Capture {
             self.send_manifest(link, generation)?;
             link.flush()?;
             pass(watch, Point::Offered)?;
-            let needs = self.receive_needs(link)?;
+            let (needs, claims) = self.receive_needs(link)?;
+            let bases = settle(link, &self.manifest, &claims, &self.lists)?;
             let bytes = needs.iter().map(|need| need.bytes).sum();
             served.sent_files = needs.len() as u64;
             let tally = Tally::new(watch, Phase::Transferring, Some((served.sent_files, bytes)))?;
-            let mut sender = Sender::new(self, DataWriter::new(link)?, tally, watch)?;
+            let mut sender = Sender::new(self, DataWriter::new(link)?, tally, bases)?;
             for need in &needs {
                 sender.object(need.index, need.offset)?;
                 pass(watch, Point::ObjectSent)?;
@@ -144,15 +150,25 @@ impl Capture {
         link.send(Kind::PartEnd, &[], &[])
     }
 
-    fn receive_needs<S: Read + Write>(&self, link: &mut Link<'_, S>) -> Result<Vec<Need>> {
+    fn receive_needs<S: Read + Write>(&self, link: &mut Link<'_, S>) -> Result<(Vec<Need>, Vec<Claim>)> {
         let entries = self.manifest.entries();
         let mut needs: Vec<Need> = Vec::new();
+        let mut claims: Vec<Claim> = Vec::new();
         loop {
-            let (kind, payload) = link.receive(&[Kind::Need, Kind::NeedEnd])?;
+            let (kind, payload) = link.receive(&[Kind::Need, Kind::Claim, Kind::NeedEnd])?;
             if kind == Kind::NeedEnd {
-                return Ok(needs);
+                return Ok((needs, claims));
             }
             let mut fields = Fields::new(payload);
+            while kind == Kind::Claim && !fields.is_empty() {
+                let claim = Claim::read(&mut fields)?;
+                // In order, so that nothing is claimed twice.
+                let after = claims.last().is_none_or(|last| last.index < claim.index);
+                if !after || claim.index as usize >= entries.len() {
+                    return Err(Error::protocol("a claim about nothing, or twice"));
+                }
+                claims.push(claim);
+            }
             while !fields.is_empty() {
                 let (index, offset) = (fields.u32()?, fields.u64()?);
                 let size = match entries.get(index as usize).map(|entry| &entry.kind) {

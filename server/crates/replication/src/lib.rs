@@ -13,16 +13,23 @@
 //! nothing of HTTP, of the product's database, of mandates, pages or alarms.
 
 mod activation;
+mod bandwidth;
 mod baseline;
+mod bases;
 mod beneath;
+mod blocks;
 mod capture;
 mod change;
+mod chunks;
+mod database;
+mod delta;
 mod difference;
 mod encoding;
 mod error;
 mod excludes;
 mod field;
 mod ground;
+mod incoming;
 mod ledger;
 mod manifest;
 mod manifests;
@@ -53,6 +60,7 @@ mod update;
 mod watch;
 mod wire;
 
+pub use bandwidth::{Bandwidth, Paced};
 pub use capture::{Capture, Served};
 pub use difference::{Difference, DifferenceKind};
 pub use error::{Error, ErrorKind, Result, Space};

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rustix::fs::{CWD, RenameFlags};
 
+use crate::bases::Bases;
 use crate::difference::{Difference, Found};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ground::{Ground, Layout};
@@ -107,7 +108,7 @@ impl Pull<'_> {
         let layout = ground.lay_out(&offer.manifest)?;
         let asked = self.plan(link, &offer.manifest, &layout, &mut ground, &mut stage)?;
         pass(self.watch, Point::Planned)?;
-        let (sent, files) = self.transfer(link, &offer.manifest, asked, &mut stage)?;
+        let (sent, files) = self.transfer(link, &offer.manifest, asked, ground.reuse.as_mut(), &mut stage)?;
         pass(self.watch, Point::Transferred)?;
 
         let offered = sent.content_id();
@@ -273,6 +274,7 @@ impl Pull<'_> {
         link: &mut Link<'_, S>,
         offered: &Manifest,
         asked: HashMap<u32, u64>,
+        mut reuse: Option<&mut Reuse>,
         stage: &mut Stage,
     ) -> Result<(Manifest, u64)> {
         let mut order: Vec<(u32, u64)> = asked.iter().map(|(index, offset)| (*index, *offset)).collect();
@@ -289,12 +291,19 @@ impl Pull<'_> {
             }
             link.send(Kind::Need, &payload, &[])?;
         }
+        let bases = reuse.as_deref().map(|reuse| Bases::choose(&asked, offered, reuse, stage)).unwrap_or_default();
+        bases.claim(link)?;
         link.send(Kind::NeedEnd, &[], &[])?;
         link.flush()?;
+        if let Some(reuse) = reuse.as_deref_mut() {
+            bases.answer(link, reuse)?;
+        }
         let files = order.len() as u64;
         let tally = Tally::new(self.watch, Phase::Transferring, Some((files, bytes)))?;
         let reserve = self.options.reserve_bytes;
-        let receiver = Receiver { manifest: offered, asked, stage, reserve, tally, watch: self.watch };
+        let (watch, buffer) = (self.watch, Vec::new());
+        let receiver =
+            Receiver { manifest: offered, asked, stage, reserve, tally, watch, bases: &bases, reuse, buffer };
         let (amended, id) = receiver.run(DataReader::new(link)?)?;
         let malformed = |e| Error::protocol("the amendments do not make a tree").with(e);
         let manifest = if amended.is_empty() { offered.clone() } else { seal(offered, amended).map_err(malformed)? };

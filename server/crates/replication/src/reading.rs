@@ -20,7 +20,21 @@ pub(crate) struct Digest {
     pub(crate) database: bool,
 }
 
-/// Reads at most `limit` bytes from the front, giving each block to `sink`; an error of `sink` ends it.
+/// Reads until the buffer is full or the file ends.
+pub(crate) fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut at = 0;
+    while at < buffer.len() {
+        match file.read(&mut buffer[at..]) {
+            Ok(0) => break,
+            Ok(got) => at += got,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(at)
+}
+
+/// Reads at most `limit` bytes from the front, giving each block, whole but for the last one, to `sink`; an error of `sink` ends it.
 pub(crate) fn digest<E: From<io::Error>>(
     file: &mut impl Read,
     limit: u64,
@@ -33,12 +47,10 @@ pub(crate) fn digest<E: From<io::Error>>(
     let mut database = false;
     while bytes < limit {
         let want = usize::try_from(limit - bytes).map_or(BLOCK, |left| left.min(BLOCK));
-        let got = match file.read(&mut buffer[..want]) {
-            Ok(0) => break,
-            Ok(got) => got,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(e.into()),
-        };
+        let got = fill(file, &mut buffer[..want])?;
+        if got == 0 {
+            break;
+        }
         let block = &buffer[..got];
         database |= bytes == 0 && block.starts_with(SQLITE_HEADER);
         hasher.update(block);

@@ -4,21 +4,18 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::fs::MetadataExt;
 
+use crate::bases::Bases;
 use crate::encoding::decode_entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::Fields;
+use crate::incoming::Incoming;
 use crate::manifest::{ContentHash, ContentId, Entry, EntryKind, Manifest};
+use crate::reuse::Reuse;
 use crate::stage::Stage;
-use crate::store::free_bytes_near;
-use crate::transfer::{AMEND, CHANGED, DONE, DROPPED, DataReader, KEPT, OBJECT};
+use crate::transfer::{AMEND, CHANGED, DONE, DROPPED, DataReader, KEPT, OBJECT, REFERENCE};
 use crate::watch::{Point, Tally, Watch, pass};
 
-/// Larger objects go to disk as they come.
-const IN_MEMORY: usize = 1 << 20;
-/// How often the free space is looked at while one object arrives.
-const LOOK_AT_DISK: u64 = 64 << 20;
 /// Longest encoded entry: a path and a link target, and the rest.
 const MAX_ENTRY: u32 = 80 * 1024;
 
@@ -30,12 +27,10 @@ pub(crate) struct Receiver<'r> {
     pub(crate) reserve: u64,
     pub(crate) tally: Tally<'r>,
     pub(crate) watch: &'r dyn Watch,
-}
-
-/// Where the bytes of an object go.
-enum Sink {
-    Memory(Vec<u8>),
-    Part(File),
+    /// Old content that was claimed, and where it is.
+    pub(crate) bases: &'r Bases,
+    pub(crate) reuse: Option<&'r mut Reuse>,
+    pub(crate) buffer: Vec<u8>,
 }
 
 impl Receiver<'_> {
@@ -71,52 +66,39 @@ impl Receiver<'_> {
         if offset != 0 && self.asked.get(&index) != Some(&offset) {
             return Err(Error::protocol("content begins where it was not asked for"));
         }
-        let part = self.stage.part(&expected);
-        let trouble = |e: std::io::Error| Error::io("cannot write to the stage", &part, e);
-        let mut hasher = blake3::Hasher::new();
-        let mut sink = if offset == 0 && size <= IN_MEMORY as u64 {
-            Sink::Memory(Vec::with_capacity(size as usize))
-        } else {
-            let (file, sofar) = self.stage.resume(&expected, offset)?;
-            hasher = sofar;
-            Sink::Part(file)
-        };
-        let mut since_look = 0u64;
+        let mut incoming = Incoming::begin(self.stage, expected, size, offset, self.reserve)?;
+        let mut old = None;
+        // No honest source refers to more than it announced: a few bytes cannot fill the disk.
+        let mut referable = size;
         loop {
-            let len = data.u32()? as usize;
-            if len == 0 {
-                break;
+            match data.u32()? {
+                0 => break,
+                REFERENCE => {
+                    let (from, len) = (data.u64()?, data.u64()?);
+                    let file = match old.take() {
+                        Some(file) => file,
+                        None => self.old(index)?,
+                    };
+                    let inside = from.checked_add(len).is_some_and(|end| end <= file.1);
+                    let outside = || Error::protocol("a reference to what is not there");
+                    referable = referable.checked_sub(len).filter(|_| inside).ok_or_else(outside)?;
+                    let Self { stage, tally, buffer, .. } = self;
+                    let copied = incoming.take_from(&file.0, from, len, buffer, stage, |bytes| tally.bytes(bytes));
+                    copied.or_else(|error| self.give_up(index, error))?;
+                    old = Some(file);
+                }
+                len => {
+                    let Self { stage, tally, .. } = self;
+                    data.pieces(len as usize, |piece| {
+                        incoming.take(piece, stage)?;
+                        tally.bytes(piece.len() as u64)
+                    })?;
+                }
             }
-            let Self { stage, tally, reserve, .. } = self;
-            data.pieces(len, |piece| {
-                hasher.update(piece);
-                if let Sink::Memory(content) = &sink
-                    && content.len() + piece.len() > IN_MEMORY
-                {
-                    let (mut file, _) = stage.resume(&expected, 0)?;
-                    file.write_all(content).map_err(trouble)?;
-                    sink = Sink::Part(file);
-                }
-                match &mut sink {
-                    Sink::Memory(content) => content.extend_from_slice(piece),
-                    Sink::Part(file) => {
-                        file.write_all(piece).map_err(trouble)?;
-                        since_look += piece.len() as u64;
-                        if since_look >= LOOK_AT_DISK {
-                            since_look = 0;
-                            let free = free_bytes_near(&part);
-                            if free < *reserve {
-                                return Err(Error::disk_full("the disk of the replica is full", *reserve, free));
-                            }
-                        }
-                    }
-                }
-                tally.bytes(piece.len() as u64)
-            })?;
         }
         let verdict = data.u8()?;
         let announced = ContentHash(data.array()?);
-        let hash = ContentHash(*hasher.finalize().as_bytes());
+        let hash = incoming.hash();
         let right = match verdict {
             KEPT => hash == announced && hash == expected,
             CHANGED => hash == announced,
@@ -126,23 +108,29 @@ impl Receiver<'_> {
         if !right {
             self.stage.forget_part(&expected)?;
             let path = self.manifest.entries()[index as usize].path.as_path();
-            return Err(Error::new(ErrorKind::HashMismatch, "content does not have the announced hash").at(path));
+            let error = Error::new(ErrorKind::HashMismatch, "content does not have the announced hash").at(path);
+            return if old.is_some() { self.give_up(index, error) } else { Err(error) };
         }
-        match sink {
-            Sink::Memory(content) => self.stage.put(hash, &content)?,
-            Sink::Part(file) => {
-                // A part from an earlier run may be longer than what came now.
-                let len = file.metadata().map_err(trouble)?.size();
-                drop(file);
-                if len == 0 {
-                    self.stage.forget_part(&expected)?;
-                } else {
-                    self.stage.adopt(&part, hash)?;
-                }
-            }
-        }
+        incoming.keep(hash, self.stage)?;
         self.tally.file()?;
         pass(self.watch, Point::ObjectStaged)
+    }
+
+    /// The old content of an entry, and its size.
+    fn old(&mut self, index: u32) -> Result<(File, u64)> {
+        let base = self.bases.get(index).zip(self.reuse.as_deref_mut());
+        let (base, reuse) = base.ok_or_else(|| Error::protocol("a reference to content that was not claimed"))?;
+        let opened = reuse.open(base.entry).map_err(|e| Error::io("cannot read the last generation", "", e));
+        let size = base.size;
+        opened.map(|file| (file, size)).or_else(|error| self.give_up(index, error))
+    }
+
+    /// The old content, or who referred to it, is not to be trusted: the next attempt does without.
+    fn give_up<T>(&mut self, index: u32, error: Error) -> Result<T> {
+        if let Some(base) = self.bases.get(index).filter(|_| error.kind() != ErrorKind::Cancelled) {
+            self.stage.set_rotten(&base.hash)?;
+        }
+        Err(error)
     }
 
     fn amendment<S: Read + Write>(&mut self, data: &mut DataReader<'_, '_, S>) -> Result<(u32, Option<Entry>)> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rustix::fs::FileType;
 
+use crate::bases::Old;
 use crate::beneath::{Beneath, FileKey, kind_of, mtime_of};
 use crate::change::Changes;
 use crate::error::{Error, Result};
@@ -128,6 +129,20 @@ impl Reuse {
     pub(crate) fn content(&mut self, hash: &ContentHash) -> Option<std::fs::File> {
         let path = &self.manifest.entries().get(*self.by_hash.get(hash)?.first()?)?.path;
         self.tree.open_file(path).ok().map(|(file, _)| file)
+    }
+
+    /// The old file at this path, whatever its content is now; not hashed yet.
+    pub(crate) fn at(&self, path: &TreePath) -> Option<Old> {
+        let entry = self.manifest.entries().binary_search_by(|old| old.path.cmp(path)).ok()?;
+        match self.manifest.entries()[entry].kind {
+            EntryKind::File { size, hash, .. } if !self.distrusted.contains(path) => Some(Old { entry, size, hash }),
+            _ => None,
+        }
+    }
+
+    /// Opens an old entry's file.
+    pub(crate) fn open(&mut self, old: usize) -> std::io::Result<std::fs::File> {
+        self.tree.open_file(&self.manifest.entries()[old].path).map(|(file, _)| file)
     }
 
     pub(crate) fn may_have(&self, hash: &ContentHash) -> bool {

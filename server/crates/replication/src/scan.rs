@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, StatxAttributes, StatxFlags, openat, statat, statx};
 
 use crate::beneath::{FileKey, kind_of, mtime_of, open_regular};
+use crate::blocks::{LARGE, Lister, SharedLists};
 use crate::error::{Error, ErrorKind, Result};
 use crate::excludes::Excludes;
 use crate::manifest::{ContentHash, Entry, EntryKind, FileTime};
@@ -19,7 +20,7 @@ use crate::reading::digest;
 use crate::watch::Tally;
 
 /// A file whose key is this fresh may change again without a new key: it is hashed again at the next capture.
-const RACY_SECONDS: i64 = 2;
+pub(crate) const RACY_SECONDS: i64 = 2;
 /// How often a file that moves while it is read is read again.
 pub(crate) const ATTEMPTS: u32 = 3;
 /// At most so many skipped names and warnings are listed; the rest is counted.
@@ -93,6 +94,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) excludes: &'a Excludes,
     pub(crate) forbidden: HashSet<(u64, u64)>,
     pub(crate) cache: &'a HashCache,
+    /// Where the blocks of large files are remembered, if anywhere.
+    pub(crate) lists: Option<&'a SharedLists>,
     pub(crate) rehash: bool,
     /// `None`: only measure, read no content.
     pub(crate) hash: bool,
@@ -118,6 +121,7 @@ impl<'a> Walk<'a> {
             excludes,
             forbidden: HashSet::new(),
             cache,
+            lists: None,
             rehash: false,
             hash: true,
             stamped_until,
@@ -278,8 +282,18 @@ impl<'a> Walk<'a> {
         let key = FileKey::of(&before);
         let full = self.full(path);
         let tally = &mut self.tally;
-        let read = digest::<Stop>(&mut file, key.size, &mut self.buffer, |block| Ok(tally.bytes(block.len() as u64)?));
+        let lists = self.lists.filter(|_| key.size >= LARGE);
+        let mut lister = lists.map(|_| Lister::new(key.size));
+        let read = digest::<Stop>(&mut file, key.size, &mut self.buffer, |block| {
+            if let Some(lister) = &mut lister {
+                lister.push(block);
+            }
+            Ok(tally.bytes(block.len() as u64)?)
+        });
         let read = read.map_err(|stop| stop.or_unreadable(&full))?;
+        if let Some((lists, list)) = lists.zip(lister.and_then(Lister::finish)) {
+            lists.lock().unwrap_or_else(PoisonError::into_inner).keep(read.hash, list);
+        }
         self.found.hashed_bytes += read.bytes;
         let after = stat_of(&file).map_err(|e| Error::unreadable(&full, e))?;
         let settled = FileKey::of(&after) == key && read.bytes == key.size;

@@ -9,6 +9,7 @@ use std::sync::PoisonError;
 
 use crate::beneath::{Beneath, FileKey};
 use crate::capture::{Capture, Content, FromStart};
+use crate::delta::{Base, Encoder};
 use crate::encoding::encode_entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::put_string;
@@ -17,7 +18,7 @@ use crate::reading::{Digest, digest};
 use crate::scan::{ATTEMPTS, Stop, entry, is_gone, stat_of};
 use crate::source::still_there;
 use crate::transfer::{AMEND, CHANGED, DONE, DROPPED, DataWriter, KEPT, OBJECT};
-use crate::watch::{Tally, Watch};
+use crate::watch::Tally;
 
 /// What both sides agreed on in the end.
 pub(crate) struct Sealed {
@@ -45,6 +46,8 @@ pub(crate) struct Sender<'c, 'l, 'a, S> {
     sent: HashMap<(u64, u64), Sent>,
     unsettled: Vec<String>,
     buffer: Vec<u8>,
+    /// What the replica has of the older content of some entries.
+    bases: HashMap<u32, Base>,
 }
 
 impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
@@ -52,11 +55,11 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
         capture: &'c Capture,
         out: DataWriter<'l, 'a, S>,
         tally: Tally<'c>,
-        _watch: &'c dyn Watch,
+        bases: HashMap<u32, Base>,
     ) -> Result<Self> {
         let tree = match &capture.content {
             Content::Tree { root, .. } => Some(root.again().map_err(|e| Error::unreadable(&capture.source, e))?),
-            Content::Copy(_) => None,
+            Content::Copy { .. } => None,
         };
         let mut groups: HashMap<u32, Vec<u32>> = HashMap::new();
         for (index, entry) in capture.manifest.entries().iter().enumerate() {
@@ -74,6 +77,7 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
             sent: HashMap::new(),
             unsettled: Vec::new(),
             buffer: Vec::new(),
+            bases,
         })
     }
 
@@ -113,7 +117,7 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
 
     fn copy(&mut self, index: u32, size: u64, hash: ContentHash, offset: u64) -> Result<()> {
         let capture = self.capture;
-        let Content::Copy(file) = &capture.content else { return Ok(()) };
+        let Content::Copy { file, .. } = &capture.content else { return Ok(()) };
         let read = self.stream(index, &mut FromStart { file, at: 0 }, size, offset, index)?;
         if read.hash != hash {
             let error = Error::new(ErrorKind::HashMismatch, "the scratch copy of the database is damaged");
@@ -179,19 +183,19 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
         self.out.put(&op)?;
         let full = self.full(name);
         let (out, tally) = (&mut self.out, &mut self.tally);
+        let EntryKind::File { size: announced, .. } = self.capture.manifest.entries()[index as usize].kind else {
+            return Err(Error::protocol("something that is not a file was asked for"));
+        };
+        let mut encoder = Encoder::new(self.bases.get(&index), announced, offset);
         let mut at = 0u64;
         let read = digest::<Stop>(file, size, &mut self.buffer, |block| {
-            let known = offset.saturating_sub(at).min(block.len() as u64) as usize;
+            let known = offset.saturating_sub(at).min(block.len() as u64);
             at += block.len() as u64;
-            let block = &block[known..];
-            if !block.is_empty() {
-                out.put(&(block.len() as u32).to_le_bytes())?;
-                out.put(block)?;
-            }
-            Ok(tally.bytes(block.len() as u64)?)
+            encoder.push(block, out)?;
+            Ok(tally.bytes(block.len() as u64 - known)?)
         });
         let read = read.map_err(|stop| stop.or_unreadable(&full))?;
-        self.out.put(&0u32.to_le_bytes())?;
+        encoder.finish(&mut self.out)?;
         Ok(read)
     }
 

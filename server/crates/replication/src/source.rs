@@ -6,18 +6,20 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::beneath::{Beneath, FileKey, mtime_of};
+use crate::blocks::{LARGE, Lister, SharedLists};
 use crate::capture::{Capture, Content};
+use crate::database::{DatabaseKey, LastCopy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::excludes::Excludes;
 use crate::manifest::{Entry, EntryKind, FileTime, Manifest};
 use crate::path::{TreePath, escape};
-use crate::reading::digest;
+use crate::reading::{Digest, digest};
 use crate::scan::{HashCache, Stop, Walk, entry, identity, stat_of};
 use crate::sqlite;
 use crate::watch::{Phase, Point, Tally, Watch, pass};
@@ -64,6 +66,10 @@ pub struct Source {
     excludes: Excludes,
     scratch: PathBuf,
     cache: HashCache,
+    /// Blocks of the large files it has or had.
+    lists: SharedLists,
+    /// SQLite: the last copy, as long as nothing was written since.
+    last_copy: Option<LastCopy>,
 }
 
 /// Mount points seen at the last capture, so that a volume that is not mounted is not taken for an empty one.
@@ -90,7 +96,14 @@ impl Source {
                 fs::remove_file(item.path()).map_err(trouble)?;
             }
         }
-        Ok(Self { spec, excludes, scratch, cache: Arc::new(Mutex::new(HashMap::new())) })
+        Ok(Self {
+            spec,
+            excludes,
+            scratch,
+            cache: HashCache::default(),
+            lists: SharedLists::default(),
+            last_copy: None,
+        })
     }
 
     /// The declaration.
@@ -103,7 +116,7 @@ impl Source {
     pub fn capture(&mut self, now: Timestamp, rehash: bool, watch: &dyn Watch) -> Result<Capture> {
         let capture = match self.spec.kind {
             SourceKind::Files => self.capture_files(now, rehash, watch)?,
-            SourceKind::Sqlite => self.capture_database(now, watch)?,
+            SourceKind::Sqlite => self.capture_database(now, rehash, watch)?,
         };
         pass(watch, Point::Captured)?;
         Ok(capture)
@@ -139,6 +152,7 @@ impl Source {
     fn walk<'a>(&'a self, stamped_until: FileTime, watch: &'a dyn Watch) -> Result<Walk<'a>> {
         let tally = Tally::new(watch, Phase::Scanning, None)?;
         let mut walk = Walk::new(&self.spec.path, &self.excludes, &self.cache, stamped_until, tally);
+        walk.lists = Some(&self.lists);
         walk.forbidden = self.forbidden()?;
         Ok(walk)
     }
@@ -186,6 +200,7 @@ impl Source {
             hashed_bytes: found.hashed_bytes,
             source: self.spec.path.clone(),
             content,
+            lists: Arc::clone(&self.lists),
         })
     }
 
@@ -229,33 +244,39 @@ impl Source {
         Error::new(ErrorKind::SourceUnreadable, "the source changed while it was read").at(&self.spec.path).with(fault)
     }
 
-    fn capture_database(&self, now: Timestamp, watch: &dyn Watch) -> Result<Capture> {
+    fn capture_database(&mut self, now: Timestamp, rehash: bool, watch: &dyn Watch) -> Result<Capture> {
         let path = &self.spec.path;
         self.forbidden()?;
         let mut tally = Tally::new(watch, Phase::Scanning, None)?;
-        let copy = self.scratch.join("copy");
-        let trouble = |e: io::Error| Error::io("cannot use the scratch copy of the database", &copy, e);
-        for suffix in ["", "-journal", "-wal", "-shm"] {
-            let _ = fs::remove_file(self.scratch.join(format!("copy{suffix}")));
-        }
         let stat = rustix::fs::stat(path).map_err(|e| sqlite::missing_or_unreadable(path, e.into()))?;
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let parent = rustix::fs::stat(parent).map_err(|e| Error::unreadable(parent, e))?;
-        sqlite::backup(path, &copy)?;
-        let mut file = File::open(&copy).map_err(trouble)?;
-        // From here on the copy lives as long as the capture does, whatever happens to this process.
-        fs::remove_file(&copy).map_err(trouble)?;
-        let size = file.metadata().map_err(trouble)?.len();
-        let read = digest::<Stop>(&mut file, size, &mut Vec::new(), |block| Ok(tally.bytes(block.len() as u64)?))
-            .map_err(|stop| stop.or_unreadable(path))?;
+        // Both before the copy is made: what is written from here on makes another key.
+        let stamped_until = self.stamp_clock(now)?;
+        let key = DatabaseKey::of(path).map_err(|e| sqlite::missing_or_unreadable(path, e))?;
+        let last = self.last_copy.take().filter(|last| !rehash && last.is_of(&key));
+        let hashed_bytes;
+        let (file, hash, bytes) = match last {
+            Some(last) => {
+                hashed_bytes = 0;
+                let copy = (Arc::clone(&last.file), last.hash, last.bytes);
+                self.last_copy = Some(last);
+                copy
+            }
+            None => {
+                let (file, read) = self.copy_database(&mut tally)?;
+                hashed_bytes = read.bytes;
+                self.last_copy = LastCopy::keep(key, stamped_until, &file, read.hash, read.bytes);
+                (file, read.hash, read.bytes)
+            }
+        };
         tally.file()?;
         tally.finish()?;
-        let mtime = self.stamp(&read.hash.to_string(), mtime_of(&stat))?;
+        let mtime = self.stamp(&hash.to_string(), mtime_of(&stat))?;
         let name = TreePath::parse(DATABASE_NAME.as_bytes()).map_err(|e| self.inconsistent_name(e))?;
-        let kind = EntryKind::File { size: read.bytes, hash: read.hash, group: 0 };
         let entries = vec![
             Entry { mtime, ..entry(TreePath::root(), EntryKind::Dir, &parent) },
-            Entry { mtime, ..entry(name, kind, &stat) },
+            Entry { mtime, ..entry(name, EntryKind::File { size: bytes, hash, group: 0 }, &stat) },
         ];
         let manifest = Manifest::new(entries).map_err(|e| self.inconsistent(e))?;
         Ok(Capture {
@@ -264,10 +285,37 @@ impl Source {
             skipped: Vec::new(),
             skipped_in_all: 0,
             warnings: Vec::new(),
-            hashed_bytes: read.bytes,
-            source: path.clone(),
-            content: Content::Copy(file),
+            hashed_bytes,
+            source: self.spec.path.clone(),
+            content: Content::Copy { file },
+            lists: Arc::clone(&self.lists),
         })
+    }
+
+    /// One consistent copy of the database, unlinked, and its hash.
+    fn copy_database(&self, tally: &mut Tally<'_>) -> Result<(Arc<File>, Digest)> {
+        let copy = self.scratch.join("copy");
+        let trouble = |e: io::Error| Error::io("cannot use the scratch copy of the database", &copy, e);
+        for suffix in ["", "-journal", "-wal", "-shm"] {
+            let _ = fs::remove_file(self.scratch.join(format!("copy{suffix}")));
+        }
+        sqlite::backup(&self.spec.path, &copy)?;
+        let mut file = File::open(&copy).map_err(trouble)?;
+        // From here on the copy lives as long as it is held, whatever happens to this process.
+        fs::remove_file(&copy).map_err(trouble)?;
+        let size = file.metadata().map_err(trouble)?.len();
+        let mut lister = (size >= LARGE).then(|| Lister::new(size));
+        let read = digest::<Stop>(&mut file, size, &mut Vec::new(), |block| {
+            if let Some(lister) = &mut lister {
+                lister.push(block);
+            }
+            Ok(tally.bytes(block.len() as u64)?)
+        });
+        let read = read.map_err(|stop| stop.or_unreadable(&self.spec.path))?;
+        if let Some(list) = lister.and_then(Lister::finish) {
+            self.lists.lock().unwrap_or_else(PoisonError::into_inner).keep(read.hash, list);
+        }
+        Ok((Arc::new(file), read))
     }
 
     fn inconsistent_name(&self, fault: crate::path::PathFault) -> Error {

@@ -120,6 +120,19 @@ impl Stage {
         Ok(())
     }
 
+    /// Notes that a committed content does not make new content any more: it is not what its manifest says. Lasts until
+    /// the next commit.
+    pub(crate) fn set_rotten(&mut self, base: &ContentHash) -> Result<()> {
+        let path = self.dir.join(format!("{base}.rotten"));
+        File::create(&path).map_err(|e| Error::io("cannot write to the stage", &path, e))?;
+        self.left.extend(path.file_name().map(OsString::from));
+        Ok(())
+    }
+
+    pub(crate) fn rotten(&self, base: &ContentHash) -> bool {
+        self.left.contains(OsStr::new(&format!("{base}.rotten")))
+    }
+
     pub(crate) fn forget_part(&self, hash: &ContentHash) -> Result<()> {
         self.remove(&self.part(hash))
     }

@@ -7,7 +7,7 @@
 //!                                    ◀──    Unchanged(generation, captured, id)
 //!                                     or    Offer(generation, captured, id, entries, bytes) Part… PartEnd
 //! Working…                           ──▶    (while it hashes what it has)
-//! Need(entry, offset)… NeedEnd       ──▶
+//! Need(entry, offset)… NeedEnd       ──▶    (and Claim, for files that are here in an older state: see `bases`)
 //!                                    ◀──    Data… DataEnd        (objects and amendments, see `transfer`)
 //! Ack(id)                            ──▶    after the commit is durable
 //! either side: Fail(code, text)
@@ -42,14 +42,24 @@ pub(crate) enum Kind {
     DataEnd = 10,
     Ack = 11,
     Fail = 12,
+    Claim = 13,
+    Ask = 14,
+    Blocks = 15,
+    BlocksEnd = 16,
+    Settled = 17,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
-        use Kind::{Ack, Data, DataEnd, Fail, Need, NeedEnd, Offer, Part, PartEnd, Request, Unchanged, Working};
-        [Request, Unchanged, Offer, Part, PartEnd, Working, Need, NeedEnd, Data, DataEnd, Ack, Fail]
-            .into_iter()
-            .find(|kind| *kind as u8 == byte)
+        use Kind::{
+            Ack, Ask, Blocks, BlocksEnd, Claim, Data, DataEnd, Fail, Need, NeedEnd, Offer, Part, PartEnd, Request,
+            Settled, Unchanged, Working,
+        };
+        const ALL: &[Kind] = &[
+            Request, Unchanged, Offer, Part, PartEnd, Working, Need, NeedEnd, Data, DataEnd, Ack, Fail, Claim, Ask,
+            Blocks, BlocksEnd, Settled,
+        ];
+        ALL.iter().copied().find(|kind| *kind as u8 == byte)
     }
 }
 

@@ -177,3 +177,85 @@ fn a_replica_of_a_database_takes_nothing_else() {
     let (pulled, _) = pair::pull(other.replica(), &capture, 1, false, &Unwatched, &Unwatched);
     assert_eq!(pulled.unwrap_err().kind(), ErrorKind::PeerProtocol);
 }
+
+#[test]
+fn of_a_large_database_only_the_pages_that_changed_travel() {
+    for journal in ["WAL", "DELETE"] {
+        let mut pair = Pair::sqlite();
+        let mut db = create(&live(&pair), journal);
+        db.execute_batch(
+            "BEGIN; WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 3000)
+             INSERT INTO a SELECT n, randomblob(2000) FROM c; INSERT INTO b SELECT n FROM a; COMMIT;",
+        )
+        .unwrap();
+        let first = pair.sync().unwrap();
+        assert!(first.received_bytes > 6_000_000, "{journal}: {}", first.received_bytes);
+        db.execute("UPDATE a SET pad = randomblob(2000) WHERE n = 1500", []).unwrap();
+        write(&mut db, 3001);
+        let second = pair.sync().unwrap();
+        assert!(second.changed);
+        assert!(second.received_bytes < 60_000, "{journal}: {} bytes for a few pages", second.received_bytes);
+        assert_eq!(prefix(&pair.seen(DATABASE_NAME)), 3001, "{journal}");
+    }
+}
+
+#[test]
+fn a_database_that_rests_is_not_copied_again_and_any_write_is_noticed() {
+    for journal in ["WAL", "DELETE"] {
+        let mut pair = Pair::sqlite();
+        let mut db = create(&live(&pair), journal);
+        write(&mut db, 1);
+        // A write of this very moment is not trusted to be the last one in its tick of the clock.
+        assert!(pair.capture().hashed_bytes > 0);
+        let begun = std::time::Instant::now();
+        while pair.capture().hashed_bytes > 0 {
+            assert!(begun.elapsed().as_secs() < 60, "{journal}: copied again and again");
+            thread::yield_now();
+        }
+        let id = pair.capture().manifest.content_id();
+        pair.sync().unwrap();
+        assert_eq!(prefix(&pair.seen(DATABASE_NAME)), 1, "{journal}: served from the copy that was kept");
+        assert!(pair.source.capture(now(), true, &Unwatched).unwrap().hashed_bytes > 0, "asked to read it again");
+        write(&mut db, 2);
+        assert_ne!(pair.capture().manifest.content_id(), id, "{journal}: a write is noticed at once");
+        pair.sync().unwrap();
+        assert_eq!(prefix(&pair.seen(DATABASE_NAME)), 2, "{journal}");
+    }
+}
+
+#[test]
+fn a_journal_that_only_its_owner_may_roll_back_is_left_alone_and_told() {
+    let mut pair = Pair::sqlite();
+    let mut db = create(&live(&pair), "DELETE");
+    write(&mut db, 1);
+    pair.sync().unwrap();
+    drop(db);
+    // What a machine leaves that lost its power in the middle of a transaction: pages of it written, and the journal
+    // that takes them back.
+    let elsewhere = pair.dir.path().join("torn.db");
+    fs::copy(live(&pair), &elsewhere).unwrap();
+    let torn = Connection::open(&elsewhere).unwrap();
+    torn.execute_batch("PRAGMA cache_size = 1; BEGIN; UPDATE b SET n = n + 100; UPDATE a SET pad = randomblob(2000);")
+        .unwrap();
+    torn.execute_batch(
+        "WITH RECURSIVE c(n) AS (SELECT 500 UNION ALL SELECT n + 1 FROM c WHERE n < 800)
+         INSERT INTO a SELECT n, randomblob(2000) FROM c;",
+    )
+    .unwrap();
+    let journal = |of: &Path| of.with_file_name(format!("{}-journal", of.file_name().unwrap().to_str().unwrap()));
+    fs::copy(&elsewhere, live(&pair)).unwrap();
+    fs::copy(journal(&elsewhere), journal(&live(&pair))).unwrap();
+    drop(torn);
+    let before = (fs::read(live(&pair)).unwrap(), fs::read(journal(&live(&pair))).unwrap());
+    let error = pair.sync().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DatabaseBusy, "{}", error.chain());
+    assert_eq!(error.path(), Some(live(&pair).as_path()));
+    let after = (fs::read(live(&pair)).unwrap(), fs::read(journal(&live(&pair))).unwrap());
+    assert!(before == after, "nothing of it was touched");
+    assert_eq!(prefix(&pair.seen(DATABASE_NAME)), 1, "the last good copy stays");
+    // Its owner opens it, which rolls the transaction back.
+    let mut db = Connection::open(live(&pair)).unwrap();
+    write(&mut db, 2);
+    pair.sync().unwrap();
+    assert_eq!(prefix(&pair.seen(DATABASE_NAME)), 2);
+}

@@ -1,0 +1,115 @@
+//! One object on its way into the stage: hashed as it comes, small ones kept in memory until they are whole. It refuses
+//! to fill the disk beyond the reserve.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
+use crate::manifest::ContentHash;
+use crate::stage::Stage;
+use crate::store::free_bytes_near;
+
+/// Larger objects go to disk as they come.
+const IN_MEMORY: usize = 1 << 20;
+/// How often the free space is looked at while one object arrives.
+const LOOK_AT_DISK: u64 = 64 << 20;
+
+pub(crate) struct Incoming {
+    /// Under what it was announced, and is kept until it is whole.
+    expected: ContentHash,
+    part: PathBuf,
+    hasher: blake3::Hasher,
+    sink: Sink,
+    reserve: u64,
+    since_look: u64,
+}
+
+/// Where the bytes go.
+enum Sink {
+    Memory(Vec<u8>),
+    Part(File),
+}
+
+impl Incoming {
+    /// An object announced with this hash and size, of which everything before `offset` is here.
+    pub(crate) fn begin(stage: &Stage, expected: ContentHash, size: u64, offset: u64, reserve: u64) -> Result<Self> {
+        let (sink, hasher) = if offset == 0 && size <= IN_MEMORY as u64 {
+            (Sink::Memory(Vec::with_capacity(size as usize)), blake3::Hasher::new())
+        } else {
+            let (file, sofar) = stage.resume(&expected, offset)?;
+            (Sink::Part(file), sofar)
+        };
+        Ok(Self { expected, part: stage.part(&expected), hasher, sink, reserve, since_look: 0 })
+    }
+
+    /// Takes the next bytes.
+    pub(crate) fn take(&mut self, piece: &[u8], stage: &Stage) -> Result<()> {
+        let part = &self.part;
+        let trouble = |e: io::Error| Error::io("cannot write to the stage", part, e);
+        self.hasher.update(piece);
+        if let Sink::Memory(content) = &self.sink
+            && content.len() + piece.len() > IN_MEMORY
+        {
+            let (mut file, _) = stage.resume(&self.expected, 0)?;
+            file.write_all(content).map_err(trouble)?;
+            self.sink = Sink::Part(file);
+        }
+        match &mut self.sink {
+            Sink::Memory(content) => content.extend_from_slice(piece),
+            Sink::Part(file) => {
+                file.write_all(piece).map_err(trouble)?;
+                self.since_look += piece.len() as u64;
+                if self.since_look >= LOOK_AT_DISK {
+                    self.since_look = 0;
+                    let free = free_bytes_near(part);
+                    if free < self.reserve {
+                        return Err(Error::disk_full("the disk of the replica is full", self.reserve, free));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a piece of old content that is here.
+    pub(crate) fn take_from(
+        &mut self,
+        old: &File,
+        from: u64,
+        len: u64,
+        buffer: &mut Vec<u8>,
+        stage: &Stage,
+        mut told: impl FnMut(u64) -> Result<()>,
+    ) -> Result<()> {
+        buffer.resize(crate::reading::BLOCK, 0);
+        let mut at = from;
+        while at < from + len {
+            let want = usize::try_from(from + len - at).map_or(buffer.len(), |left| left.min(buffer.len()));
+            let piece = &mut buffer[..want];
+            old.read_exact_at(piece, at).map_err(|e| Error::io("cannot read the last generation", &self.part, e))?;
+            self.take(piece, stage)?;
+            told(want as u64)?;
+            at += want as u64;
+        }
+        Ok(())
+    }
+
+    /// The hash of everything that came.
+    pub(crate) fn hash(&self) -> ContentHash {
+        ContentHash(*self.hasher.finalize().as_bytes())
+    }
+
+    /// Keeps the object under the hash it was found to have.
+    pub(crate) fn keep(self, hash: ContentHash, stage: &mut Stage) -> Result<()> {
+        match self.sink {
+            Sink::Memory(content) => stage.put(hash, &content),
+            Sink::Part(file) => {
+                let meta = file.metadata().map_err(|e| Error::io("cannot write to the stage", &self.part, e))?;
+                drop(file);
+                if meta.size() == 0 { stage.forget_part(&self.expected) } else { stage.adopt(&self.part, hash) }
+            }
+        }
+    }
+}
