@@ -66,6 +66,8 @@ actions! {
     SyncFull, "sync.full", Role::Operator, "Sincronizzazione avviata.", "Sync started.";
     /// The verification.
     SyncVerify, "sync.verify", Role::Operator, "Verifica avviata.", "Verification started.";
+    /// The pace of the verification that goes on all the time.
+    ScrubSet, "sync.scrub.set", Role::Admin, "Durata della verifica continua salvata.", "Pace of the continuous verification saved.";
     /// Takes note of an alarm.
     AlarmAck, "alarm.ack", Role::Operator, "Allarme preso in carico.", "Alarm acknowledged.";
     /// Declares a service, or replaces the one of that name.

@@ -136,7 +136,9 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::PeerSet => &["address", "email", "sms", "language"],
         Action::PeerJoin => &["token"],
         Action::DatasetAdd => &["name", "kind", "class", "source", "target", "excludes"],
+        Action::SyncStop => &["pause"],
         Action::SyncFull => &["scope"],
+        Action::ScrubSet => &["every"],
         Action::ServiceAdd => &["name", "unit", "start", "stop", "check", "timeout", "order"],
         Action::Activate | Action::Takeover => &["confirm_name", "reason", "password", "accept_data_loss"],
         Action::Deactivate => &["confirm_name", "reason", "password", "discard_dr_data"],
@@ -162,7 +164,6 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         | Action::PeerForget
         | Action::DatasetRemove
         | Action::SyncStart
-        | Action::SyncStop
         | Action::SyncVerify
         | Action::ServiceRemove
         | Action::ThresholdReset

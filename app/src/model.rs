@@ -10,10 +10,12 @@ use contract::monitor::MonitorReport;
 use contract::query::DatasetEntry;
 use contract::role::NodeRole;
 use contract::run::{RunReport, RunsReport};
+use contract::scrub::ScrubReport;
 use contract::service::{Service, ServiceEntry};
 use contract::sms::SmsAccountInfo;
 use contract::smtp::SmtpReport;
 use contract::status::{NodeInfo, PeerReport};
+use contract::task::TasksReport;
 use contract::threshold::ThresholdsReport;
 use contract::users::User;
 use contract::{Lang, Role, Timestamp};
@@ -204,6 +206,10 @@ pub struct DatasetsPage {
 pub struct ReplicationPage {
     /// Everything that moves.
     pub live: std::sync::Arc<Live>,
+    /// The last task of each kind.
+    pub tasks: TasksReport,
+    /// The verification that goes on all the time.
+    pub scrub: ScrubReport,
 }
 
 /// Servizi.

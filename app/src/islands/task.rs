@@ -15,6 +15,8 @@ use crate::format;
 pub fn TaskPanel(
     /// As drawn by the server.
     initial: Option<TaskReport>,
+    /// The last one of this kind, for as long as another kind is the last of all.
+    kept: Option<TaskReport>,
     /// Whether the reader may press.
     may: bool,
     /// What was chosen, when the form came back.
@@ -25,7 +27,8 @@ pub fn TaskPanel(
     lang: Lang,
 ) -> impl IntoView {
     let task = follow(initial, |live| live.task.clone());
-    let console = Console::following(task);
+    let shown = of_kind(task, TaskKind::Full, kept);
+    let console = Console::following(shown);
     let busy = move || task.with(|t| running(t.as_ref()));
     let form = may.then(move || {
         let options = Scope::ALL.map(|scope| {
@@ -71,7 +74,7 @@ pub fn TaskPanel(
     view! {
         <div class="task">
             {form}
-            {move || task.with(|t| t.as_ref().filter(|t| t.kind == TaskKind::Full).map(|t| watch(t, console, offset, lang)))}
+            {move || shown.with(|t| t.as_ref().map(|t| watch(t, console, offset, lang)))}
         </div>
     }
 }
@@ -81,6 +84,8 @@ pub fn TaskPanel(
 pub fn VerifyPanel(
     /// As drawn by the server.
     initial: Option<TaskReport>,
+    /// The last one of this kind, for as long as another kind is the last of all.
+    kept: Option<TaskReport>,
     /// Whether the reader may press.
     may: bool,
     /// The server's zone.
@@ -89,7 +94,8 @@ pub fn VerifyPanel(
     lang: Lang,
 ) -> impl IntoView {
     let task = follow(initial, |live| live.task.clone());
-    let console = Console::following(task);
+    let shown = of_kind(task, TaskKind::Verify, kept);
+    let console = Console::following(shown);
     let busy = move || task.with(|t| running(t.as_ref()));
     let form = may.then(move || {
         view! {
@@ -98,8 +104,8 @@ pub fn VerifyPanel(
                 <p>
                     {lang
                         .pick(
-                            "Confronta ogni file con il Master, senza cambiare nulla.",
-                            "Compares every file with the Master and changes nothing.",
+                            "Rilegge subito tutta la replica e confronta ogni file con il Master. Ciò che il disco ha alterato viene poi risanato.",
+                            "Reads the whole replica again at once and compares every file with the Master. What the disk has altered is healed afterwards.",
                         )}
                 </p>
                 <button class="button primary wide" disabled=busy>
@@ -112,14 +118,21 @@ pub fn VerifyPanel(
         <div class="task">
             {form}
             {move || {
-                task.with(|t| {
+                shown.with(|t| {
                     t.as_ref()
-                        .filter(|t| t.kind == TaskKind::Verify)
                         .map(|t| view! { {verdict(t, offset, lang)} {watch(t, console, offset, lang)} })
                 })
             }}
         </div>
     }
+}
+
+/// The task that a panel shows: the last of all where it is of its kind, else what was kept of its kind.
+fn of_kind(task: Memo<Option<TaskReport>>, kind: TaskKind, kept: Option<TaskReport>) -> Memo<Option<TaskReport>> {
+    Memo::new(move |before: Option<&Option<TaskReport>>| {
+        let now = task.with(|task| task.clone().filter(|task| task.kind == kind));
+        now.or_else(|| before.cloned().flatten()).or_else(|| kept.clone())
+    })
 }
 
 fn running(task: Option<&TaskReport>) -> bool {

@@ -198,6 +198,7 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         Some(Action::SyncStop) => words("STOP replica", "Replication STOP"),
         Some(Action::SyncFull) => words("Sincronizzazione forzata", "Forced sync"),
         Some(Action::SyncVerify) => words("Verifica", "Verification"),
+        Some(Action::ScrubSet) => words("Durata della verifica continua", "Pace of the continuous verification"),
         Some(Action::ServiceAdd) => words("Servizio dichiarato", "Service declared"),
         Some(Action::ServiceRemove) => words("Servizio tolto", "Service taken back"),
         Some(Action::Activate) => words("Attivazione del DR", "Activation of the DR"),

@@ -17,6 +17,7 @@ mod readiness;
 mod replication;
 mod run;
 mod runs;
+mod scrub;
 mod services;
 mod sms;
 mod smtp;

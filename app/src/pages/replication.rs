@@ -1,9 +1,11 @@
 //! `/replicazione` (Client): ON and OFF, each dataset, the forced sync, the verification, what can be gone back to, and
 //! what stays out.
 
+use contract::live::Live;
 use contract::task::Scope;
 use leptos::prelude::*;
 
+use super::scrub;
 use crate::action::Action;
 use crate::format;
 use crate::islands::{ReplicaTable, SwitchRows, TaskPanel, VerifyPanel, switch_rows};
@@ -21,7 +23,7 @@ pub(crate) fn view(cx: &Context, model: &ReplicationPage) -> AnyView {
     let wrong = cx.form.error(Action::SyncFull, "scope", lang);
     let force = view! {
         {wrong.map(|text| view! { <p class="field-error">{text}</p> })}
-        <TaskPanel initial=live.task.clone() may chosen offset lang />
+        <TaskPanel initial=live.task.clone() kept=model.tasks.full.clone() may chosen offset lang />
     };
     view! {
         {title(route.label(lang), reload(cx, route.path))}
@@ -33,7 +35,7 @@ pub(crate) fn view(cx: &Context, model: &ReplicationPage) -> AnyView {
                 "ON: le modifiche del Master arrivano da sole, entro pochi secondi. STOP le ferma, e la copia resta all'ultima generazione completa.",
                 "ON: the Master's changes arrive by themselves within seconds. STOP halts them, and the copy stays at the last complete generation.",
             ),
-            view! { <SwitchRows initial=switch_rows(live, lang) may lang /> },
+            switches(cx, live),
         )}
         {card(
             cx.t("Dati replicati", "Replicated data"),
@@ -51,10 +53,21 @@ pub(crate) fn view(cx: &Context, model: &ReplicationPage) -> AnyView {
         )}
         {card(
             cx.t("Verifica", "Verification"),
-            view! { <VerifyPanel initial=live.task.clone() may offset lang /> },
+            view! { <VerifyPanel initial=live.task.clone() kept=model.tasks.verify.clone() may offset lang /> },
         )}
+        {scrub::view(cx, &model.scrub)}
         {card(cx.t("Punti di ripristino", "Restore points"), restore_points(cx, model))}
         {card(cx.t("Che cosa non viene replicato", "What is not replicated"), left_out(cx, model))}
+    }
+    .into_any()
+}
+
+fn switches(cx: &Context, live: &Live) -> AnyView {
+    let (lang, offset) = (cx.lang, cx.offset(cx.now));
+    let wrong = cx.form.error(Action::SyncStop, "pause", lang);
+    view! {
+        {wrong.map(|text| view! { <p class="field-error">{text}</p> })}
+        <SwitchRows initial=switch_rows(live, offset, lang) may=cx.may(Action::SyncStart) offset lang />
     }
     .into_any()
 }

@@ -412,7 +412,13 @@ pub enum SyncVerb {
     /// Client: START
     Start(Only),
     /// Client: STOP
-    Stop(Only),
+    Stop {
+        #[command(flatten)]
+        only: Only,
+        /// Start again by itself after so long: 30m, 2h, 7d
+        #[arg(long = "for", value_name = "SPAN")]
+        pause: Option<String>,
+    },
     /// Client: force a full synchronisation
     Full {
         #[command(flatten)]
@@ -426,6 +432,25 @@ pub enum SyncVerb {
     },
     /// Client: compare replica and Master; 0 equal, 1 differs
     Verify(Only),
+    /// Client: what the last forced sync and the last verification came to
+    Last,
+    /// Client: the verification that goes on all the time
+    Scrub {
+        #[command(subcommand)]
+        verb: ScrubVerb,
+    },
+}
+
+/// The verification that goes on all the time.
+#[derive(Debug, Subcommand)]
+pub enum ScrubVerb {
+    /// How far each replica is, and what was found
+    Show,
+    /// In how long everything is read again
+    Set {
+        /// 12h, 7d
+        every: String,
+    },
 }
 
 /// One row of the Replicazione page.

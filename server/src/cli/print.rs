@@ -129,6 +129,9 @@ pub fn sync(report: &Value) {
         &["DATASET", "GROUP", "SWITCH", "STATE", "GENERATION", "LAG s", "FILES", "BYTES", "TARGET"],
         &rows(&report["datasets"], &keys),
     );
+    for dataset in list(&report["datasets"]).filter(|dataset| !dataset["switch_until"].is_null()) {
+        println!("{}: stopped until {}", text(&dataset["name"]), text(&dataset["switch_until"]));
+    }
     for dataset in list(&report["datasets"]).filter(|dataset| !dataset["last_error"].is_null()) {
         let error = &dataset["last_error"];
         let code = text(&error["code"]);

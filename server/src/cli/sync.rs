@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use contract::dataset::Group;
 use contract::task::Scope;
-use contract::{Command, Denied, Outcome, query};
+use contract::{Command, Denied, Outcome, query, span};
 use serde_json::Value;
 
-use super::args::{Only, SyncVerb};
+use super::args::{Only, ScrubVerb, SyncVerb};
 use super::remote::Line;
 use super::{Exit, print};
 
@@ -30,10 +30,10 @@ pub async fn run(line: &Line, verb: SyncVerb) -> Result<Exit, Exit> {
             Ok(Exit::Done)
         }
         SyncVerb::Start(only) => {
-            line.tell(Command::SyncSwitch { only: group(only)?, on: true }).await.map(|_| Exit::Done)
+            line.tell(Command::SyncSwitch { only: group(only)?, on: true, pause: None }).await.map(|_| Exit::Done)
         }
-        SyncVerb::Stop(only) => {
-            line.tell(Command::SyncSwitch { only: group(only)?, on: false }).await.map(|_| Exit::Done)
+        SyncVerb::Stop { only, pause } => {
+            line.tell(Command::SyncSwitch { only: group(only)?, on: false, pause }).await.map(|_| Exit::Done)
         }
         SyncVerb::Full { only, scope, wait } => {
             let scope: Scope = scope.parse().map_err(|problem| line.deny(&Denied::field("scope", problem)))?;
@@ -44,6 +44,40 @@ pub async fn run(line: &Line, verb: SyncVerb) -> Result<Exit, Exit> {
             let outcome = line.tell(Command::SyncVerify { only: group(only)? }).await?;
             follow(line, outcome, true).await
         }
+        SyncVerb::Last => Ok(line.show(&line.ask(query::Tasks {}).await?, last)),
+        SyncVerb::Scrub { verb: ScrubVerb::Show } => Ok(line.show(&line.ask(query::Scrub {}).await?, scrub)),
+        SyncVerb::Scrub { verb: ScrubVerb::Set { every } } => {
+            line.tell(Command::ScrubSet { every }).await.map(|_| Exit::Done)
+        }
+    }
+}
+
+fn last(report: &Value) {
+    for task in [&report["full"], &report["verify"]].into_iter().filter(|task| !task.is_null()) {
+        let told = print::cells(task, &["kind", "state", "started_by", "started_at", "ended_at"]);
+        print::line(&format!("{}: {}, started by {} at {}, ended {}", told[0], told[1], told[2], told[3], told[4]));
+        print::task_log(task, 0);
+        differences(task);
+    }
+}
+
+fn scrub(report: &Value) {
+    let period = report["period_seconds"].as_u64().and_then(|seconds| u32::try_from(seconds).ok());
+    print::line(&format!("Everything is read again in {}", period.map(span::written).unwrap_or_default()));
+    let rows = print::list(&report["datasets"]).map(|one| {
+        let mut row = print::cells(one, &["dataset", "started_at"]);
+        row.push(format!("{:.1}%", one["fraction"].as_f64().unwrap_or_default() * 100.0));
+        row.extend(print::cells(&one["last"], &["ended_at", "files", "bytes", "differences"]));
+        row
+    });
+    let heads = ["DATASET", "PASS SINCE", "DONE", "LAST PASS", "FILES", "BYTES", "DIFFERENCES"];
+    print::table(&heads, &rows.collect::<Vec<_>>());
+    for one in print::list(&report["datasets"]).filter(|one| !one["damage"].is_null()) {
+        let damage = &one["damage"];
+        let told = print::cells(damage, &["found_at", "total", "healed_at"]);
+        let name = print::text(&one["dataset"]);
+        print::line(&format!("{name}: damaged, found {}, differences {}, healed {}", told[0], told[1], told[2]));
+        differences(damage);
     }
 }
 

@@ -96,7 +96,9 @@ pub(super) const fn page_of(action: Action) -> PageId {
         Action::LicenceLoad | Action::LicenceRemove => PageId::Licence,
         Action::PeerSet | Action::PeerToken | Action::PeerJoin | Action::PeerForget => PageId::Pairing,
         Action::DatasetAdd | Action::DatasetRemove => PageId::Datasets,
-        Action::SyncStart | Action::SyncStop | Action::SyncFull | Action::SyncVerify => PageId::Replication,
+        Action::SyncStart | Action::SyncStop | Action::SyncFull | Action::SyncVerify | Action::ScrubSet => {
+            PageId::Replication
+        }
         Action::AlarmAck => PageId::Alarms,
         Action::ServiceAdd | Action::ServiceRemove => PageId::Services,
         Action::Activate | Action::Takeover | Action::Deactivate | Action::Suspend => PageId::Activation,
@@ -188,13 +190,17 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
             excludes: text("excludes").lines().map(|line| line.trim().to_owned()).filter(|l| !l.is_empty()).collect(),
         }),
         Action::DatasetRemove => Command::DatasetRemove { name: text("name") },
-        Action::SyncStart => Command::SyncSwitch { only: group()?, on: true },
-        Action::SyncStop => Command::SyncSwitch { only: group()?, on: false },
+        Action::SyncStart => Command::SyncSwitch { only: group()?, on: true, pause: None },
+        Action::SyncStop => {
+            let pause = Some(trimmed("pause")).filter(|span| !span.is_empty());
+            Command::SyncSwitch { only: group()?, on: false, pause }
+        }
         Action::SyncFull => {
             let scope = text("scope").parse().map_err(|problem| Denied::field("scope", problem))?;
             Command::SyncFull { scope, only: group()? }
         }
         Action::SyncVerify => Command::SyncVerify { only: group()? },
+        Action::ScrubSet => Command::ScrubSet { every: trimmed("every") },
         Action::AlarmAck => {
             Command::AlarmAck { id: text("id"), note: Some(trimmed("note")).filter(|note| !note.is_empty()) }
         }

@@ -123,9 +123,11 @@ pub(super) async fn model(
         PageId::Datasets => {
             Page::Datasets(DatasetsPage { datasets: node.ask(actor, ask::Datasets {}).await?.datasets })
         }
-        PageId::Replication => {
-            Page::Replication(ReplicationPage { live: Arc::new(node.ask(actor, ask::Live {}).await?) })
-        }
+        PageId::Replication => Page::Replication(ReplicationPage {
+            live: Arc::new(node.ask(actor, ask::Live {}).await?),
+            tasks: node.ask(actor, ask::Tasks {}).await?,
+            scrub: node.ask(actor, ask::Scrub {}).await?,
+        }),
         PageId::Services => Page::Services(ServicesPage {
             services: node.ask(actor, ask::Services {}).await?.services,
             edit: query::value(path, "edit"),

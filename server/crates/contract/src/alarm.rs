@@ -83,6 +83,12 @@ catalogue! {
         "La replica di {s} è di nuovo entro il limite", "The replica of {s} is within the limit again",
         "Un'attivazione adesso perderebbe i dati del ritardo. Controllare il collegamento fra le sedi e gli errori nella pagina Replicazione.",
         "An activation now would lose the data of that time. Check the link between the sites and the errors on the Replicazione page.";
+    /// Client: the replica's own disk has changed what was copied.
+    ReplicaDamaged = "dr.replica.damaged" / "dr.replica.healed", 5,
+        "La replica di {s} si è danneggiata sul disco del DR: {d}", "The replica of {s} was damaged on the DR's disk: {d}",
+        "La replica di {s} è stata risanata dal Master", "The replica of {s} was healed from the Master",
+        "Viene risanata da sola non appena il Master risponde e la replicazione è ON. Controllare lo stato del disco del DR Client: ciò che ha alterato un file può alterarne altri.",
+        "It is healed by itself as soon as the Master answers and the replication is ON. Check the health of the DR Client's disk: what has altered one file may alter others.";
     /// The disk that holds the data directory is nearly full.
     DiskLow = "dr.disk.low" / "dr.disk.normal", 4,
         "Spazio su disco quasi esaurito su {s}: {d} libero", "Disk nearly full on {s}: {d} free",

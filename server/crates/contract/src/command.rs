@@ -188,6 +188,8 @@ pub enum Command {
         only: Option<Group>,
         /// START or STOP.
         on: bool,
+        /// STOP only: after which span it starts again by itself, as typed; `None` for when somebody presses START.
+        pause: Option<String>,
     },
     /// The forced sync (Client).
     SyncFull {
@@ -200,6 +202,11 @@ pub enum Command {
     SyncVerify {
         /// One row, or both.
         only: Option<Group>,
+    },
+    /// In how long every replica is read again, all the time (Client).
+    ScrubSet {
+        /// A span, as typed.
+        every: String,
     },
     /// Declares a service, or replaces the one of that name.
     ServiceAdd(ServiceForm),
@@ -289,6 +296,7 @@ impl Command {
             | Self::ThresholdReset { .. }
             | Self::DatasetAdd(_)
             | Self::DatasetRemove { .. }
+            | Self::ScrubSet { .. }
             | Self::ServiceAdd(_)
             | Self::ServiceRemove { .. }
             | Self::GateSet { .. } => Role::Admin,
@@ -306,6 +314,7 @@ impl Command {
             | Self::SyncSwitch { .. }
             | Self::SyncFull { .. }
             | Self::SyncVerify { .. }
+            | Self::ScrubSet { .. }
             | Self::Activate(_)
             | Self::Deactivate(_)
             | Self::Suspend(_) => Some(NodeRole::Client),
@@ -361,6 +370,7 @@ impl Command {
             Self::SyncSwitch { on: false, .. } => "sync.stop",
             Self::SyncFull { .. } => "sync.full",
             Self::SyncVerify { .. } => "sync.verify",
+            Self::ScrubSet { .. } => "sync.scrub.set",
             Self::ServiceAdd(_) => "service.add",
             Self::ServiceRemove { .. } => "service.remove",
             Self::GateSet { .. } => "gate.set",
@@ -394,6 +404,7 @@ impl Command {
             Self::AlarmAck { id, .. } => Some(id.clone()),
             Self::MessageLanguage { language } => Some(language.tag().to_owned()),
             Self::DatasetAdd(form) => Some(form.name.clone()),
+            Self::ScrubSet { every } => Some(every.clone()),
             Self::ServiceAdd(form) => Some(form.name.clone()),
             Self::GateSet { policy, .. } => Some(policy.clone()),
             Self::RunAck { step, .. } => Some(step.clone()),

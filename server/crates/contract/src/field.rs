@@ -71,6 +71,15 @@ pub enum Problem {
         /// The greatest.
         max: u32,
     },
+    /// Not a span of time such as `2h`.
+    NotASpan,
+    /// A span outside the range that makes sense, in seconds.
+    SpanOutOfRange {
+        /// The least.
+        min: u32,
+        /// The greatest.
+        max: u32,
+    },
     /// Not a server's name or IP.
     NotAServer,
     /// Not an `http` or `https` URL, or with a placeholder where the host stands.
@@ -180,6 +189,17 @@ impl Problem {
                 return match lang {
                     Lang::It => format!("Scrivere un numero fra {min} e {max}"),
                     Lang::En => format!("Write a number between {min} and {max}"),
+                };
+            }
+            Self::NotASpan => (
+                "Non è una durata. Scrivere ad esempio 30m, 2h oppure 7d",
+                "Not a span of time. Write for example 30m, 2h or 7d",
+            ),
+            Self::SpanOutOfRange { min, max } => {
+                let (min, max) = (crate::span::written(*min), crate::span::written(*max));
+                return match lang {
+                    Lang::It => format!("Scrivere una durata fra {min} e {max}"),
+                    Lang::En => format!("Write a span of time between {min} and {max}"),
                 };
             }
             Self::NotAServer => {

@@ -13,12 +13,13 @@ use crate::live;
 use crate::monitor::MonitorReport;
 use crate::preflight::{PreflightReport, Take};
 use crate::run::{RunReport, RunsReport};
+use crate::scrub::ScrubReport;
 use crate::service::ServicesReport;
 use crate::sms::SmsReport;
 use crate::smtp::SmtpReport;
 use crate::status::{PeerReport, RecipientsReport, StatusReport};
 use crate::sync::SyncReport;
-use crate::task::TaskReport;
+use crate::task::{TaskReport, TasksReport};
 use crate::threshold::ThresholdsReport;
 use crate::users::UsersReport;
 
@@ -77,6 +78,10 @@ questions! {
         /// Its id; `None` for the last one.
         id: Option<String>,
     } => Option<TaskReport>;
+    /// The last task of each kind.
+    Tasks {} => TasksReport;
+    /// The verification that goes on all the time.
+    Scrub {} => ScrubReport;
     /// The other machine and the recipients.
     Peer {} => PeerReport;
     /// Who is told.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::dataset::{DatasetClass, DatasetKind};
+use crate::dataset::{DatasetClass, DatasetKind, Group};
 use crate::gate::GateReport;
 use crate::lang::Lang;
 use crate::licence::LicenceSummary;
@@ -152,6 +152,37 @@ pub struct Switches {
     pub database: Switch,
     /// *File di sistema*.
     pub files: Switch,
+    /// When a row that was stopped for a time starts again by itself.
+    pub until: StoppedUntil,
+}
+
+impl Switches {
+    /// One row's switch.
+    #[must_use]
+    pub const fn of(&self, group: Group) -> Switch {
+        match group {
+            Group::Database => self.database,
+            Group::Files => self.files,
+        }
+    }
+
+    /// When one row starts again by itself; `None` where it is ON, or waits for somebody to press START.
+    #[must_use]
+    pub const fn until(&self, group: Group) -> Option<Timestamp> {
+        match group {
+            Group::Database => self.until.database,
+            Group::Files => self.until.files,
+        }
+    }
+}
+
+/// When each row starts again by itself, by the Client's clock; `null` where it does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StoppedUntil {
+    /// *Database*.
+    pub database: Option<Timestamp>,
+    /// *File di sistema*.
+    pub files: Option<Timestamp>,
 }
 
 /// A dataset in short.

@@ -6,6 +6,9 @@ use crate::Timestamp;
 use crate::dataset::{DatasetClass, DatasetKind, Group};
 use crate::lang::Lang;
 
+/// How long a STOP that ends by itself may last, in seconds.
+pub const PAUSE_RANGE: std::ops::RangeInclusive<u32> = 1..=30 * 86_400;
+
 /// ON or OFF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -104,6 +107,8 @@ pub struct DatasetReport {
     pub group: Group,
     /// The switch of that row.
     pub switch: Switch,
+    /// When a row that was stopped for a time starts again by itself, by the Client's clock.
+    pub switch_until: Option<Timestamp>,
     /// How the replica stands.
     pub state: DatasetState,
     /// The path on the Master.

@@ -51,7 +51,7 @@ impl std::str::FromStr for Scope {
 }
 
 /// What a task does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TaskKind {
     /// The forced sync: re-reads and re-hashes everything, heals what differs.
@@ -141,6 +141,17 @@ pub struct TaskReport {
     pub differences: Vec<DifferenceInfo>,
     /// How many it found.
     pub differences_total: u64,
+}
+
+/// The last task of each kind, running or ended; `null` where there was none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TasksReport {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The last forced sync.
+    pub full: Option<TaskReport>,
+    /// The last verification.
+    pub verify: Option<TaskReport>,
 }
 
 /// As many differences as a report lists.

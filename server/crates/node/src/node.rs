@@ -30,6 +30,7 @@ use crate::services::Services;
 use crate::sessions::Sessions;
 use crate::store::Store;
 use crate::sync::replica::Copies;
+use crate::sync::scrub::Scrub;
 use crate::sync::source::Feeds;
 use crate::sync::task::Tasks;
 use crate::throttle::Throttle;
@@ -62,6 +63,7 @@ pub struct Node {
     pub(crate) feeds: Feeds,
     pub(crate) copies: Copies,
     pub(crate) tasks: Tasks,
+    pub(crate) scrub: Scrub,
     pub(crate) watch: Watchman,
     pub(crate) outbox: Outbox,
     pub(crate) stop: CancellationToken,
@@ -110,6 +112,8 @@ impl Node {
             .await
             .map_err(|denied| unusable(denied.text(contract::Lang::En)))?;
         let gate = Gate::open(&store).await.map_err(|denied| unusable(denied.text(contract::Lang::En)))?;
+        let tasks =
+            Tasks::open(&store, clock.now()).await.map_err(|denied| unusable(denied.text(contract::Lang::En)))?;
         let sessions = Sessions::new(&store);
         let supplier_key = SupplierKey::of(&dir);
         let empty = Live {
@@ -146,7 +150,8 @@ impl Node {
             control_session: watch::Sender::new(0),
             feeds: Feeds::default(),
             copies: Copies::default(),
-            tasks: Tasks::default(),
+            tasks,
+            scrub: Scrub::default(),
             watch: Watchman::default(),
             outbox: Outbox::default(),
             stop: CancellationToken::new(),
@@ -185,6 +190,9 @@ impl Node {
         self.tasks_running.spawn(Arc::clone(self).keep_services());
         if self.info.role == contract::NodeRole::Client {
             self.tasks_running.spawn(Arc::clone(self).keep_leftovers_aside());
+            self.tasks_running.spawn(Arc::clone(self).keep_switches());
+            self.tasks_running.spawn(Arc::clone(self).keep_scrubbing());
+            self.tasks_running.spawn(Arc::clone(self).keep_healing());
         }
         self.tasks_running.spawn(Arc::clone(self).keep_looking_ahead());
         Ok(())
@@ -332,7 +340,7 @@ impl Node {
 
 fn blank_status(info: &NodeInfo) -> StatusReport {
     use contract::licence::{LicenceState, LicenceSummary};
-    use contract::status::{PairInfo, Switches};
+    use contract::status::{PairInfo, StoppedUntil, Switches};
     use contract::sync::Switch;
     StatusReport {
         schema: SCHEMA,
@@ -341,7 +349,7 @@ fn blank_status(info: &NodeInfo) -> StatusReport {
         mandate: None,
         generation: None,
         pair: PairInfo { id: None, associated: false, peer: None },
-        sync: Switches { database: Switch::On, files: Switch::On },
+        sync: Switches { database: Switch::On, files: Switch::On, until: StoppedUntil::default() },
         datasets: Vec::new(),
         licence: LicenceSummary {
             state: LicenceState::Missing,

@@ -124,9 +124,24 @@ fn metadata(want: &Entry, have: &Entry, owners: bool, all: &mut Vec<Found>) {
 
 /// Reads the whole tree at `root` again. `ignored` names in the root directory do not count as extra.
 pub(crate) fn inspect(manifest: &Manifest, root: &Path, ignored: &[&str], watch: &dyn Watch) -> Result<Vec<Found>> {
+    inspect_part(manifest, manifest.entries(), root, ignored, watch)
+}
+
+/// Reads some of the names of the tree at `root` again: `entries` are a run of the manifest's.
+pub(crate) fn inspect_part(
+    manifest: &Manifest,
+    entries: &[Entry],
+    root: &Path,
+    ignored: &[&str],
+    watch: &dyn Watch,
+) -> Result<Vec<Found>> {
     let trouble = |e: io::Error| Error::io("cannot read the tree of the replica", root, e);
     let mut tree = Beneath::open(root).map_err(trouble)?;
-    let totals = Some((manifest.files(), manifest.bytes()));
+    let sizes = entries.iter().filter_map(|entry| match entry.kind {
+        EntryKind::File { size, .. } => Some(size),
+        _ => None,
+    });
+    let totals = Some(sizes.fold((0, 0), |(files, bytes), size| (files + 1, bytes + size)));
     let mut pass = Inspection {
         manifest,
         root,
@@ -139,7 +154,7 @@ pub(crate) fn inspect(manifest: &Manifest, root: &Path, ignored: &[&str], watch:
         buffer: Vec::new(),
         all: Vec::new(),
     };
-    for entry in manifest.entries() {
+    for entry in entries {
         pass.entry(&mut tree, entry)?;
     }
     pass.tally.finish()?;

@@ -146,6 +146,9 @@ mod tests {
             AlarmKind::SetBack => ("dr1", Text::new("", "")),
             AlarmKind::GateUnverified => ("master1", Text::new("", "")),
             AlarmKind::ServiceWrong => ("kamailio", Text::new("fermo", "down")),
+            AlarmKind::ReplicaDamaged => {
+                ("conf", Text::new("2 differenze, la prima in sip.conf", "2 differences, the first in sip.conf"))
+            }
             AlarmKind::RunStuck => ("Attivazione del DR", Text::new("start:kamailio", "start:kamailio")),
         }
     }

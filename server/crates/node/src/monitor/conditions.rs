@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use contract::alarm::AlarmKind;
-use contract::dataset::Group;
 use contract::licence::{LicenceReport, LicenceState};
 use contract::run::RunState;
 use contract::threshold::Threshold;
@@ -46,6 +45,9 @@ impl Node {
         if self.info.role == NodeRole::Client && !matches!(probe, Probe::Nobody) && self.may_receive() {
             self.look_at_replicas(limits, &mut seen).await?;
         }
+        if self.info.role == NodeRole::Client {
+            self.look_at_damage(&mut seen).await?;
+        }
         self.look_at_services(&mut seen);
         self.look_at_disk(limits, &mut seen);
         self.look_at_run(&mut seen);
@@ -78,14 +80,11 @@ impl Node {
     async fn look_at_replicas(&self, limits: &Limits, seen: &mut BTreeMap<Cause, Seen>) -> Result<(), Denied> {
         let switches = self.switches().await?;
         for report in self.replica_reports(switches) {
-            let on = match report.group {
-                Group::Database => switches.database.is_on(),
-                Group::Files => switches.files.is_on(),
-            };
+            let on = report.switch.is_on();
             // A cut link has its own alarm; the replica is then late, not broken.
             let error = report.last_error.as_ref().filter(|error| error.code != "connection_lost");
             let stopped = Seen::bad_if(!on || error.is_some(), || match error {
-                _ if !on => Text::new("OFF", "OFF"),
+                _ if !on => off(report.switch_until),
                 Some(error) => Text::new(
                     contract::sync::error_sentence(&error.code, Lang::It),
                     contract::sync::error_sentence(&error.code, Lang::En),
@@ -100,6 +99,13 @@ impl Node {
             // Beyond the hard limit the warning stands as well: it began first and ends last.
             seen.insert((AlarmKind::LagWarning, report.name.clone()), Seen::bad_if(soft, told));
             seen.insert((AlarmKind::LagExceeded, report.name), Seen::bad_if(hard, told));
+        }
+        Ok(())
+    }
+
+    async fn look_at_damage(&self, seen: &mut BTreeMap<Cause, Seen>) -> Result<(), Denied> {
+        for (dataset, damage) in self.damages_to_tell().await? {
+            seen.insert((AlarmKind::ReplicaDamaged, dataset), Seen::Bad(damage.brief()));
         }
         Ok(())
     }
@@ -169,6 +175,13 @@ fn look_at_licence(licence: &LicenceReport, was_licensed: bool, now: Timestamp, 
 fn brief(words: &str) -> String {
     let words: Vec<char> = words.split_whitespace().collect::<Vec<_>>().join(" ").chars().collect();
     words[words.len().saturating_sub(BRIEF)..].iter().collect()
+}
+
+/// OFF, and until when where it ends by itself.
+fn off(until: Option<Timestamp>) -> Text {
+    let Some(until) = until else { return Text::new("OFF", "OFF") };
+    let told = until.strftime("%Y-%m-%d %H:%M UTC");
+    Text::new(format!("OFF fino al {told}"), format!("OFF until {told}"))
 }
 
 /// A lag in words.

@@ -1,17 +1,21 @@
 //! The sync of a pair: which datasets there are, who feeds them ([`source`] and [`offer`], on the Master), who keeps them ([`replica`],
-//! [`learn`] and [`pull`], on the Client), and what is told about them ([`report`]). How bytes are captured, moved and committed is the business
+//! [`learn`] and [`pull`], on the Client), what is told about them ([`report`]), what stops them ([`switch`]), and what looks after them ([`scrub`]). How bytes are captured, moved and committed is the business
 //! of the crate `replication`.
 
 pub(crate) mod admission;
 mod changes;
+mod damage;
 pub(crate) mod dataset;
+mod kept;
 pub(crate) mod learn;
 pub(crate) mod meter;
 pub(crate) mod offer;
 pub(crate) mod pull;
 pub(crate) mod replica;
 pub(crate) mod report;
+pub(crate) mod scrub;
 pub(crate) mod source;
+pub(crate) mod switch;
 pub(crate) mod task;
 
 use contract::sync::SyncError;

@@ -138,7 +138,7 @@ impl Node {
         took.max(held).max(paced).min(LONGEST_REST)
     }
 
-    async fn may_pull(&self, copy: &Copy) -> bool {
+    pub(super) async fn may_pull(&self, copy: &Copy) -> bool {
         let on = match self.switches().await {
             Ok(switches) => match copy.dataset.kind.group() {
                 contract::dataset::Group::Database => switches.database.is_on(),

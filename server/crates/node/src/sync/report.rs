@@ -1,14 +1,12 @@
-//! What is told about the sync: the two switches, each replica in short and in full, and the points to go back to.
+//! What is told about the sync: each replica in short and in full, and the points to go back to.
 
 use std::collections::BTreeMap;
 
-use contract::dataset::{Dataset, DatasetKind, Group};
-use contract::status::{DatasetBrief, Switches};
+use contract::dataset::{Dataset, DatasetKind};
+use contract::status::{DatasetBrief, StoppedUntil, Switches};
 use contract::sync::{DatasetReport, DatasetState, NotReplicated, Progress, RestorePointInfo, Switch, SyncReport};
-use contract::{Denied, NodeRole, Outcome, SCHEMA, Timestamp};
-use serde_json::json;
+use contract::{Denied, NodeRole, SCHEMA, Timestamp};
 
-use crate::door::Act;
 use crate::link::control::SILENCE;
 use crate::node::Node;
 use crate::store::db;
@@ -18,38 +16,6 @@ use crate::sync::replica::{Copy, Standing};
 const WORTH_SHOWING: f64 = 1.0;
 
 impl Node {
-    /// The two switches.
-    pub(crate) async fn switches(&self) -> Result<Switches, Denied> {
-        let rows: Vec<(String, bool)> = sqlx::query_as("SELECT grp, is_on FROM sync_switch")
-            .fetch_all(self.store.pool())
-            .await
-            .map_err(db("read the switches"))?;
-        let of = |group: Group| {
-            Switch::from_bool(rows.iter().find(|(name, _)| name == group.as_str()).is_none_or(|(_, on)| *on))
-        };
-        Ok(Switches { database: of(Group::Database), files: of(Group::Files) })
-    }
-
-    pub(crate) async fn sync_switch(&self, act: Act<'_>, only: Option<Group>, on: bool) -> Result<Outcome, Denied> {
-        let before = self.switches().await?;
-        let mut tx = self.store.begin().await?;
-        for group in Group::ALL.into_iter().filter(|group| only.is_none_or(|only| only == *group)) {
-            sqlx::query("UPDATE sync_switch SET is_on = ? WHERE grp = ?")
-                .bind(on)
-                .bind(group.as_str())
-                .execute(&mut *tx)
-                .await
-                .map_err(db("set a switch"))?;
-        }
-        let outcome = act.done(tx, Some(json!(before)), Some(json!({ "on": on }))).await?;
-        if !on {
-            let off = |group: Group| only.is_none_or(|only| only == group);
-            self.copies.cancel_pulls(|copy, pulling| !pulling.forced && off(copy.dataset.kind.group()));
-        }
-        self.copies.wake_all();
-        Ok(outcome)
-    }
-
     /// Every replica in short: the Client's own, or what the Client last said to the Master.
     pub(crate) async fn briefs(&self) -> Result<Vec<DatasetBrief>, Denied> {
         let reports = self.dataset_reports(self.switches().await?).await?;
@@ -63,7 +29,7 @@ impl Node {
 
     /// Every replica of the Client in short, without asking the database.
     pub(crate) fn replica_briefs(&self) -> Vec<DatasetBrief> {
-        let on = Switches { database: Switch::On, files: Switch::On };
+        let on = Switches { database: Switch::On, files: Switch::On, until: StoppedUntil::default() };
         self.copies.all().iter().map(|copy| brief(self.copy_report(copy, on))).collect()
     }
 
@@ -208,13 +174,10 @@ impl Node {
 
 fn blank(dataset: Dataset, switches: Switches) -> DatasetReport {
     let group = dataset.kind.group();
-    let switch = match group {
-        Group::Database => switches.database,
-        Group::Files => switches.files,
-    };
     DatasetReport {
         group,
-        switch,
+        switch: switches.of(group),
+        switch_until: switches.until(group),
         name: dataset.name,
         kind: dataset.kind,
         class: dataset.class,

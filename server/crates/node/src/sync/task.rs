@@ -1,5 +1,6 @@
 //! The forced sync and the verification: one at a time, started by a person, watched on the page and read afterwards.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,11 +23,11 @@ use crate::sync::sync_error;
 /// deleted; it loses nothing that the Master has.
 const RECENT: Duration = Duration::from_secs(61 * 86_400);
 
-/// The last task, running or ended. It does not outlive the process: what it did is in the replica and in the audit log.
+/// The last task, running or ended, and the last of each kind. They outlive the process: see [`super::kept`].
 #[derive(Debug, Default)]
 pub(crate) struct Tasks {
     last: Mutex<Option<TaskReport>>,
-    meter: Mutex<Option<Arc<Meter>>>,
+    ended: Mutex<BTreeMap<TaskKind, TaskReport>>,
 }
 
 impl Tasks {
@@ -34,6 +35,21 @@ impl Tasks {
     pub(crate) fn report(&self, id: Option<&str>) -> Option<TaskReport> {
         let report = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
         report.filter(|report| id.is_none_or(|id| id == report.id))
+    }
+
+    /// The last task of a kind, running or ended.
+    pub(super) fn latest(&self, kind: TaskKind) -> Option<TaskReport> {
+        let ended = || self.ended.lock().unwrap_or_else(PoisonError::into_inner).get(&kind).cloned();
+        self.report(None).filter(|report| report.kind == kind).or_else(ended)
+    }
+
+    /// Takes a task over that has ended.
+    pub(super) fn take_over(&self, report: TaskReport) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref().is_none_or(|last| last.started_at <= report.started_at) {
+            *last = Some(report.clone());
+        }
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(report.kind, report);
     }
 
     fn change(&self, change: impl FnOnce(&mut TaskReport)) {
@@ -50,7 +66,7 @@ fn failure_line(name: &str, error: &SyncError) -> Text {
 }
 
 /// In which way something differs: the engine's word, and both values where it has them.
-fn word(difference: &Difference) -> String {
+pub(super) fn word(difference: &Difference) -> String {
     let kind = serde_json::to_value(difference.what).ok().and_then(|word| word.as_str().map(str::to_owned));
     let kind = kind.unwrap_or_default();
     if difference.detail.is_empty() { kind } else { format!("{kind} ({})", difference.detail) }
@@ -96,13 +112,13 @@ impl Node {
             differences_total: 0,
         };
         let id = report.id.clone();
-        {
+        let before = {
             let mut last = self.tasks.last.lock().unwrap_or_else(PoisonError::into_inner);
             if last.as_ref().is_some_and(|task| task.state == TaskState::Running) {
                 return Err(Denied::rule(Rule::RunInProgress, &self.info.name, kind.code()));
             }
-            *last = Some(report);
-        }
+            last.replace(report)
+        };
         let started = async {
             // A run that begins at the same moment sees this task, or this task sees the run.
             if let Some(run) = self.runs.open() {
@@ -112,9 +128,10 @@ impl Node {
             act.done(tx, None, Some(json!({ "task": id, "scope": scope, "only": only }))).await
         };
         if let Err(error) = started.await {
-            *self.tasks.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            *self.tasks.last.lock().unwrap_or_else(PoisonError::into_inner) = before;
             return Err(error);
         }
+        self.keep_task().await;
         let node = Arc::clone(self);
         self.tasks_running.spawn(async move {
             let good = match kind {
@@ -134,7 +151,10 @@ impl Node {
                 task.state = if good { TaskState::Done } else { TaskState::Failed };
                 task.ended_at = Some(now);
             });
-            *node.tasks.meter.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            if let Some(report) = node.tasks.report(None) {
+                node.tasks.take_over(report);
+            }
+            node.keep_task().await;
             node.poke();
         });
         Ok(Outcome::Task { id })
@@ -204,6 +224,7 @@ impl Node {
             }
             let keep_older = if deep { None } else { self.clock.now().checked_sub(RECENT).ok() };
             let manner = Manner { rehash: deep, heal: deep, keep_older, forced: true };
+            let damage = self.unhealed(name).await.ok().flatten();
             let watched = self.follow_pull(&copy);
             let pulled = tokio::select! {
                 pulled = self.pull(&copy, manner, &stop) => pulled,
@@ -211,6 +232,9 @@ impl Node {
             };
             match pulled {
                 Ok(done) => {
+                    if let Some(damage) = damage.filter(|_| deep) {
+                        self.healed(name, damage).await;
+                    }
                     let (generation, bytes) = (done.commit.generation, done.received_bytes);
                     self.say(
                         format!("{name}: generazione {generation} completa, ricevuti {bytes} byte"),
@@ -301,10 +325,12 @@ impl Node {
         let nothing =
             || SyncError { code: "unseeded".into(), message: "there is no complete generation yet".into(), at: now };
         let mut found = damage.ok_or_else(nothing)?.map_err(|error| sync_error(&error, now))?;
-        let on = self.switches().await.is_ok_and(|switches| match copy.dataset.kind.group() {
-            Group::Database => switches.database.is_on(),
-            Group::Files => switches.files.is_on(),
-        });
+        if !found.is_empty()
+            && let Err(error) = self.note_damage(&copy.dataset.name, &found).await
+        {
+            tracing::error!(?error, "a damage could not be noted");
+        }
+        let on = self.switches().await.is_ok_and(|switches| switches.of(copy.dataset.kind.group()).is_on());
         if on {
             self.pull(copy, Manner { rehash: true, forced: true, ..Manner::default() }, &stop).await?;
         } else {
