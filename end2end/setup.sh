@@ -31,11 +31,12 @@ apt_install() {
 # without them the browser's screenshots show boxes.
 programs=(
   cc:gcc make:make git:git chromium:chromium rsync:rsync sqlite3:sqlite3 ip:iproute2 ps:procps
+  ipmitool:ipmitool
 )
-# Kannel's libraries: the programs themselves are unpacked below.
+# The libraries of Kannel and of the management controller: the programs themselves are unpacked below.
 packages=(
   libc6-dev ca-certificates fonts-dejavu-core fonts-liberation
-  libct4 libhiredis0.14 libmariadb3 libpcre3 libpq5 libxml2
+  libct4 libhiredis0.14 libmariadb3 libopenipmi0 libpcre3 libpopt0 libpq5 libxml2
 )
 
 system_packages() {
@@ -201,6 +202,24 @@ kannel() {
   mv "$at.part" "$at"
 }
 
+# The management controller of the tests, unpacked and never installed: Debian's package
+# would load the kernel's IPMI drivers at boot.
+bmc() {
+  local at="$TVOX_DR_BMC"
+  [ -x "$at/usr/bin/ipmi_sim" ] && return
+  command -v apt-get >/dev/null || die "ipmi_sim comes from Debian's packages, and there is no apt-get here"
+  say "setup: unpacking ipmi_sim"
+  rm -rf "$at" "$at.part"
+  mkdir -p "$at.part/deb"
+  if ! fetch "$at.part/deb" openipmi 2>/dev/null; then
+    apt_update
+    fetch "$at.part/deb" openipmi || die "openipmi cannot be downloaded"
+  fi
+  dpkg-deb -x "$at.part"/deb/openipmi_*.deb "$at.part"
+  rm -rf "$at.part"/{deb,etc,usr/share}
+  mv "$at.part" "$at"
+}
+
 # fetch FOLDER PACKAGE…
 fetch() { (cd "$1" && apt-get download -qq -o APT::Sandbox::User="$(id -un)" "${@:2}"); }
 
@@ -214,3 +233,4 @@ node_runtime
 npm_packages
 sample_data
 kannel
+bmc

@@ -88,6 +88,12 @@ actions! {
     RunAbort, "run.abort", Role::Operator, "L'operazione viene annullata.", "The operation is being aborted.";
     /// What the return gate does in silence.
     GateSet, "gate.set", Role::Admin, "Scelta salvata.", "Choice saved.";
+    /// How the power of a machine of the other site is read.
+    PowerSet, "power.set", Role::Admin, "Alimentazione salvata.", "Power settings saved.";
+    /// Forgets it.
+    PowerRemove, "power.remove", Role::Admin, "Alimentazione tolta.", "Power settings removed.";
+    /// Reads it now.
+    PowerRead, "power.read", Role::Operator, "Lettura eseguita: l'esito è qui sotto.", "Read: the result is below.";
     /// Limits.
     ThresholdsSet, "thresholds.set", Role::Admin, "Soglie salvate.", "Thresholds saved.";
     /// The default of one limit.

@@ -144,6 +144,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::Deactivate => &["confirm_name", "reason", "password", "discard_dr_data"],
         Action::Suspend => &["confirm_name", "reason", "password"],
         Action::GateSet => &["policy", "wait"],
+        Action::PowerSet => &["way", "host", "port", "user", "password", "status", "off", "shutdown", "on", "soft"],
         Action::ThresholdsSet => {
             &["probe.interval_ms", "peer.bad", "peer.good", "lag.soft_s", "lag.hard_s", "disk.min_free_percent"]
         }
@@ -166,6 +167,8 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         | Action::SyncStart
         | Action::SyncVerify
         | Action::ServiceRemove
+        | Action::PowerRemove
+        | Action::PowerRead
         | Action::ThresholdReset
         | Action::SmsAccountRemove
         | Action::UserRemove => &[],

@@ -7,6 +7,7 @@ use contract::gate::GateReport;
 use contract::licence::LicenceReport;
 use contract::live::Live;
 use contract::monitor::MonitorReport;
+use contract::power::{IsolationReport, PowerWay};
 use contract::query::DatasetEntry;
 use contract::role::NodeRole;
 use contract::run::{RunReport, RunsReport};
@@ -122,6 +123,8 @@ pub enum Page {
     Replication(ReplicationPage),
     /// `/servizi`
     Services(ServicesPage),
+    /// `/isolamento`
+    Isolation(IsolationPage),
     /// `/soglie`
     Thresholds(ThresholdsReport),
     /// `/smtp`
@@ -228,6 +231,15 @@ impl ServicesPage {
         let name = self.edit.as_ref()?;
         self.services.iter().map(|entry| &entry.service).find(|service| service.name == *name)
     }
+}
+
+/// Isolamento.
+#[derive(Debug, Clone)]
+pub struct IsolationPage {
+    /// The machines of the other site.
+    pub report: IsolationReport,
+    /// The machine whose power is being set, and by which way.
+    pub open: Option<(String, PowerWay)>,
 }
 
 /// SMS.

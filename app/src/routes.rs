@@ -30,6 +30,8 @@ pub enum PageId {
     Replication,
     /// What makes this machine the PBX.
     Services,
+    /// What can see whether a machine of the other site is off.
+    Isolation,
     /// From when on something is wrong.
     Thresholds,
     /// The mail server.
@@ -138,6 +140,14 @@ pub const ROUTES: &[Route] = &[
         ("Dati da replicare", "Data to replicate"),
         (Some(Configuration), None),
     ),
+    route(
+        PageId::Isolation,
+        "/isolamento",
+        Some(Role::Viewer),
+        None,
+        ("Isolamento", "Isolation"),
+        (Some(Configuration), Some(Network)),
+    ),
     // As in the vendor's panel: SMS and SMTP are called so in both languages.
     route(PageId::Sms, "/sms", Some(Role::Viewer), None, ("SMS", "SMS"), (Some(Messages), Some(Messages))),
     route(PageId::Smtp, "/smtp", Some(Role::Viewer), None, ("SMTP", "SMTP"), (Some(Messages), Some(Messages))),
@@ -226,8 +236,8 @@ mod tests {
     #[test]
     fn every_page_has_its_row_and_every_path_is_one_pages() {
         use PageId::{
-            Account, Activation, Alarms, Audit, Datasets, Licence, Login, Monitor, Overview, Pairing, Replication,
-            Runs, Services, Sms, Smtp, Thresholds, Users,
+            Account, Activation, Alarms, Audit, Datasets, Isolation, Licence, Login, Monitor, Overview, Pairing,
+            Replication, Runs, Services, Sms, Smtp, Thresholds, Users,
         };
         let all = [
             Monitor,
@@ -242,6 +252,7 @@ mod tests {
             Datasets,
             Replication,
             Services,
+            Isolation,
             Thresholds,
             Smtp,
             Sms,

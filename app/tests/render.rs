@@ -9,6 +9,7 @@ use app::document;
 use app::form::FormState;
 use app::model::{Page, ProblemKind, SmsDraft};
 use app::routes::{self, PageId, ROUTES};
+use contract::power::PowerWay;
 use contract::role::NodeRole;
 use contract::{Denied, FieldError, Lang, Problem, Role, Rule};
 use fixture::{context, model};
@@ -227,6 +228,10 @@ fn a_stored_secret_is_told_of_and_never_shown() {
         assert!(old.contains(lang.pick("Un segreto è salvato", "A secret is stored")));
         let new = document(&cx, &fixture::sms(Some(SmsDraft::New)));
         assert!(!new.contains(lang.pick("Un segreto è salvato", "A secret is stored")));
+        let cx = context(NodeRole::Client, lang, Role::Admin, "/isolamento");
+        let ipmi = document(&cx, &fixture::isolation(Some(("10.0.0.2", PowerWay::Ipmi))));
+        assert!(ipmi.contains(lang.pick("Una password è salvata", "A password is stored")));
+        assert!(!ipmi.contains("type=\"password\" value"));
     }
 }
 
@@ -264,12 +269,41 @@ fn the_servers_words_are_the_answer_to_a_test() {
 }
 
 #[test]
+fn the_page_of_a_way_asks_for_what_that_way_needs_and_shows_what_is_saved_for_it() {
+    let cx = context(NodeRole::Client, Lang::It, Role::Admin, "/isolamento");
+    let fields = |html: &str| -> Vec<String> {
+        let names = html.split("id=\"power-set-").skip(1).filter_map(|rest| rest.split('"').next());
+        names.filter(|id| !id.ends_with("-help")).map(str::to_owned).collect()
+    };
+    let ipmi = document(&cx, &fixture::isolation(Some(("10.0.0.2", PowerWay::Ipmi))));
+    assert_eq!(fields(&ipmi), ["host", "port", "user", "password", "soft"]);
+    assert!(ipmi.contains("value=\"10.0.9.2\"") && ipmi.contains("value=\"30\""), "{ipmi}");
+    let command = document(&cx, &fixture::isolation(Some(("10.0.0.2", PowerWay::Command))));
+    assert_eq!(fields(&command), ["status", "off", "shutdown", "on", "password", "soft"]);
+    assert!(!command.contains("10.0.9.2"), "what is saved for another way is not its own");
+}
+
+#[test]
+fn a_reading_of_the_power_is_told_in_plain_words_of_the_readers_language() {
+    for lang in LANGS {
+        let html = document(&context(NodeRole::Client, lang, Role::Operator, "/isolamento"), &fixture::isolation(None));
+        assert!(html.contains(lang.pick("la password non è corretta (140 ms)", "the password is wrong (140 ms)")));
+        assert!(html.contains(lang.pick("Non leggibile", "Not readable")));
+        assert!(
+            html.contains("name=\"action\" value=\"power.read\"") && !html.contains("power.set"),
+            "an operator reads"
+        );
+    }
+}
+
+#[test]
 fn a_viewer_reads_the_settings_and_finds_no_form() {
-    for page in [PageId::Thresholds, PageId::Smtp, PageId::Sms] {
+    for page in [PageId::Thresholds, PageId::Smtp, PageId::Sms, PageId::Isolation] {
         let html = document(&context(NodeRole::Client, Lang::It, Role::Viewer, "/"), &model(page, NodeRole::Client));
         let main = html.split("<main").nth(1).unwrap();
         assert!(!main.contains("<form") && !main.contains("<input"), "{main}");
         assert!(!main.contains("k3y"), "nor what an administrator wrote into a URL");
+        assert!(!main.contains("pdu"), "or into a command");
     }
 }
 

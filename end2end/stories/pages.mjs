@@ -27,6 +27,7 @@ const ACTIONS = {
   Pairing: 'button[form=peer-form]',
   Datasets: '#dataset-form button',
   Services: '#service-form button',
+  Isolation: 'a[href^="/isolamento?ip="]',
   Thresholds: 'button[form=thresholds-form]',
   Smtp: 'button[form=smtp-form]',
   Sms: 'a[href="/sms?new=1"]',
@@ -36,7 +37,8 @@ const ACTIONS = {
 };
 const PAGES = ROUTES.flatMap((route) => [{ ...route, action: ACTIONS[route.id] },
   // The same page with an account being written.
-  ...route.id === 'Sms' ? [{ ...route, target: '/sms?new=1', action: 'button[form=sms-account-form]' }] : []]);
+  ...route.id === 'Sms' ? [{ ...route, target: '/sms?new=1', action: 'button[form=sms-account-form]' }] : [],
+  ...route.id === 'Isolation' ? [{ ...route, target: '/isolamento?ip=127.0.0.1&way=ipmi', action: 'button[form=power-form]' }] : []]);
 
 // Words that would betray the other language; names, code and data of the product are not looked at.
 const FOREIGN = {

@@ -7,6 +7,7 @@ mod audit;
 mod datasets;
 mod evidence;
 mod gate;
+mod isolation;
 mod licence;
 mod login;
 mod monitor;
@@ -45,6 +46,7 @@ pub(crate) fn title_of(cx: &Context, page: &Page) -> String {
         Page::Datasets(_) => PageId::Datasets,
         Page::Replication(_) => PageId::Replication,
         Page::Services(_) => PageId::Services,
+        Page::Isolation(_) => PageId::Isolation,
         Page::Thresholds(_) => PageId::Thresholds,
         Page::Smtp(_) => PageId::Smtp,
         Page::Sms(_) => PageId::Sms,
@@ -72,6 +74,7 @@ pub(crate) const fn has_reload(page: &Page) -> bool {
         Page::Login(_)
         | Page::Account
         | Page::Licence(_)
+        | Page::Isolation(_)
         | Page::Thresholds(_)
         | Page::Smtp(_)
         | Page::Sms(_)
@@ -96,6 +99,7 @@ pub(crate) fn view(cx: &Context, page: &Page) -> AnyView {
         Page::Datasets(model) => datasets::view(cx, model),
         Page::Replication(model) => replication::view(cx, model),
         Page::Services(model) => services::view(cx, model),
+        Page::Isolation(model) => isolation::view(cx, model),
         Page::Thresholds(model) => thresholds::view(cx, model),
         Page::Smtp(model) => smtp::view(cx, model),
         Page::Sms(model) => sms::view(cx, model),

@@ -8,6 +8,7 @@ use node::Config;
 
 use super::alarm::{AlarmVerb, ThresholdVerb};
 use super::gate::GateVerb;
+use super::isolation::{IsolationVerb, PowerVerb};
 use super::operate::{DeactivateArgs, ReleaseArgs, RunVerb};
 use super::preflight::TakeArgs;
 use super::rescue::RescueVerb;
@@ -91,6 +92,16 @@ pub enum Verb {
     Gate {
         #[command(subcommand)]
         verb: GateVerb,
+    },
+    /// What is known of the machines of the other site
+    Isolation {
+        #[command(subcommand)]
+        verb: IsolationVerb,
+    },
+    /// The power of the machines of the other site
+    Power {
+        #[command(subcommand)]
+        verb: PowerVerb,
     },
     /// Client: take the service over from the Master
     Activate(TakeArgs),

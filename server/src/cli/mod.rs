@@ -7,6 +7,7 @@ mod alarm;
 mod args;
 mod delivery;
 mod gate;
+mod isolation;
 mod licence;
 mod operate;
 mod preflight;

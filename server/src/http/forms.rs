@@ -23,7 +23,7 @@ use contract::{Command, Denied, Outcome, Problem, Rule};
 use super::panel::{Once, Panel};
 use super::render::{self, Beside, see_other};
 use super::visit::Visit;
-use super::{pages, query, session, ways};
+use super::{isolation, pages, query, session, ways};
 
 /// What was typed, field by field.
 pub(super) type Fields = Vec<(String, String)>;
@@ -81,7 +81,7 @@ async fn done(panel: &Panel, visit: &Visit, action: Action, outcome: Outcome, wa
             (None, None, Some(format!("{}?id={}", app::routes::of(PageId::Runs).path, query::encode(&id))))
         }
         Outcome::Answered { words } => (None, Some(words), None),
-        Outcome::Done | Outcome::Task { .. } => (None, None, None),
+        Outcome::Done | Outcome::Task { .. } | Outcome::Power(_) => (None, None, None),
     };
     panel.say_once(visit.session.id(), Once { done: Some(action), token, answer });
     // A list that was filtered comes back so; what was begun is followed.
@@ -104,6 +104,7 @@ pub(super) const fn page_of(action: Action) -> PageId {
         Action::Activate | Action::Takeover | Action::Deactivate | Action::Suspend => PageId::Activation,
         Action::RunResume | Action::RunAbort => PageId::Runs,
         Action::GateSet => PageId::Pairing,
+        Action::PowerSet | Action::PowerRemove | Action::PowerRead => PageId::Isolation,
         Action::ThresholdsSet | Action::ThresholdReset => PageId::Thresholds,
         Action::SmtpSet | Action::SmtpTest => PageId::Smtp,
         Action::SmsAccountAdd | Action::SmsAccountRemove | Action::SmsAccountDefault | Action::SmsTest => PageId::Sms,
@@ -221,6 +222,9 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         Action::RunResume => Command::RunResume { attest: attested(fields) },
         Action::RunAbort => Command::RunAbort,
         Action::GateSet => Command::GateSet { policy: text("policy"), wait: trimmed("wait") },
+        Action::PowerSet => Command::PowerSet(isolation::power(fields)),
+        Action::PowerRemove => Command::PowerRemove { ip: text("name") },
+        Action::PowerRead => Command::PowerRead { ip: text("name") },
         Action::ThresholdsSet => ways::thresholds(fields),
         Action::ThresholdReset => Command::ThresholdReset { name: text("name") },
         Action::SmtpSet => ways::smtp(fields)?,

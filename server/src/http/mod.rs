@@ -8,6 +8,7 @@ mod assets;
 mod events;
 mod forms;
 mod headers;
+mod isolation;
 mod login;
 mod origin;
 mod pages;

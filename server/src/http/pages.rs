@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use app::form::FormState;
 use app::model::{
-    AlarmsPage, AuditPage, DatasetsPage, OverviewPage, Page, PairingPage, ProblemKind, Reader, ReplicationPage,
-    ServicesPage, SmsDraft, SmsPage,
+    AlarmsPage, AuditPage, DatasetsPage, IsolationPage, OverviewPage, Page, PairingPage, ProblemKind, Reader,
+    ReplicationPage, ServicesPage, SmsDraft, SmsPage,
 };
 use app::routes::{self, PageId, Route};
 use axum::extract::State;
@@ -20,7 +20,7 @@ use contract::{Actor, Denied, Lang, query as ask};
 use super::panel::{Once, Panel};
 use super::render::{self, Beside, see_other};
 use super::visit::Visit;
-use super::{login, query};
+use super::{isolation, login, query};
 
 /// As many entries of the log as one page shows.
 const AUDIT_PAGE: i64 = 50;
@@ -131,6 +131,10 @@ pub(super) async fn model(
         PageId::Services => Page::Services(ServicesPage {
             services: node.ask(actor, ask::Services {}).await?.services,
             edit: query::value(path, "edit"),
+        }),
+        PageId::Isolation => Page::Isolation(IsolationPage {
+            report: node.ask(actor, ask::Isolation {}).await?,
+            open: isolation::open(path),
         }),
         PageId::Thresholds => Page::Thresholds(node.ask(actor, ask::Thresholds {}).await?),
         PageId::Smtp => Page::Smtp(node.ask(actor, ask::Smtp {}).await?),

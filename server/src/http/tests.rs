@@ -5,6 +5,7 @@ mod alarms;
 mod button;
 mod forms;
 mod house;
+mod isolation;
 mod services;
 mod streams;
 

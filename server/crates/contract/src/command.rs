@@ -9,6 +9,7 @@ use crate::Timestamp;
 use crate::dataset::{DatasetForm, Group};
 use crate::isolation::Attestation;
 use crate::lang::Lang;
+use crate::power::{PowerForm, PowerReading};
 use crate::preflight::{Release, Take};
 use crate::recipient::Channel;
 use crate::role::{NodeRole, Role};
@@ -222,6 +223,18 @@ pub enum Command {
         /// Seconds; empty leaves it.
         wait: String,
     },
+    /// Sets how the power of a machine of the other site is read and switched.
+    PowerSet(PowerForm),
+    /// Forgets it, its password too.
+    PowerRemove {
+        /// The machine, as typed.
+        ip: String,
+    },
+    /// Reads the power of a machine now.
+    PowerRead {
+        /// The machine, as typed.
+        ip: String,
+    },
     /// The button: takes the service (Client); starts the suspended services again where it has it already.
     Activate(Take),
     /// Rolls back: gives the service to the Master (Client).
@@ -266,6 +279,7 @@ impl Command {
             | Self::SyncFull { .. }
             | Self::SyncVerify { .. }
             | Self::AlarmAck { .. }
+            | Self::PowerRead { .. }
             | Self::Activate(_)
             | Self::Deactivate(_)
             | Self::Suspend(_)
@@ -299,7 +313,9 @@ impl Command {
             | Self::ScrubSet { .. }
             | Self::ServiceAdd(_)
             | Self::ServiceRemove { .. }
-            | Self::GateSet { .. } => Role::Admin,
+            | Self::GateSet { .. }
+            | Self::PowerSet(_)
+            | Self::PowerRemove { .. } => Role::Admin,
         }
     }
 
@@ -374,6 +390,9 @@ impl Command {
             Self::ServiceAdd(_) => "service.add",
             Self::ServiceRemove { .. } => "service.remove",
             Self::GateSet { .. } => "gate.set",
+            Self::PowerSet(_) => "power.set",
+            Self::PowerRemove { .. } => "power.remove",
+            Self::PowerRead { .. } => "power.read",
             Self::Activate(_) => "activate",
             Self::Deactivate(_) => "deactivate",
             Self::Suspend(_) => "suspend",
@@ -407,6 +426,8 @@ impl Command {
             Self::ScrubSet { every } => Some(every.clone()),
             Self::ServiceAdd(form) => Some(form.name.clone()),
             Self::GateSet { policy, .. } => Some(policy.clone()),
+            Self::PowerSet(form) => Some(form.ip.clone()),
+            Self::PowerRemove { ip } | Self::PowerRead { ip } => Some(ip.clone()),
             Self::RunAck { step, .. } => Some(step.clone()),
             Self::PeerSet { address, .. } => Some(address.clone()),
             Self::RecipientAdd { channel, value } | Self::RecipientRemove { channel, value } => {
@@ -438,6 +459,8 @@ pub enum Outcome {
         /// Its id, for [`crate::query::Task`].
         id: String,
     },
+    /// The power of a machine was read, or could not be.
+    Power(PowerReading),
     /// A run was begun, or goes on.
     Run {
         /// Its id, for [`crate::query::Run`].

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::lang::Lang;
+use crate::power::PowerWay;
 
 /// What one probe came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,10 @@ pub enum ProbeResult {
     Refused,
     /// Nothing came back.
     Timeout,
+    /// It has power.
+    On,
+    /// It has none: whoever can see that says so.
+    Off,
     /// The probe says nothing about that machine (no such port known, not permitted, this machine's own address).
     NotApplicable,
 }
@@ -30,6 +35,8 @@ impl ProbeResult {
             Self::Answered => lang.pick("risponde", "answered"),
             Self::Refused => lang.pick("rifiuta: la macchina c'è", "refused: the machine is there"),
             Self::Timeout => lang.pick("nessuna risposta", "no answer"),
+            Self::On => lang.pick("accesa", "on"),
+            Self::Off => lang.pick("spenta", "off"),
             Self::NotApplicable => lang.pick("non applicabile", "not applicable"),
         }
     }
@@ -38,7 +45,7 @@ impl ProbeResult {
 /// One look at one machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// `peer_link`, `panel`, `tcp:PORT`, `icmp`.
+    /// `peer_link`, `panel`, `tcp:PORT`, `icmp`, `power:WAY`.
     pub probe: String,
     /// What it came to.
     pub result: ProbeResult,
@@ -48,15 +55,23 @@ pub struct Evidence {
     pub detail: String,
 }
 
+/// Stands among the signs of life of a machine that is said to have no power all the same.
+pub const CONTRADICTED: &str = "contradicted";
+
 /// What a probe is called, from its word.
 #[must_use]
 pub fn probe_label(probe: &str, lang: Lang) -> String {
     match probe.split_once(':') {
         Some(("tcp", port)) => format!("{} {port}", lang.pick("porta", "port")),
+        Some(("power", way)) => {
+            let way = way.parse::<PowerWay>().map_or(way, |way| way.label(lang));
+            format!("{} ({way})", lang.pick("alimentazione", "power"))
+        }
         _ => match probe {
             "peer_link" => lang.pick("collegamento di tvox-dr", "link of tvox-dr"),
             "panel" => lang.pick("pannello web", "web panel"),
             "icmp" => "ping",
+            CONTRADICTED => lang.pick("e risulta senza alimentazione", "although its power is said to be off"),
             other => other,
         }
         .to_owned(),

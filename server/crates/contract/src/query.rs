@@ -11,6 +11,7 @@ use crate::gate::GateReport;
 use crate::licence::LicenceReport;
 use crate::live;
 use crate::monitor::MonitorReport;
+use crate::power::IsolationReport;
 use crate::preflight::{PreflightReport, Take};
 use crate::run::{RunReport, RunsReport};
 use crate::scrub::ScrubReport;
@@ -112,6 +113,8 @@ questions! {
     Sms {} => SmsReport;
     /// The services.
     Services {} => ServicesReport;
+    /// The machines of the other site, and how their power is read.
+    Isolation {} => IsolationReport;
     /// The return gate; `null` before there is a pair.
     Gate {} => Option<GateReport>;
     /// What would happen if this were brought to the button.

@@ -138,8 +138,8 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
             ("The licence is not valid: {d}.", "Load the supplier's file without changing it, or ask for a new one."),
         ),
         Rule::IsolationAlive => (
-            ("{s} risponde: {d}.", "Isolare e spegnere la macchina, poi riprovare."),
-            ("{s} answers: {d}.", "Isolate the machine and power it off, then try again."),
+            ("{s} è viva: {d}.", "Isolare e spegnere la macchina, poi riprovare."),
+            ("{s} is alive: {d}.", "Isolate the machine and power it off, then try again."),
         ),
         Rule::IsolationUnattested => (
             (

@@ -19,6 +19,7 @@ use crate::delivery::Outbox;
 use crate::error::OpenError;
 use crate::gate::Gate;
 use crate::identity::Identity;
+use crate::isolation::Power;
 use crate::licence::SupplierKey;
 use crate::link::Link;
 use crate::mandate::Book;
@@ -58,6 +59,7 @@ pub struct Node {
     pub(crate) gate: Gate,
     pub(crate) runs: Runs,
     pub(crate) services: Services,
+    pub(crate) power: Power,
     pub(crate) lookout: Lookout,
     pub(crate) control_session: watch::Sender<u64>,
     pub(crate) feeds: Feeds,
@@ -146,6 +148,7 @@ impl Node {
             gate,
             runs: Runs::default(),
             services: Services::default(),
+            power: Power::default(),
             lookout: Lookout::default(),
             control_session: watch::Sender::new(0),
             feeds: Feeds::default(),

@@ -7,7 +7,7 @@
 mod mail_server;
 mod mailer;
 mod outbox;
-mod seal;
+pub(crate) mod seal;
 mod sms_accounts;
 mod sms_gateway;
 mod template;

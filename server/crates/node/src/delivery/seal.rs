@@ -19,7 +19,7 @@ const KEY: usize = 32;
 
 /// Why a secret cannot be sealed or opened.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SealError {
+pub(crate) enum SealError {
     /// The key file cannot be read or made.
     #[error("the key file {file} cannot be used: {why}")]
     Key {
@@ -59,7 +59,7 @@ fn key(dir: &DataDir, create: bool) -> Result<LessSafeKey, SealError> {
 }
 
 /// Seals a secret; `what` says what it is, such as `smtp password`.
-pub(super) fn seal(dir: &DataDir, what: &str, secret: &Secret) -> Result<Vec<u8>, SealError> {
+pub(crate) fn seal(dir: &DataDir, what: &str, secret: &Secret) -> Result<Vec<u8>, SealError> {
     let key = key(dir, true)?;
     let nonce = random::bytes::<NONCE_LEN>();
     let mut text = secret.reveal().as_bytes().to_vec();
@@ -72,7 +72,7 @@ pub(super) fn seal(dir: &DataDir, what: &str, secret: &Secret) -> Result<Vec<u8>
 }
 
 /// Opens what [`seal`] made for the same `what`.
-pub(super) fn open(dir: &DataDir, what: &str, sealed: &[u8]) -> Result<Secret, SealError> {
+pub(crate) fn open(dir: &DataDir, what: &str, sealed: &[u8]) -> Result<Secret, SealError> {
     let closed = || SealError::Closed { what: what.to_owned(), file: file(dir) };
     let key = key(dir, false)?;
     let (head, text) = sealed.split_at_checked(1 + NONCE_LEN).ok_or_else(closed)?;

@@ -1,19 +1,21 @@
 //! Isolation: what each machine of the other site says of itself, or what its silence is worth.
 //!
-//! Any sign of life is one, also a refusal. Silence is never evidence here: what it needs is an operator's word, and that
-//! is kept apart from what was found.
+//! Any sign of life is one, also a refusal, and having power. Silence is never evidence here: what it needs is somebody
+//! that sees the machine off (`power`), or an operator's word, and that is kept apart from what was found.
 
+mod power;
 mod probe;
 
 use std::net::IpAddr;
 
 use contract::address::PeerAddress;
-use contract::isolation::{Attestation, Evidence, IsolationOutcome, MachineIsolation, ProbeResult};
+use contract::isolation::{Attestation, CONTRADICTED, Evidence, IsolationOutcome, MachineIsolation, ProbeResult};
 use contract::{Denied, Problem, Refused, Rule};
 use futures_util::future::join_all;
 
 use crate::node::Node;
 use crate::pairing::Peer;
+pub(crate) use power::{Pace, Power};
 use probe::Probe;
 
 /// Ports beside `tvox-dr`'s own that prove a machine to be alive: SIP and those of the datasets. None is declared yet.
@@ -38,11 +40,12 @@ fn machines(peer: &Peer, panel: Option<u16>) -> Vec<Machine> {
 }
 
 impl Node {
-    /// Probes every machine of the other site, all at once; takes two seconds at most.
-    pub(crate) async fn probe_machines(&self) -> Vec<MachineIsolation> {
+    /// Probes every machine of the other site, all at once: two seconds at most for the network, and five more for the
+    /// power where it is read.
+    pub(crate) async fn probe_machines(&self, pace: Pace) -> Vec<MachineIsolation> {
         let Ok(peer) = self.peer().await else { return Vec::new() };
         let machines = machines(&peer, self.peer_panel_port());
-        let looked = join_all(machines.iter().map(|machine| self.look_at(machine, &peer))).await;
+        let looked = join_all(machines.iter().map(|machine| self.look_at(machine, &peer, pace))).await;
         let yielded = self.peer_has_yielded();
         looked
             .into_iter()
@@ -55,21 +58,37 @@ impl Node {
             .collect()
     }
 
-    async fn look_at(&self, machine: &Machine, peer: &Peer) -> (IpAddr, Vec<Evidence>) {
+    async fn look_at(&self, machine: &Machine, peer: &Peer, pace: Pace) -> (IpAddr, Vec<Evidence>) {
         let fingerprint = peer.pair.as_ref().map(|pair| pair.fingerprint.as_str());
         let looks = machine.probes.iter().map(|probe| async move {
             let (result, detail) = self.try_probe(*probe, machine.ip, fingerprint).await;
             Evidence { probe: probe.to_string(), result, at: self.clock.now(), detail }
         });
-        (machine.ip, join_all(looks).await)
+        let mut evidence = join_all(looks).await;
+        let answers = evidence.iter().any(lives);
+        evidence.extend(self.power_evidence(machine.ip, pace, answers).await);
+        (machine.ip, evidence)
     }
 }
 
+/// Whether a probe found the machine alive. One that has power is not off, whatever its silence suggests.
+const fn lives(one: &Evidence) -> bool {
+    matches!(one.result, ProbeResult::Answered | ProbeResult::Refused | ProbeResult::On)
+}
+
+/// Who sees the machine off, where anything does.
+pub(crate) fn seen_off(machine: &MachineIsolation) -> Option<&str> {
+    let off = machine.evidence.iter().find(|one| one.result == ProbeResult::Off);
+    off.map(|one| one.detail.as_str())
+}
+
 /// What follows from the probes. Of a machine that has yielded, `tvox-dr` and the kernel may answer; its services may not.
+/// Whoever answers is alive, also where its power is said to be off: then it is not the machine that was looked at.
 fn outcome(evidence: &[Evidence], yielded: bool) -> IsolationOutcome {
-    let lives = |one: &&Evidence| matches!(one.result, ProbeResult::Answered | ProbeResult::Refused);
-    if evidence.iter().filter(lives).any(|one| !yielded || one.probe.starts_with("tcp:")) {
+    if evidence.iter().filter(|one| lives(one)).any(|one| !yielded || one.probe.starts_with("tcp:")) {
         IsolationOutcome::Alive
+    } else if evidence.iter().any(|one| one.result == ProbeResult::Off) {
+        IsolationOutcome::AlreadyDown
     } else if yielded {
         IsolationOutcome::Fenced
     } else {
@@ -112,10 +131,10 @@ pub(crate) fn findings(machines: &[MachineIsolation]) -> Vec<Refused> {
     machines.iter().filter_map(finding).collect()
 }
 
-/// The probes to which a machine answered.
+/// The probes to which a machine answered, and that something sees it off all the same.
 fn signs(machine: &MachineIsolation) -> String {
-    let lives = |one: &&Evidence| matches!(one.result, ProbeResult::Answered | ProbeResult::Refused);
-    machine.evidence.iter().filter(lives).map(|one| one.probe.as_str()).collect::<Vec<_>>().join(", ")
+    let signs = machine.evidence.iter().filter(|one| lives(one)).map(|one| one.probe.as_str());
+    signs.chain(seen_off(machine).map(|_| CONTRADICTED)).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -156,9 +175,44 @@ mod tests {
     }
 
     #[test]
+    fn seen_off_needs_no_word_and_having_power_is_life() {
+        use ProbeResult::{Answered, NotApplicable, Off, On, Timeout};
+        for (power, network, expected) in [
+            (Off, Timeout, IsolationOutcome::AlreadyDown),
+            (Off, Answered, IsolationOutcome::Alive),
+            (On, Timeout, IsolationOutcome::Alive),
+            (Timeout, Timeout, IsolationOutcome::Unreachable),
+            (NotApplicable, Timeout, IsolationOutcome::Unreachable),
+        ] {
+            let evidence = [evidence("peer_link", network), evidence("power:ipmi", power)];
+            assert_eq!(outcome(&evidence, false), expected, "{power:?} {network:?}");
+        }
+        let machine = MachineIsolation {
+            outcome: IsolationOutcome::AlreadyDown,
+            evidence: vec![evidence("power:ipmi", Off)],
+            ..silent("192.0.2.1")
+        };
+        assert_eq!(findings(&[machine]), []);
+    }
+
+    #[test]
+    fn a_machine_that_answers_although_it_is_seen_off_is_told_as_the_contradiction_that_it_is() {
+        let machine = MachineIsolation {
+            outcome: IsolationOutcome::Alive,
+            evidence: vec![evidence("icmp", ProbeResult::Answered), evidence("power:ipmi", ProbeResult::Off)],
+            ..silent("192.0.2.1")
+        };
+        let told = &findings(&[machine])[0];
+        assert_eq!(told.detail, "icmp, contradicted");
+        let words = told.finding(contract::Lang::En).message;
+        assert!(words.contains("ping") && words.contains("although its power is said to be off"), "{words}");
+    }
+
+    #[test]
     fn a_machine_that_has_yielded_may_answer_by_itself_but_not_by_its_services() {
         let own: Vec<_> =
             ["peer_link", "panel", "icmp"].iter().map(|probe| evidence(probe, ProbeResult::Answered)).collect();
+        let own = [own, vec![evidence("power:ipmi", ProbeResult::On)]].concat();
         assert_eq!(outcome(&own, true), IsolationOutcome::Fenced);
         assert_eq!(outcome(&own, false), IsolationOutcome::Alive);
         let sip = [own, vec![evidence("tcp:5060", ProbeResult::Answered)]].concat();

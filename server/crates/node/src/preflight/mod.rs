@@ -17,6 +17,7 @@ use contract::{Denied, NodeRole};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::isolation::Pace;
 use crate::node::Node;
 
 /// How often the other site is probed while nothing happens.
@@ -73,7 +74,7 @@ impl Node {
                 probed = None;
                 due = Instant::now() + EVERY;
             } else if moved || probed.is_none() || Instant::now() >= due {
-                probed = Some(Probed { machines: self.probe_machines().await, at: Instant::now() });
+                probed = Some(Probed { machines: self.probe_machines(Pace::Standing).await, at: Instant::now() });
                 due = Instant::now() + EVERY;
             }
             self.look_ahead(probed.as_ref()).await;
@@ -131,7 +132,7 @@ impl Node {
 
     /// Finds out, for what an operator would bring; the other site is probed anew.
     pub(crate) async fn dry_run(&self, take: &Take) -> Result<PreflightReport, Denied> {
-        self.judge_now(self.probe_machines().await, take).await
+        self.judge_now(self.probe_machines(Pace::Now).await, take).await
     }
 
     /// What was found out last, without anything that an operator would bring; `None` on a machine without a button.

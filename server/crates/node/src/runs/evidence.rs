@@ -13,6 +13,7 @@ use contract::{Denied, Lang, Refused, Rule};
 use super::Run;
 use super::log::{Event, Plan};
 use super::step::Stop;
+use crate::isolation::{self, Pace};
 use crate::mandate::Book;
 use crate::mandate::file::Record;
 use crate::node::Node;
@@ -78,7 +79,8 @@ impl Held {
     pub(super) fn sentences(&self) -> Vec<String> {
         let sentence = |machine: &MachineIsolation| {
             let word = machine.attestation.as_ref().map(|text| format!("; attested: {text}")).unwrap_or_default();
-            format!("{}: {}{word}", machine.ip, machine.outcome.label(Lang::En))
+            let seen = isolation::seen_off(machine).map(|by| format!(", seen by {by}")).unwrap_or_default();
+            format!("{}: {}{seen}{word}", machine.ip, machine.outcome.label(Lang::En))
         };
         self.machines.iter().map(sentence).collect()
     }
@@ -120,7 +122,7 @@ impl Node {
         run.testify(|testimony| testimony.held = None);
         let mut found = Instant::now();
         let head = self.book.look(|record| record.mandate.as_ref().map(|head| head.id.clone()));
-        let mut machines = self.probe_machines().await;
+        let mut machines = self.probe_machines(Pace::Now).await;
         if machines.is_empty() {
             return Err(Stop::refused(&[Refused::new(Rule::PeerUnset, &self.info.name, "")]));
         }
@@ -137,7 +139,7 @@ impl Node {
             };
             // A telephone system takes its time to stop: what counts is how it looks now.
             found = Instant::now();
-            machines = self.probe_machines().await;
+            machines = self.probe_machines(Pace::Now).await;
             let alive = machines.iter().filter(|machine| machine.outcome == IsolationOutcome::Alive);
             let (passed, blocking): (Vec<_>, Vec<_>) = alive.partition(|machine| is_passed(&plan.overrides, machine));
             settled = !passed.is_empty();
