@@ -203,6 +203,10 @@ pub fn error_sentence(code: &str, lang: Lang) -> &'static str {
             "Spazio insufficiente sul DR Client: liberare spazio. La copia riprende da dove era arrivata.",
             "Not enough space on the DR Client: free some. The copy goes on from where it was.",
         ),
+        "attribute_unheld" => (
+            "Il file system del DR Client non può contenere un attributo esteso o una ACL che un file del Master ha: usare per la replica un file system che li supporti (ext4, XFS), oppure togliere l'attributo. La copia precedente resta quella buona.",
+            "The file system of the DR Client cannot hold an extended attribute or ACL that a file on the Master has: use a file system that supports them for the replica (ext4, XFS), or remove the attribute. The previous copy stays the good one.",
+        ),
         "target_occupied" => (
             "Al percorso di destinazione c'è già qualcosa che tvox-dr non ha creato: spostarlo, oppure scegliere un'altra destinazione.",
             "At the target there is something that tvox-dr did not make: move it away, or choose another target.",

@@ -18,7 +18,7 @@ pub(crate) struct Changes {
     /// Directories that their owner may not change yet, by entry of what is there. Root needs none of it.
     pub(crate) open: Vec<usize>,
     /// The first name of each hardlink group of what is wanted.
-    firsts: Vec<usize>,
+    firsts: Firsts,
 }
 
 impl Changes {
@@ -80,15 +80,13 @@ impl Changes {
     }
 
     /// Whether what is there is what is wanted, and one file with the same names.
-    fn stays(&self, have: &Manifest, had: &[usize], a: usize, want: &Manifest, b: usize) -> bool {
+    fn stays(&self, have: &Manifest, had: &Firsts, a: usize, want: &Manifest, b: usize) -> bool {
         let (old, new) = (&have.entries()[a], &want.entries()[b]);
-        match (&old.kind, &new.kind) {
-            (EntryKind::File { .. }, EntryKind::File { .. }) => {
-                let (old_first, new_first) = (first(had, a, old), first(&self.firsts, b, new));
-                old.same_inode_as(new) && have.entries()[old_first].path == want.entries()[new_first].path
-            }
-            _ => old == new,
+        if old.kind == EntryKind::Dir {
+            return old == new;
         }
+        let (old_first, new_first) = (first(had, a, old), first(&self.firsts, b, new));
+        old.same_inode_as(new) && have.entries()[old_first].path == want.entries()[new_first].path
     }
 
     /// Finds the directories on the way to a change whose mode keeps their owner out.
@@ -122,22 +120,24 @@ impl Changes {
     }
 }
 
-fn firsts(manifest: &Manifest) -> Vec<usize> {
-    let mut firsts = Vec::new();
+/// The first name of each hardlink group, by its number; each kind has its own numbers.
+type Firsts = [Vec<usize>; EntryKind::NUMBERINGS];
+
+fn firsts(manifest: &Manifest) -> Firsts {
+    let mut firsts = Firsts::default();
     for (index, entry) in manifest.entries().iter().enumerate() {
-        if let EntryKind::File { group: group @ 1.., .. } = entry.kind
-            && group as usize > firsts.len()
-        {
+        let firsts = &mut firsts[entry.kind.numbering()];
+        if entry.kind.group() as usize > firsts.len() {
             firsts.push(index);
         }
     }
     firsts
 }
 
-fn first(firsts: &[usize], index: usize, entry: &Entry) -> usize {
-    match entry.kind {
-        EntryKind::File { group: group @ 1.., .. } => firsts[group as usize - 1],
-        _ => index,
+fn first(firsts: &Firsts, index: usize, entry: &Entry) -> usize {
+    match entry.kind.group() {
+        0 => index,
+        group => firsts[entry.kind.numbering()][group as usize - 1],
     }
 }
 

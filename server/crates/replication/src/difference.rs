@@ -9,13 +9,14 @@ use std::path::Path;
 use rustix::fs::{Dir, FileType, Mode, OFlags, Stat, openat, readlinkat};
 use serde::{Deserialize, Serialize};
 
-use crate::beneath::{Beneath, FileKey, kind_of, mtime_of};
+use crate::beneath::{Beneath, FileKey, kind_of};
 use crate::error::{Error, Result};
 use crate::manifest::{Entry, EntryKind, FileTime, Manifest};
 use crate::path::{TreePath, escape};
 use crate::reading::digest;
-use crate::scan::{Stop, identity};
+use crate::scan::{Stop, entry, identity};
 use crate::watch::{Phase, Tally, Watch};
+use crate::xattr;
 
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +52,8 @@ pub enum DifferenceKind {
     LinkTarget,
     /// Names of one file are not, or names of several files are.
     Hardlink,
+    /// Other extended attributes or ACLs.
+    Attributes,
 }
 
 /// A difference with the path it is about.
@@ -87,28 +90,28 @@ fn kind_name(kind: &EntryKind) -> &'static str {
         EntryKind::Dir => "directory",
         EntryKind::File { .. } => "file",
         EntryKind::Symlink { .. } => "symlink",
-        EntryKind::Fifo => "fifo",
+        EntryKind::Fifo { .. } => "fifo",
     }
 }
 
 fn metadata(want: &Entry, have: &Entry, owners: bool, all: &mut Vec<Found>) {
     let mut differs = |what, detail: String| all.push(found(&want.path, what, detail));
     match (&want.kind, &have.kind) {
-        (EntryKind::File { size, hash, group }, EntryKind::File { size: size2, hash: hash2, group: group2 }) => {
-            if hash != hash2 || size != size2 {
-                differs(DifferenceKind::Content, format!("{size} bytes {hash}, here {size2} bytes {hash2}"));
-            }
-            if group != group2 {
-                differs(DifferenceKind::Hardlink, String::new());
-            }
+        (EntryKind::File { size, hash, .. }, EntryKind::File { size: size2, hash: hash2, .. })
+            if hash != hash2 || size != size2 =>
+        {
+            differs(DifferenceKind::Content, format!("{size} bytes {hash}, here {size2} bytes {hash2}"));
         }
-        (EntryKind::Symlink { target }, EntryKind::Symlink { target: target2 }) if target != target2 => {
+        (EntryKind::Symlink { target, .. }, EntryKind::Symlink { target: target2, .. }) if target != target2 => {
             differs(DifferenceKind::LinkTarget, format!("{}, here {}", escape(target), escape(target2)));
         }
         (a, b) if std::mem::discriminant(a) != std::mem::discriminant(b) => {
             return differs(DifferenceKind::Type, format!("{}, here {}", kind_name(a), kind_name(b)));
         }
         _ => {}
+    }
+    if want.kind.group() != have.kind.group() {
+        differs(DifferenceKind::Hardlink, String::new());
     }
     if want.mode != have.mode {
         differs(DifferenceKind::Mode, format!("{:04o}, here {:04o}", want.mode, have.mode));
@@ -119,6 +122,10 @@ fn metadata(want: &Entry, have: &Entry, owners: bool, all: &mut Vec<Found>) {
     if want.mtime != have.mtime {
         let text = |t: FileTime| format!("{}.{:09}", t.seconds, t.nanoseconds);
         differs(DifferenceKind::ModifiedTime, format!("{}, here {}", text(want.mtime), text(have.mtime)));
+    }
+    let names = xattr::differ(&want.xattrs, &have.xattrs, owners);
+    if !names.is_empty() {
+        differs(DifferenceKind::Attributes, names.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", "));
     }
 }
 
@@ -168,7 +175,8 @@ struct Inspection<'a> {
     tally: Tally<'a>,
     owners: bool,
     inodes: HashMap<(u64, u64), u32>,
-    groups: HashMap<u32, (u64, u64)>,
+    /// Each type of file has its own numbers.
+    groups: HashMap<(u32, u32), (u64, u64)>,
     buffer: Vec<u8>,
     all: Vec<Found>,
 }
@@ -187,11 +195,11 @@ impl Inspection<'_> {
         };
         let kind = match kind_of(&stat) {
             FileType::Directory => EntryKind::Dir,
-            FileType::Fifo => EntryKind::Fifo,
+            FileType::Fifo => EntryKind::Fifo { group: self.group_here(want, &stat) },
             FileType::Symlink => {
                 let (dir, name) = tree.locate(&want.path).map_err(trouble)?;
                 let target = readlinkat(dir, name, Vec::new()).map_err(|e| trouble(e.into()))?;
-                EntryKind::Symlink { target: target.as_bytes().into() }
+                EntryKind::Symlink { target: target.as_bytes().into(), group: self.group_here(want, &stat) }
             }
             FileType::RegularFile if matches!(want.kind, EntryKind::File { .. }) => self.file(tree, want, &stat)?,
             other => {
@@ -202,8 +210,9 @@ impl Inspection<'_> {
         };
         let is_link = matches!(kind, EntryKind::Symlink { .. });
         let mode = if is_link { 0o777 } else { stat.st_mode & 0o7777 };
-        let have =
-            Entry { path: want.path.clone(), kind, mode, uid: stat.st_uid, gid: stat.st_gid, mtime: mtime_of(&stat) };
+        let (dir, name) = tree.locate(&want.path).map_err(trouble)?;
+        let xattrs = xattr::read(dir, name).map_err(trouble)?;
+        let have = Entry { mode, ..entry(want.path.clone(), kind, &stat, xattrs) };
         metadata(want, &have, self.owners, &mut self.all);
         if want.kind == EntryKind::Dir && have.kind == EntryKind::Dir {
             self.extras(tree, &want.path).map_err(trouble)?;
@@ -213,13 +222,9 @@ impl Inspection<'_> {
 
     /// The file as found. An unreadable one differs in content: that is what a failing disk looks like.
     fn file(&mut self, tree: &mut Beneath, want: &Entry, stat: &Stat) -> Result<EntryKind> {
-        let EntryKind::File { group, hash: wanted, .. } = want.kind else { return Ok(EntryKind::Fifo) };
+        let EntryKind::File { hash: wanted, .. } = want.kind else { return Ok(want.kind.clone()) };
         let size = FileKey::of(stat).size;
-        let inode = identity(stat);
-        let first_here = !self.inodes.contains_key(&inode);
-        let known = *self.inodes.entry(inode).or_insert(group);
-        let same_file = *self.groups.entry(group).or_insert(inode) == inode;
-        let linked = if group == 0 { first_here } else { known == group && same_file };
+        let group = self.group_here(want, stat);
         let tally = &mut self.tally;
         let read = tree.open_file(&want.path).map_err(Stop::Read).and_then(|(mut file, _)| {
             digest::<Stop>(&mut file, u64::MAX, &mut self.buffer, |block| Ok(tally.bytes(block.len() as u64)?))
@@ -233,7 +238,18 @@ impl Inspection<'_> {
                 wanted
             }
         };
-        Ok(EntryKind::File { size, hash, group: if linked { group } else { u32::MAX } })
+        Ok(EntryKind::File { size, hash, group })
+    }
+
+    /// The hardlink group as it is on disk: the wanted one where the names are those of one inode and of no other.
+    fn group_here(&mut self, want: &Entry, stat: &Stat) -> u32 {
+        let (group, inode) = (want.kind.group(), identity(stat));
+        let kind = kind_of(stat).as_raw_mode();
+        let first_here = !self.inodes.contains_key(&inode);
+        let known = *self.inodes.entry(inode).or_insert(group);
+        let same_file = *self.groups.entry((kind, group)).or_insert(inode) == inode;
+        let linked = if group == 0 { first_here } else { known == group && same_file };
+        if linked { group } else { u32::MAX }
     }
 
     fn extras(&mut self, tree: &mut Beneath, path: &TreePath) -> io::Result<()> {

@@ -1,13 +1,14 @@
-//! The canonical bytes of a manifest: what is hashed into the content id, sent, and kept beside a generation.
+//! The canonical bytes of a manifest: what the content id is made of, sent, and kept beside a generation.
 //! One tree has exactly one encoding; it refuses any other.
 
 use crate::field::{Fields, Truncated, put_string};
 use crate::manifest::{ContentHash, Entry, EntryKind, FileTime, Manifest, ManifestFault};
 use crate::path::TreePath;
+use crate::xattr::{Xattr, Xattrs};
 
-const MAGIC: &[u8; 4] = b"TVDM";
-/// Version 1 has an empty list of extended attributes after each entry: room for a later version.
-const VERSION: u8 = 1;
+pub(crate) const MAGIC: &[u8; 4] = b"TVDM";
+/// Version 1 knew no extended attributes and no hardlinks of symlinks and pipes.
+pub(crate) const VERSION: u8 = 2;
 
 const DIR: u8 = 1;
 const FILE: u8 = 2;
@@ -30,7 +31,7 @@ pub(crate) fn encode_entry(out: &mut Vec<u8>, entry: &Entry) {
         EntryKind::Dir => DIR,
         EntryKind::File { .. } => FILE,
         EntryKind::Symlink { .. } => SYMLINK,
-        EntryKind::Fifo => FIFO,
+        EntryKind::Fifo { .. } => FIFO,
     });
     put_string(out, entry.path.as_bytes());
     out.extend_from_slice(&entry.mode.to_le_bytes());
@@ -39,15 +40,24 @@ pub(crate) fn encode_entry(out: &mut Vec<u8>, entry: &Entry) {
     out.extend_from_slice(&entry.mtime.seconds.to_le_bytes());
     out.extend_from_slice(&entry.mtime.nanoseconds.to_le_bytes());
     match &entry.kind {
-        EntryKind::Dir | EntryKind::Fifo => {}
+        EntryKind::Dir => {}
         EntryKind::File { size, hash, group } => {
             out.extend_from_slice(&size.to_le_bytes());
             out.extend_from_slice(&hash.0);
             out.extend_from_slice(&group.to_le_bytes());
         }
-        EntryKind::Symlink { target } => put_string(out, target),
+        EntryKind::Symlink { target, group } => {
+            put_string(out, target);
+            out.extend_from_slice(&group.to_le_bytes());
+        }
+        EntryKind::Fifo { group } => out.extend_from_slice(&group.to_le_bytes()),
     }
-    out.extend_from_slice(&0u16.to_le_bytes());
+    // Never more than fit: a manifest bounds the bytes of all of them.
+    out.extend_from_slice(&(entry.xattrs.all().len() as u16).to_le_bytes());
+    for one in entry.xattrs.all() {
+        put_string(out, &one.name);
+        put_string(out, &one.value);
+    }
 }
 
 impl Manifest {
@@ -88,14 +98,19 @@ pub(crate) fn decode_entry(fields: &mut Fields<'_>, index: u64) -> Result<Entry,
     let kind = match kind {
         DIR => EntryKind::Dir,
         FILE => EntryKind::File { size: fields.u64()?, hash: ContentHash(fields.array()?), group: fields.u32()? },
-        SYMLINK => EntryKind::Symlink { target: fields.string()?.into() },
-        FIFO => EntryKind::Fifo,
+        SYMLINK => EntryKind::Symlink { target: fields.string()?.into(), group: fields.u32()? },
+        FIFO => EntryKind::Fifo { group: fields.u32()? },
         _ => return Err(ManifestFault::Type(index)),
     };
-    if fields.u16()? != 0 {
-        return Err(ManifestFault::Version);
+    let mut xattrs = Vec::new();
+    for _ in 0..fields.u16()? {
+        xattrs.push(Xattr { name: fields.string()?.into(), value: fields.string()?.into() });
     }
-    Ok(Entry { path, kind, mode, uid, gid, mtime })
+    // Sorted here they would have a second encoding.
+    if !xattrs.is_sorted_by(|a, b| a.name < b.name) {
+        return Err(ManifestFault::Metadata(path));
+    }
+    Ok(Entry { path, kind, mode, uid, gid, mtime, xattrs: Xattrs::new(xattrs) })
 }
 
 impl From<Truncated> for ManifestFault {

@@ -60,6 +60,8 @@ pub enum ErrorKind {
     BadRun,
     /// Readers still see this restore point.
     PointVisible,
+    /// The file system of the replica cannot hold an extended attribute or ACL that the source has.
+    AttributeUnheld,
     /// Any other failure of the operating system.
     Io,
 }
@@ -91,6 +93,7 @@ impl ErrorKind {
         Self::NotServing,
         Self::BadRun,
         Self::PointVisible,
+        Self::AttributeUnheld,
         Self::Io,
     ];
 
@@ -121,6 +124,7 @@ impl ErrorKind {
             Self::NotServing => "not_serving",
             Self::BadRun => "bad_run",
             Self::PointVisible => "point_visible",
+            Self::AttributeUnheld => "attribute_unheld",
             Self::Io => "io",
         }
     }
@@ -254,12 +258,17 @@ impl Error {
         Self::new(ErrorKind::Cancelled, "stopped as asked")
     }
 
-    /// An I/O failure in our own store or scratch; a full disk gets its own kind.
+    /// An I/O failure in our own store or scratch; a full disk, and an attribute that cannot be held, get their own kind.
     pub(crate) fn io(attempted: impl Into<String>, path: impl Into<PathBuf>, source: impl Into<io::Error>) -> Self {
         let source = source.into();
         let path = path.into();
         let full = matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-        let mut error = Self::new(if full { ErrorKind::DiskFull } else { ErrorKind::Io }, attempted);
+        let kind = match source.get_ref() {
+            Some(inner) if inner.is::<crate::xattr::Unheld>() => ErrorKind::AttributeUnheld,
+            _ if full => ErrorKind::DiskFull,
+            _ => ErrorKind::Io,
+        };
+        let mut error = Self::new(kind, attempted);
         if full {
             error.0.space = Some(Space { needed: None, free: crate::store::free_bytes_near(&path) });
         }

@@ -20,6 +20,7 @@ use crate::scan::Walk;
 use crate::serving::{self, Promoted};
 use crate::source::{DATABASE_NAME, SourceKind};
 use crate::watch::{Phase, Tally, Watch};
+use crate::xattr;
 
 /// At most so many names are listed; all of them are counted.
 const LISTED: usize = 1000;
@@ -36,8 +37,8 @@ pub struct Ledger {
     pub generation: u64,
     /// Names that were not there before, with the bytes they hold.
     pub added: Count,
-    /// Names with other content, type, permissions, owner or link text, with the bytes they hold now. A new time alone
-    /// is no change.
+    /// Names with other content, type, permissions, owner, extended attributes or link text, with the bytes they hold
+    /// now. A new time alone is no change.
     pub changed: Count,
     /// Names that are gone, with the bytes they held.
     pub removed: Count,
@@ -238,7 +239,7 @@ impl Difference {
             EntryKind::Dir => (NameKind::Directory, 0),
             EntryKind::File { size, .. } => (NameKind::File, size),
             EntryKind::Symlink { .. } => (NameKind::Symlink, 0),
-            EntryKind::Fifo => (NameKind::Fifo, 0),
+            EntryKind::Fifo { .. } => (NameKind::Fifo, 0),
         };
         Self { path: entry.path.clone(), change, kind, bytes, counted, content, metadata }
     }
@@ -257,6 +258,7 @@ fn compare(base: &Manifest, now: &[Entry]) -> Vec<Difference> {
     let mut all = Vec::new();
     let (mut groups_before, mut groups_now) = (HashSet::new(), HashSet::new());
     let mut old = base.entries().iter().peekable();
+    let as_root = rustix::process::geteuid().is_root();
     let removed = |entry: &Entry, groups: &mut HashSet<u32>| {
         Difference::new(entry, Change::Removed, true, true, again(entry, groups))
     };
@@ -268,7 +270,8 @@ fn compare(base: &Manifest, now: &[Entry]) -> Vec<Difference> {
             None => all.push(Difference::new(entry, Change::Added, true, true, again(entry, &mut groups_now))),
             Some(before) => {
                 let content = !same_content(&before.kind, &entry.kind);
-                let metadata = (before.mode, before.uid, before.gid) != (entry.mode, entry.uid, entry.gid);
+                let metadata = (before.mode, before.uid, before.gid) != (entry.mode, entry.uid, entry.gid)
+                    || !xattr::differ(&before.xattrs, &entry.xattrs, as_root).is_empty();
                 if content || metadata {
                     let counted = again(entry, &mut groups_now);
                     all.push(Difference::new(entry, Change::Changed, content, metadata, counted));
@@ -288,6 +291,8 @@ fn again(entry: &Entry, groups: &mut HashSet<u32>) -> bool {
 fn same_content(a: &EntryKind, b: &EntryKind) -> bool {
     match (a, b) {
         (EntryKind::File { size: a, hash: x, .. }, EntryKind::File { size: b, hash: y, .. }) => a == b && x == y,
+        (EntryKind::Symlink { target: a, .. }, EntryKind::Symlink { target: b, .. }) => a == b,
+        (EntryKind::Fifo { .. }, EntryKind::Fifo { .. }) => true,
         (a, b) => a == b,
     }
 }

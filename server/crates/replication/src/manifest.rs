@@ -3,84 +3,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::str::FromStr;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
+pub use crate::id::{ContentHash, ContentId};
 use crate::path::{PathFault, TreePath};
-
-/// The BLAKE3 hash of a manifest's canonical encoding: two trees are the same exactly when their ids are.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ContentId(pub(crate) [u8; 32]);
-
-/// The BLAKE3 hash of a file's content.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ContentHash(pub(crate) [u8; 32]);
-
-/// A text that is not 64 hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not 64 hexadecimal digits")]
-pub struct NotAnId;
-
-fn from_hex(text: &str) -> Result<[u8; 32], NotAnId> {
-    blake3::Hash::from_hex(text).map(|hash| *hash.as_bytes()).map_err(|_| NotAnId)
-}
-
-impl ContentId {
-    /// The 32 bytes.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// From 32 bytes.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-}
-
-impl FromStr for ContentId {
-    type Err = NotAnId;
-    fn from_str(text: &str) -> Result<Self, NotAnId> {
-        from_hex(text).map(Self)
-    }
-}
-
-impl fmt::Display for ContentId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&blake3::Hash::from(self.0).to_hex())
-    }
-}
-
-impl fmt::Debug for ContentId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Serialize for ContentId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ContentId {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl fmt::Display for ContentHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&blake3::Hash::from(self.0).to_hex())
-    }
-}
-
-impl fmt::Debug for ContentHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+use crate::runs::{self, Run};
+use crate::xattr::Xattrs;
 
 /// A time as file systems keep it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -102,16 +30,50 @@ pub enum EntryKind {
         size: u64,
         /// Of the whole content.
         hash: ContentHash,
-        /// Entries with the same number above 0 are one file with several names.
+        /// Files with the same number above 0 are one file with several names.
         group: u32,
     },
     /// A symbolic link, and the text in it; never followed.
     Symlink {
         /// As stored; may dangle or be absolute.
         target: Box<[u8]>,
+        /// Symlinks with the same number above 0 are one symlink with several names.
+        group: u32,
     },
     /// A named pipe.
-    Fifo,
+    Fifo {
+        /// Pipes with the same number above 0 are one pipe with several names.
+        group: u32,
+    },
+}
+
+impl EntryKind {
+    /// Files, symlinks and pipes are numbered each for themselves.
+    pub(crate) const NUMBERINGS: usize = 3;
+
+    /// The number of the hardlink group, 0 for what has one name. Each kind counts for itself, from 1.
+    pub fn group(&self) -> u32 {
+        match self {
+            Self::Dir => 0,
+            Self::File { group, .. } | Self::Symlink { group, .. } | Self::Fifo { group } => *group,
+        }
+    }
+
+    pub(crate) fn set_group(&mut self, number: u32) {
+        match self {
+            Self::Dir => {}
+            Self::File { group, .. } | Self::Symlink { group, .. } | Self::Fifo { group } => *group = number,
+        }
+    }
+
+    /// Which numbering of groups it belongs to, below [`Self::NUMBERINGS`].
+    pub(crate) fn numbering(&self) -> usize {
+        match self {
+            Self::Dir | Self::File { .. } => 0,
+            Self::Symlink { .. } => 1,
+            Self::Fifo { .. } => 2,
+        }
+    }
 }
 
 /// One name in a tree.
@@ -129,16 +91,22 @@ pub struct Entry {
     pub gid: u32,
     /// Modification time.
     pub mtime: FileTime,
+    /// Extended attributes, POSIX ACLs among them.
+    pub xattrs: Xattrs,
 }
 
 impl Entry {
-    /// Whether both may be the very same inode: same content and same metadata.
+    /// Whether both may be the very same inode: same content and same metadata. Directories never are.
     pub(crate) fn same_inode_as(&self, other: &Entry) -> bool {
         let content = match (&self.kind, &other.kind) {
             (EntryKind::File { size: a, hash: x, .. }, EntryKind::File { size: b, hash: y, .. }) => a == b && x == y,
+            (EntryKind::Symlink { target: a, .. }, EntryKind::Symlink { target: b, .. }) => a == b,
+            (EntryKind::Fifo { .. }, EntryKind::Fifo { .. }) => true,
             _ => false,
         };
-        content && (self.mode, self.uid, self.gid, self.mtime) == (other.mode, other.uid, other.gid, other.mtime)
+        content
+            && (self.mode, self.uid, self.gid, self.mtime) == (other.mode, other.uid, other.gid, other.mtime)
+            && self.xattrs == other.xattrs
     }
 }
 
@@ -172,25 +140,37 @@ pub enum ManifestFault {
     /// Below something that is not a directory.
     #[error("{0}: below something that is not a directory")]
     Parent(TreePath),
-    /// Mode, owner, time or link target that cannot be.
+    /// Mode, owner, time, extended attributes or link target that cannot be.
     #[error("{0}: impossible metadata")]
     Metadata(TreePath),
     /// A hardlink group of one, out of sequence, or whose members differ.
     #[error("{0}: inconsistent hardlink group")]
     Group(TreePath),
+    /// To be taken out, and not there.
+    #[error("{0}: is not there and cannot go")]
+    Absent(TreePath),
     /// More than the limits allow.
     #[error("more entries or bytes than the limit allows")]
     TooMany,
 }
 
-/// A whole tree, checked.
-#[derive(Clone, PartialEq, Eq)]
+/// A whole tree, checked. A copy of it costs nothing.
+#[derive(Clone)]
 pub struct Manifest {
-    entries: Vec<Entry>,
-    id: ContentId,
-    files: u64,
-    bytes: u64,
+    pub(crate) entries: Arc<Vec<Entry>>,
+    pub(crate) runs: Arc<Vec<Run>>,
+    pub(crate) id: ContentId,
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
 }
+
+impl PartialEq for Manifest {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Manifest {}
 
 impl fmt::Debug for Manifest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -202,27 +182,25 @@ impl Manifest {
     /// Checks the entries (in walk order, root first, groups normalised) and computes the id.
     pub fn new(entries: Vec<Entry>) -> Result<Self, ManifestFault> {
         let (files, bytes) = check(&entries)?;
-        let id = ContentId(*blake3::hash(&crate::encoding::encode(&entries)).as_bytes());
-        Ok(Self { entries, id, files, bytes })
+        let runs = runs::of(&entries);
+        let id = runs::id(&runs);
+        Ok(Self { entries: Arc::new(entries), runs: Arc::new(runs), id, files, bytes })
     }
 
     /// Sorts out hardlink groups (numbers in order of appearance, no group of one), then [`Manifest::new`].
     pub(crate) fn normalised(mut entries: Vec<Entry>) -> Result<Self, ManifestFault> {
-        let mut sizes: HashMap<u32, u32> = HashMap::new();
-        for entry in &entries {
-            if let EntryKind::File { group, .. } = entry.kind {
-                *sizes.entry(group).or_default() += 1;
-            }
+        let mut sizes: [HashMap<u32, u32>; EntryKind::NUMBERINGS] = Default::default();
+        for kind in entries.iter().map(|entry| &entry.kind).filter(|kind| kind.group() > 0) {
+            *sizes[kind.numbering()].entry(kind.group()).or_default() += 1;
         }
-        let mut numbers: HashMap<u32, u32> = HashMap::new();
-        for entry in &mut entries {
-            if let EntryKind::File { group, .. } = &mut entry.kind {
-                if *group == 0 || sizes.get(group) == Some(&1) {
-                    *group = 0;
-                } else {
-                    let next = numbers.len() as u32 + 1;
-                    *group = *numbers.entry(*group).or_insert(next);
-                }
+        let mut numbers: [HashMap<u32, u32>; EntryKind::NUMBERINGS] = Default::default();
+        for kind in entries.iter_mut().map(|entry| &mut entry.kind).filter(|kind| kind.group() > 0) {
+            let (group, numbering) = (kind.group(), kind.numbering());
+            if sizes[numbering].get(&group) == Some(&1) {
+                kind.set_group(0);
+            } else {
+                let next = numbers[numbering].len() as u32 + 1;
+                kind.set_group(*numbers[numbering].entry(group).or_insert(next));
             }
         }
         Self::new(entries)
@@ -262,7 +240,7 @@ fn check(entries: &[Entry]) -> Result<(u64, u64), ManifestFault> {
     let (mut files, mut bytes) = (0u64, 0u64);
     // Directories open at this point of the walk, outermost first, by the length of their paths.
     let mut open: Vec<&TreePath> = vec![&root.path];
-    let mut leaders: Vec<(&Entry, u32)> = Vec::new();
+    let mut leaders: [Vec<(&Entry, u32)>; EntryKind::NUMBERINGS] = Default::default();
     for (index, entry) in entries.iter().enumerate() {
         if index > 0 {
             if entries[index - 1].path >= entry.path {
@@ -279,39 +257,44 @@ fn check(entries: &[Entry]) -> Result<(u64, u64), ManifestFault> {
                 open.push(&entry.path);
             }
         }
-        // The all-ones owner means "leave as it is" to the kernel: nobody can own a file as that.
-        let owners = entry.uid != u32::MAX && entry.gid != u32::MAX;
-        let link = match &entry.kind {
-            EntryKind::Symlink { target } => {
-                entry.mode == 0o777 && !target.is_empty() && target.len() < 4096 && !target.contains(&0)
-            }
-            _ => true,
-        };
-        if entry.mode > 0o7777 || entry.mtime.nanoseconds >= 1_000_000_000 || !owners || !link {
-            return Err(ManifestFault::Metadata(entry.path.clone()));
-        }
-        if let EntryKind::File { size, group, .. } = entry.kind {
-            files += 1;
+        check_alone(entry)?;
+        let mut first_name = true;
+        if let group @ 1.. = entry.kind.group() {
             let fault = || ManifestFault::Group(entry.path.clone());
-            let mut counted = size;
-            if group > 0 {
-                let at = group as usize - 1;
-                if at == leaders.len() {
-                    leaders.push((entry, 1));
-                } else {
-                    let (leader, members) = leaders.get_mut(at).ok_or_else(fault)?;
-                    if !leader.same_inode_as(entry) {
-                        return Err(fault());
-                    }
-                    *members += 1;
-                    counted = 0;
+            let leaders = &mut leaders[entry.kind.numbering()];
+            let at = group as usize - 1;
+            if at == leaders.len() {
+                leaders.push((entry, 1));
+            } else {
+                let (leader, members) = leaders.get_mut(at).ok_or_else(fault)?;
+                if !leader.same_inode_as(entry) {
+                    return Err(fault());
                 }
+                *members += 1;
+                first_name = false;
             }
-            bytes = bytes.checked_add(counted).ok_or(ManifestFault::TooMany)?;
+        }
+        if let EntryKind::File { size, .. } = entry.kind {
+            files += 1;
+            bytes = bytes.checked_add(if first_name { size } else { 0 }).ok_or(ManifestFault::TooMany)?;
         }
     }
-    match leaders.iter().find(|(_, members)| *members < 2) {
+    match leaders.iter().flatten().find(|(_, members)| *members < 2) {
         Some((leader, _)) => Err(ManifestFault::Group(leader.path.clone())),
         None => Ok((files, bytes)),
     }
+}
+
+/// What can be said of an entry without looking at another one.
+pub(crate) fn check_alone(entry: &Entry) -> Result<(), ManifestFault> {
+    // The all-ones owner means "leave as it is" to the kernel: nobody can own a file as that.
+    let owners = entry.uid != u32::MAX && entry.gid != u32::MAX;
+    let link = match &entry.kind {
+        EntryKind::Symlink { target, .. } => {
+            entry.mode == 0o777 && !target.is_empty() && target.len() < 4096 && !target.contains(&0)
+        }
+        _ => true,
+    };
+    let possible = entry.mode <= 0o7777 && entry.mtime.nanoseconds < 1_000_000_000 && owners && link;
+    if possible && entry.xattrs.is_possible() { Ok(()) } else { Err(ManifestFault::Metadata(entry.path.clone())) }
 }

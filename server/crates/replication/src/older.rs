@@ -35,10 +35,8 @@ pub(crate) fn keep(offered: &Manifest, held: &Manifest, before: FileTime) -> Res
         .map(|(path, entry)| {
             let mut entry = entry.clone();
             // Several names of one old file become files of their own: their group is the other manifest's number.
-            if let EntryKind::File { group, .. } = &mut entry.kind
-                && kept.contains(path)
-            {
-                *group = 0;
+            if kept.contains(path) {
+                entry.kind.set_group(0);
             }
             entry
         })
@@ -64,10 +62,19 @@ fn ancestors<'m>(manifest: &'m Manifest, path: &TreePath) -> Vec<&'m Entry> {
 mod tests {
     use super::*;
     use crate::manifest::ContentHash;
+    use crate::xattr::Xattrs;
 
     fn entry(path: &str, kind: EntryKind, seconds: i64) -> Entry {
         let path = if path.is_empty() { TreePath::root() } else { TreePath::parse(path.as_bytes()).unwrap() };
-        Entry { path, kind, mode: 0o644, uid: 0, gid: 0, mtime: FileTime { seconds, nanoseconds: 0 } }
+        Entry {
+            path,
+            kind,
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            mtime: FileTime { seconds, nanoseconds: 0 },
+            xattrs: Xattrs::default(),
+        }
     }
 
     fn file(path: &str, seconds: i64) -> Entry {

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Longest path, bytes. Longer than the kernel's 4,096 because trees are walked one name at a time.
 pub const MAX_PATH: usize = 64 * 1024;
@@ -14,9 +15,10 @@ pub const MAX_NAME: usize = 255;
 /// Deepest path, names. Each level costs one open descriptor while walking.
 pub const MAX_DEPTH: usize = 400;
 
-/// A path inside a tree; empty means its root. Ordered as a walk meets it: a directory, then what is in it.
+/// A path inside a tree; empty means its root. Ordered as a walk meets it: a directory, then what is in it. A copy of it
+/// shares its bytes.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct TreePath(Box<[u8]>);
+pub struct TreePath(Arc<[u8]>);
 
 /// Why a path was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +50,7 @@ pub enum PathFault {
 impl TreePath {
     /// The root of the tree.
     pub fn root() -> Self {
-        Self(Box::default())
+        Self(Arc::default())
     }
 
     /// Checks raw bytes; the empty path is the root.
@@ -100,6 +102,14 @@ impl TreePath {
         self.0.is_empty()
     }
 
+    /// Whether this is inside of the directory `dir`, at any depth.
+    pub fn is_inside(&self, dir: &TreePath) -> bool {
+        match self.0.strip_prefix(&*dir.0) {
+            Some(rest) => dir.is_root() && !rest.is_empty() || rest.starts_with(b"/"),
+            None => false,
+        }
+    }
+
     /// Its names from the top; none for the root.
     pub fn names(&self) -> impl Iterator<Item = &[u8]> {
         names(&self.0)
@@ -134,7 +144,7 @@ fn check_name(name: &[u8]) -> Result<(), PathFault> {
 }
 
 /// Where two paths first differ, a slash counts below every other byte: a directory's content follows it directly.
-fn in_walk_order(a: &[u8], b: &[u8]) -> Ordering {
+pub(crate) fn in_walk_order(a: &[u8], b: &[u8]) -> Ordering {
     let rank = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
     match a.iter().zip(b).position(|(x, y)| x != y) {
         Some(at) => rank(&a[at]).cmp(&rank(&b[at])),

@@ -11,13 +11,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::field::Fields;
 use crate::incoming::Incoming;
 use crate::manifest::{ContentHash, ContentId, Entry, EntryKind, Manifest};
+use crate::path::MAX_PATH;
 use crate::reuse::Reuse;
 use crate::stage::Stage;
 use crate::transfer::{AMEND, CHANGED, DONE, DROPPED, DataReader, KEPT, OBJECT, REFERENCE};
 use crate::watch::{Point, Tally, Watch, pass};
+use crate::xattr::MAX_XATTRS;
 
-/// Longest encoded entry: a path and a link target, and the rest.
-const MAX_ENTRY: u32 = 80 * 1024;
+/// Longest encoded entry: a path, a link target, extended attributes, and the rest.
+const MAX_ENTRY: u32 = (MAX_PATH + 2 * MAX_XATTRS) as u32;
 
 pub(crate) struct Receiver<'r> {
     pub(crate) manifest: &'r Manifest,

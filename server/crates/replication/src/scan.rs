@@ -18,6 +18,7 @@ use crate::manifest::{ContentHash, Entry, EntryKind, FileTime};
 use crate::path::TreePath;
 use crate::reading::digest;
 use crate::watch::Tally;
+use crate::xattr::{self, Xattrs};
 
 /// A file whose key is this fresh may change again without a new key: it is hashed again at the next capture.
 pub(crate) const RACY_SECONDS: i64 = 2;
@@ -156,7 +157,8 @@ impl<'a> Walk<'a> {
         if is_mount(fd.as_fd()) {
             self.found.mounts.insert(path.as_bytes().to_vec());
         }
-        self.push(entry(path.clone(), EntryKind::Dir, stat), None);
+        let xattrs = xattr::read(fd.as_fd(), b".").map_err(|e| Error::unreadable(self.full(&path), e))?;
+        self.push(entry(path.clone(), EntryKind::Dir, stat, xattrs), None);
         let mut names: Vec<Box<[u8]>> = Vec::new();
         let listing = Dir::read_from(&fd).and_then(|dir| {
             for item in dir {
@@ -209,13 +211,19 @@ impl<'a> Walk<'a> {
             }
             FileType::Symlink => match rustix::fs::readlinkat(dir, name, Vec::new()) {
                 Ok(target) if !target.as_bytes().is_empty() => {
-                    let kind = EntryKind::Symlink { target: target.as_bytes().into() };
-                    self.push(Entry { mode: 0o777, ..entry(path, kind, &stat) }, None);
+                    let kind = EntryKind::Symlink { target: target.as_bytes().into(), group: 0 };
+                    if let Some(xattrs) = self.xattrs(dir, name, &path)? {
+                        self.group(Entry { mode: 0o777, ..entry(path, kind, &stat, xattrs) }, &stat);
+                    }
                 }
                 Ok(_) | Err(rustix::io::Errno::NOENT) => {}
                 Err(e) => return Err(Error::unreadable(self.full(&path), e)),
             },
-            FileType::Fifo => self.push(entry(path, EntryKind::Fifo, &stat), None),
+            FileType::Fifo => {
+                if let Some(xattrs) = self.xattrs(dir, name, &path)? {
+                    self.group(entry(path, EntryKind::Fifo { group: 0 }, &stat, xattrs), &stat);
+                }
+            }
             FileType::Socket => self.skip(&path, SkipReason::Socket),
             _ => self.skip(&path, SkipReason::Device),
         }
@@ -226,7 +234,7 @@ impl<'a> Walk<'a> {
         if !self.hash {
             let Ok(stat) = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) else { return Ok(()) };
             let kind = EntryKind::File { size: FileKey::of(&stat).size, hash: ContentHash([0; 32]), group: 0 };
-            self.group(entry(path, kind, &stat), &stat);
+            self.group(entry(path, kind, &stat, Xattrs::default()), &stat);
             return self.tally.file();
         }
         let mut attempt = 0;
@@ -238,6 +246,8 @@ impl<'a> Walk<'a> {
                 Err(e) => return Err(Error::unreadable(self.full(&path), e)),
             };
             let key = FileKey::of(&stat);
+            // Before the content: a later change of either shows in the key.
+            let Some(xattrs) = self.xattrs(dir, name, &path)? else { return Ok(()) };
             let known = if self.rehash { None } else { self.recall(&key) };
             let (known, size, key) = match known {
                 Some(known) => (known, key.size, key),
@@ -259,7 +269,7 @@ impl<'a> Walk<'a> {
                 self.kept.insert(key, known);
             }
             let kind = EntryKind::File { size, hash: known.hash, group: 0 };
-            self.group(Entry { mtime: key.mtime, ..entry(path, kind, &stat) }, &stat);
+            self.group(Entry { mtime: key.mtime, ..entry(path, kind, &stat, xattrs) }, &stat);
             if let Some(slot) = self.found.keys.last_mut() {
                 *slot = Some(key);
             }
@@ -300,22 +310,31 @@ impl<'a> Walk<'a> {
         Ok(Some((Known { hash: read.hash, database: read.database }, read.bytes, key, settled)))
     }
 
-    /// Adds a file, joined with earlier names of the same inode if they agree.
+    /// `None`: gone since it was listed.
+    fn xattrs(&self, dir: BorrowedFd<'_>, name: &[u8], path: &TreePath) -> Result<Option<Xattrs>> {
+        match xattr::read(dir, name) {
+            Ok(xattrs) => Ok(Some(xattrs)),
+            Err(e) if is_gone(&e) => Ok(None),
+            Err(e) => Err(Error::unreadable(self.full(path), e)),
+        }
+    }
+
+    /// Adds what may have several names, joined with earlier names of the same inode if they agree.
     fn group(&mut self, mut entry: Entry, stat: &Stat) {
         if stat.st_nlink > 1 {
             let here = self.found.entries.len();
             let first = *self.inodes.entry(identity(stat)).or_insert(here);
             let number = first as u32 + 1;
             if first == here {
-                set_group(&mut entry, number);
+                entry.kind.set_group(number);
             } else if let Some(leader) = self.found.entries.get(first)
                 && leader.same_inode_as(&entry)
             {
-                set_group(&mut entry, number);
+                entry.kind.set_group(number);
             } else {
                 // It changed between two of its names: from here on it counts as another file.
                 self.inodes.insert(identity(stat), here);
-                set_group(&mut entry, here as u32 + 1);
+                entry.kind.set_group(here as u32 + 1);
             }
         }
         self.push(entry, None);
@@ -353,15 +372,10 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn set_group(entry: &mut Entry, number: u32) {
-    if let EntryKind::File { group, .. } = &mut entry.kind {
-        *group = number;
-    }
-}
-
 /// An entry with this metadata.
-pub(crate) fn entry(path: TreePath, kind: EntryKind, stat: &Stat) -> Entry {
-    Entry { path, kind, mode: stat.st_mode & 0o7777, uid: stat.st_uid, gid: stat.st_gid, mtime: mtime_of(stat) }
+pub(crate) fn entry(path: TreePath, kind: EntryKind, stat: &Stat, xattrs: Xattrs) -> Entry {
+    let (mode, mtime) = (stat.st_mode & 0o7777, mtime_of(stat));
+    Entry { path, kind, mode, uid: stat.st_uid, gid: stat.st_gid, mtime, xattrs }
 }
 
 #[expect(clippy::unnecessary_cast, reason = "the fields' types differ between architectures")]

@@ -13,12 +13,14 @@ use crate::delta::{Base, Encoder};
 use crate::encoding::encode_entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::put_string;
-use crate::manifest::{ContentHash, ContentId, Entry, EntryKind, Manifest};
+use crate::manifest::{ContentHash, ContentId, Entry, EntryKind, Manifest, ManifestFault};
 use crate::reading::{Digest, digest};
 use crate::scan::{ATTEMPTS, Stop, entry, is_gone, stat_of};
 use crate::source::still_there;
 use crate::transfer::{AMEND, CHANGED, DONE, DROPPED, DataWriter, KEPT, OBJECT};
+use crate::tree_changes::TreeChanges;
 use crate::watch::Tally;
+use crate::xattr::{self, Xattrs};
 
 /// What both sides agreed on in the end.
 pub(crate) struct Sealed {
@@ -155,7 +157,8 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
                 }
             };
             let kind = EntryKind::File { size: sent.size, hash: sent.hash, group: sent.group };
-            let now = Entry { mtime: key.mtime, ..entry(self.entry(index)?.path.clone(), kind, &stat) };
+            let Some(xattrs) = self.xattrs(index)? else { break };
+            let now = Entry { mtime: key.mtime, ..entry(self.entry(index)?.path.clone(), kind, &stat, xattrs) };
             return self.put_amendment(index, Some(now));
         }
         self.put_amendment(index, None)
@@ -220,6 +223,18 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
         }
     }
 
+    /// The extended attributes of an entry's file as it is now; `None`: gone.
+    fn xattrs(&mut self, index: u32) -> Result<Option<Xattrs>> {
+        let capture = self.capture;
+        let path = &self.entry(index)?.path;
+        let Some(tree) = &mut self.tree else { return Ok(None) };
+        match tree.locate(path).and_then(|(dir, name)| xattr::read(dir, name)) {
+            Ok(xattrs) => Ok(Some(xattrs)),
+            Err(e) if is_gone(&e) => Ok(None),
+            Err(e) => Err(Error::unreadable(capture.source.join(path.as_path()), e)),
+        }
+    }
+
     fn entry(&self, index: u32) -> Result<&'c Entry> {
         let entry = self.capture.manifest.entries().get(index as usize);
         entry.ok_or_else(|| Error::protocol("an entry that does not exist was asked for"))
@@ -255,17 +270,14 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
 }
 
 /// The manifest with amendments applied; both sides compute it and must agree.
-pub(crate) fn seal(
-    manifest: &Manifest,
-    mut amended: BTreeMap<u32, Option<Entry>>,
-) -> Result<Manifest, crate::manifest::ManifestFault> {
-    let mut entries = Vec::with_capacity(manifest.entries().len());
-    for (index, entry) in manifest.entries().iter().enumerate() {
-        match amended.remove(&(index as u32)) {
-            None => entries.push(entry.clone()),
-            Some(Some(now)) => entries.push(now),
-            Some(None) => {}
+pub(crate) fn seal(manifest: &Manifest, amended: BTreeMap<u32, Option<Entry>>) -> Result<Manifest, ManifestFault> {
+    let (mut gone, mut put) = (Vec::new(), Vec::new());
+    for (index, now) in amended {
+        match (now, manifest.entries().get(index as usize)) {
+            (Some(entry), _) => put.push(entry),
+            (None, Some(entry)) => gone.push(entry.path.clone()),
+            (None, None) => {}
         }
     }
-    Manifest::normalised(entries)
+    manifest.apply_normalising(&TreeChanges::new(gone, put))
 }

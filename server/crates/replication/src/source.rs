@@ -23,6 +23,7 @@ use crate::reading::{Digest, digest};
 use crate::scan::{HashCache, Stop, Walk, entry, identity, stat_of};
 use crate::sqlite;
 use crate::watch::{Phase, Point, Tally, Watch, pass};
+use crate::xattr::{self, Xattrs};
 
 /// The one name in the tree of a SQLite source, whatever the database is called: the target link needs it beforehand.
 pub const DATABASE_NAME: &str = "database";
@@ -275,8 +276,11 @@ impl Source {
         let mtime = self.stamp(&hash.to_string(), mtime_of(&stat))?;
         let name = TreePath::parse(DATABASE_NAME.as_bytes()).map_err(|e| self.inconsistent_name(e))?;
         let entries = vec![
-            Entry { mtime, ..entry(TreePath::root(), EntryKind::Dir, &parent) },
-            Entry { mtime, ..entry(name, EntryKind::File { size: bytes, hash, group: 0 }, &stat) },
+            Entry { mtime, ..entry(TreePath::root(), EntryKind::Dir, &parent, Xattrs::default()) },
+            Entry {
+                mtime,
+                ..entry(name, EntryKind::File { size: bytes, hash, group: 0 }, &stat, self.database_xattrs()?)
+            },
         ];
         let manifest = Manifest::new(entries).map_err(|e| self.inconsistent(e))?;
         Ok(Capture {
@@ -316,6 +320,15 @@ impl Source {
             self.lists.lock().unwrap_or_else(PoisonError::into_inner).keep(read.hash, list);
         }
         Ok((Arc::new(file), read))
+    }
+
+    /// The attributes of the database itself; those of the directory it lies in are no part of it.
+    fn database_xattrs(&self) -> Result<Xattrs> {
+        let unreadable = |e: io::Error| Error::unreadable(&self.spec.path, e);
+        let real = fs::canonicalize(&self.spec.path).map_err(unreadable)?;
+        let (Some(parent), Some(name)) = (real.parent(), real.file_name()) else { return Ok(Xattrs::default()) };
+        let tree = Beneath::open(parent).map_err(unreadable)?;
+        xattr::read(tree.root(), name.as_bytes()).map_err(unreadable)
     }
 
     fn inconsistent_name(&self, fault: crate::path::PathFault) -> Error {

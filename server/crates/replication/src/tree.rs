@@ -20,6 +20,7 @@ use crate::manifest::{ContentHash, Entry, EntryKind, Manifest};
 use crate::reuse::Reuse;
 use crate::stage::Stage;
 use crate::watch::{Phase, Point, Tally, Watch, pass};
+use crate::xattr;
 
 /// How a new file is opened.
 pub(crate) const FRESH: OFlags =
@@ -77,24 +78,20 @@ impl Builder<'_> {
             let (dir, name) = tree.locate(&entry.path).map_err(failed)?;
             match &entry.kind {
                 EntryKind::Dir => mkdirat(dir, name, Mode::RWXU).map_err(|e| failed(e.into()))?,
-                EntryKind::Symlink { target } => {
-                    symlinkat(&**target, dir, name).map_err(|e| failed(e.into()))?;
-                    dress(dir, name, entry).map_err(failed)?;
-                }
-                EntryKind::Fifo => {
-                    mknodat(dir, name, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).map_err(|e| failed(e.into()))?;
-                    dress(dir, name, entry).map_err(failed)?;
-                }
-                EntryKind::File { .. } => {
+                kind => {
                     let first = self.changes.first(index, entry);
-                    if first == index {
-                        contents.make(dir, name, index, entry, &mut tally)?;
-                    } else {
-                        let first = &manifest.entries()[first].path;
-                        let (from, from_name) = first_names.locate(first).map_err(failed)?;
-                        linkat(from, from_name, dir, name, AtFlags::empty()).map_err(|e| failed(e.into()))?;
+                    match kind {
+                        _ if first != index => {
+                            let first = &manifest.entries()[first].path;
+                            let (from, from_name) = first_names.locate(first).map_err(failed)?;
+                            linkat(from, from_name, dir, name, AtFlags::empty()).map_err(|e| failed(e.into()))?;
+                        }
+                        EntryKind::File { .. } => contents.make(dir, name, index, entry, &mut tally)?,
+                        _ => make_special(dir, name, entry).map_err(failed)?,
                     }
-                    tally.file()?;
+                    if matches!(kind, EntryKind::File { .. }) {
+                        tally.file()?;
+                    }
                 }
             }
         }
@@ -165,7 +162,17 @@ impl Contents for Arrived<'_> {
     }
 }
 
-/// Gives a name its owner, mode and time, in the order in which they survive each other.
+/// Makes a symlink or a named pipe, metadata included.
+pub(crate) fn make_special(dir: BorrowedFd<'_>, name: &[u8], entry: &Entry) -> io::Result<()> {
+    match &entry.kind {
+        EntryKind::Symlink { target, .. } => symlinkat(&**target, dir, name)?,
+        _ => mknodat(dir, name, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?,
+    }
+    dress(dir, name, entry)
+}
+
+/// Gives a name its owner, extended attributes, mode and time, in the order in which they survive each other: a new owner
+/// takes capabilities away, an ACL changes the mode, and everything is a change of its own time.
 pub(crate) fn dress(dir: BorrowedFd<'_>, name: &[u8], entry: &Entry) -> io::Result<()> {
     match chownat(dir, name, Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)), AtFlags::SYMLINK_NOFOLLOW)
     {
@@ -173,6 +180,7 @@ pub(crate) fn dress(dir: BorrowedFd<'_>, name: &[u8], entry: &Entry) -> io::Resu
         Err(Errno::PERM) if !rustix::process::geteuid().is_root() => {}
         done => done?,
     }
+    xattr::make_exact(dir, name, &entry.xattrs)?;
     if !matches!(entry.kind, EntryKind::Symlink { .. }) {
         chmodat(dir, name, Mode::from_raw_mode(entry.mode), AtFlags::empty())?;
     }

@@ -52,8 +52,26 @@ fn file(path: &[u8], content: &[u8]) -> Vec<u8> {
     entry(2, path, &rest)
 }
 
+/// A named pipe, but for its list of extended attributes.
+fn fifo(path: &[u8]) -> Vec<u8> {
+    let mut out = entry(4, path, &[0; 4]);
+    out.truncate(out.len() - 2);
+    out
+}
+
+/// A named pipe with extended attributes in this order.
+fn with_xattrs(path: &[u8], xattrs: &[(&[u8], &[u8])]) -> Vec<u8> {
+    let mut out = fifo(path);
+    out.extend_from_slice(&(xattrs.len() as u16).to_le_bytes());
+    for field in xattrs.iter().flat_map(|(name, value)| [name, value]) {
+        out.extend_from_slice(&(field.len() as u32).to_le_bytes());
+        out.extend_from_slice(field);
+    }
+    out
+}
+
 fn encoded(entries: &[Vec<u8>]) -> Vec<u8> {
-    let mut out = b"TVDM\x01".to_vec();
+    let mut out = b"TVDM\x02".to_vec();
     out.extend_from_slice(&(entries.len() as u64).to_le_bytes());
     out.extend(entries.concat());
     out
@@ -68,10 +86,24 @@ fn head(id: &[u8], entries: u64, bytes: u64) -> Vec<u8> {
     out
 }
 
+/// The id of these entries: a hash over the hashes of the runs, each of which begins with a directory.
+fn id(entries: &[Vec<u8>]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"TVDM\x02");
+    let mut rest = entries;
+    while let Some((first, more)) = rest.split_first() {
+        let files = more.iter().position(|entry| entry[0] == 1).unwrap_or(more.len());
+        let run = [first.as_slice(), &more[..files].concat()].concat();
+        hasher.update(blake3::hash(&run).as_bytes());
+        rest = &more[files..];
+    }
+    *hasher.finalize().as_bytes()
+}
+
 /// A whole offer of these entries, believable but for what is in them.
 fn offer(entries: &[Vec<u8>]) -> Vec<u8> {
     let bytes = encoded(entries);
-    let head = head(blake3::hash(&bytes).as_bytes(), entries.len() as u64, bytes.len() as u64);
+    let head = head(&id(entries), entries.len() as u64, bytes.len() as u64);
     [frame(OFFER, &head), frame(PART, &block(&bytes)), frame(PART_END, &[])].concat()
 }
 
@@ -141,11 +173,24 @@ fn a_lying_source_is_refused_and_nothing_is_visible() {
         ("name of 256", offer(&[root(), file(&[b'n'; 256], b"x")]), PeerProtocol),
         ("too deep", offer(&[root(), file(deep.as_bytes(), b"x")]), PeerProtocol),
         ("below a file", offer(&[root(), file(b"a", b"x"), file(b"a/b", b"x")]), PeerProtocol),
-        ("below a symlink", offer(&[root(), entry(3, b"a", b"\x01\0\0\0/"), file(b"a/b", b"x")]), PeerProtocol),
+        ("below a symlink", offer(&[root(), entry(3, b"a", b"\x01\0\0\0/\0\0\0\0"), file(b"a/b", b"x")]), PeerProtocol),
         ("below nothing", offer(&[root(), file(b"a/b", b"x")]), PeerProtocol),
         ("twice", offer(&[root(), file(b"a", b"x"), file(b"a", b"x")]), PeerProtocol),
         ("out of order", offer(&[root(), file(b"b", b"x"), file(b"a", b"x")]), PeerProtocol),
         ("a device", offer(&[root(), entry(5, b"a", &[0; 8])]), PeerProtocol),
+        (
+            "attributes out of order",
+            offer(&[root(), with_xattrs(b"a", &[(b"user.b", b""), (b"user.a", b"")])]),
+            PeerProtocol,
+        ),
+        (
+            "an attribute twice",
+            offer(&[root(), with_xattrs(b"a", &[(b"user.a", b"1"), (b"user.a", b"2")])]),
+            PeerProtocol,
+        ),
+        ("an attribute of the system", offer(&[root(), with_xattrs(b"a", &[(b"system.nfs4_acl", b"")])]), PeerProtocol),
+        ("a large attribute", offer(&[root(), with_xattrs(b"a", &[(b"user.a", &[0; (64 << 10) + 1])])]), PeerProtocol),
+        ("65,535 attributes, announced", offer(&[root(), [fifo(b"a").as_slice(), &[0xff; 2]].concat()]), PeerProtocol),
         ("no root", offer(&[file(b"a", b"x")]), PeerProtocol),
         ("root twice", offer(&[root(), root()]), PeerProtocol),
         ("nothing at all", offer(&[]), PeerProtocol),
@@ -206,17 +251,14 @@ fn a_lying_source_is_refused_and_nothing_is_visible() {
         (
             "an amendment to a symlink",
             with(&[{
-                let e = entry(3, b"f", b"\x01\0\0\0/");
+                let e = entry(3, b"f", b"\x01\0\0\0/\0\0\0\0");
                 [&[2, 1, 0, 0, 0, 1], (e.len() as u32).to_le_bytes().as_slice(), &e].concat()
             }]),
             PeerProtocol,
         ),
         (
             "done without the content",
-            with(&[{
-                let bytes = encoded(&[root(), file(b"f", b"x")]);
-                [&[3u8], blake3::hash(&bytes).as_bytes().as_slice()].concat()
-            }]),
+            with(&[[&[3u8], id(&[root(), file(b"f", b"x")]).as_slice()].concat()]),
             HashMismatch,
         ),
         (
@@ -249,9 +291,9 @@ fn a_lying_source_is_refused_and_nothing_is_visible() {
 
 #[test]
 fn the_honest_bytes_of_these_tests_are_accepted() {
-    let bytes = encoded(&[dir(b""), file(b"f", b"x")]);
     let x = blake3::hash(b"x");
-    let ops = [object(1, 0, b"x", 0, x.as_bytes()), [&[3u8], blake3::hash(&bytes).as_bytes().as_slice()].concat()];
+    let end = id(&[dir(b""), file(b"f", b"x")]);
+    let ops = [object(1, 0, b"x", 0, x.as_bytes()), [&[3u8], end.as_slice()].concat()];
     let bytes = [offer(&[dir(b""), file(b"f", b"x")]), data(&ops.concat())].concat();
     let mut pair = Pair::files();
     let (mut here, mut there) = UnixStream::pair().unwrap();

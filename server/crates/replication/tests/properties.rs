@@ -4,27 +4,42 @@
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
-use replication::{Entry, EntryKind, FileTime, Manifest, TreePath, escape};
+use replication::{Entry, EntryKind, FileTime, Manifest, TreeChanges, TreePath, Xattr, Xattrs, escape};
 
 fn root() -> Entry {
     let path = TreePath::root();
-    Entry { path, kind: EntryKind::Dir, mode: 0o755, uid: 0, gid: 0, mtime: FileTime::default() }
+    Entry {
+        path,
+        kind: EntryKind::Dir,
+        mode: 0o755,
+        uid: 0,
+        gid: 0,
+        mtime: FileTime::default(),
+        xattrs: Xattrs::default(),
+    }
 }
 
 prop_compose! {
     /// A flat tree with every kind but directories in it.
     fn manifest()(
-        names in btree_map(vec(any::<u8>(), 1..40), (0u8..3, 0u32..0o10000, any::<i64>(), 0u32..1_000_000_000), 0..30)
+        names in btree_map(
+            vec(any::<u8>(), 1..40),
+            (0u8..3, 0u32..0o10000, any::<i64>(), 0u32..1_000_000_000, btree_map("user\\.[a-c]", vec(any::<u8>(), 0..9), 0..3)),
+            0..30,
+        )
     ) -> Manifest {
         let mut entries = vec![root()];
-        for (name, (kind, mode, seconds, nanoseconds)) in names {
+        for (name, (kind, mode, seconds, nanoseconds, xattrs)) in names {
             let Ok(path) = TreePath::root().join(&name) else { continue };
             let (kind, mode) = match kind {
-                0 => (EntryKind::Fifo, mode),
-                1 => (EntryKind::Symlink { target: b"x".as_slice().into() }, 0o777),
+                0 => (EntryKind::Fifo { group: 0 }, mode),
+                1 => (EntryKind::Symlink { target: b"x".as_slice().into(), group: 0 }, 0o777),
                 _ => (EntryKind::Dir, mode),
             };
-            entries.push(Entry { path, kind, mode, uid: mode, gid: 7, mtime: FileTime { seconds, nanoseconds } });
+            let xattr = |(name, value): (String, Vec<u8>)| Xattr { name: name.into_bytes().into(), value: value.into() };
+            let xattrs = Xattrs::new(xattrs.into_iter().map(xattr).collect());
+            let mtime = FileTime { seconds, nanoseconds };
+            entries.push(Entry { path, kind, mode, uid: mode, gid: 7, mtime, xattrs });
         }
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         Manifest::new(entries).unwrap_or_else(|fault| panic!("{fault}"))
@@ -37,6 +52,18 @@ proptest! {
         let again = Manifest::decode(&manifest.encode(), 1000).unwrap();
         prop_assert_eq!(again.content_id(), manifest.content_id());
         prop_assert_eq!(again.entries(), manifest.entries());
+    }
+
+    #[test]
+    fn the_changes_between_two_trees_make_one_of_the_other(one in manifest(), other in manifest()) {
+        let changes = TreeChanges::decode(&other.changes_from(&one).encode(), 1000).unwrap();
+        let made = one.apply(&changes).unwrap();
+        prop_assert_eq!(made.entries(), other.entries());
+        prop_assert_eq!(made.content_id(), other.content_id(), "an id is no matter of the way that led to it");
+        prop_assert_eq!((made.files(), made.bytes()), (other.files(), other.bytes()));
+        prop_assert!(one.changes_from(&one).is_empty());
+        // And back, from what was made and not read.
+        prop_assert_eq!(made.apply(&one.changes_from(&made)).unwrap().content_id(), one.content_id());
     }
 
     #[test]
@@ -58,7 +85,7 @@ proptest! {
 
     #[test]
     fn noise_is_no_manifest_and_no_panic(bytes in vec(any::<u8>(), 0..300)) {
-        let framed = [b"TVDM\x01".as_slice(), &bytes].concat();
+        let framed = [b"TVDM\x02".as_slice(), &bytes].concat();
         if let Ok(manifest) = Manifest::decode(&framed, 1000) {
             prop_assert_eq!(manifest.encode(), framed);
         }

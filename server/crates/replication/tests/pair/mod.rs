@@ -119,6 +119,20 @@ impl Pair {
     }
 }
 
+impl Pair {
+    /// What rsync, comparing everything it knows, finds to differ between source and replica: nothing.
+    pub fn assert_same_to_rsync(&self, when: &str) {
+        let mut rsync = Command::new("rsync");
+        rsync.args(["-aHAX", "--checksum", "--delete", "--dry-run", "--itemize-changes"]);
+        let Ok(output) = rsync.arg(self.at("")).arg(self.seen("")).output() else {
+            println!("skipped: there is no rsync here");
+            return;
+        };
+        assert!(output.status.success(), "{when}: {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{when}");
+    }
+}
+
 pub fn options(heal: bool) -> PullOptions<'static> {
     PullOptions { heal, reserve_bytes: 0, now: &now, limits: Limits::default(), keep_older: None }
 }
