@@ -183,6 +183,16 @@ pub enum Capture {
     },
 }
 
+/// Client to Master on a connection that pulls, after each round: the answer is [`Capture`] again, as soon as there is
+/// something new, and now and then although there is nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Next {
+    /// The content that the one who asks has by now.
+    pub content: Option<String>,
+    /// What it says of the mandate by now.
+    pub standing: Standing,
+}
+
 /// Writes one frame.
 ///
 /// # Errors

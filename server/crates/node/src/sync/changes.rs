@@ -27,6 +27,12 @@ pub(crate) struct Watching {
     tried: Option<Instant>,
 }
 
+impl Watching {
+    pub(super) fn is_on(&self) -> bool {
+        self.watcher.is_some()
+    }
+}
+
 /// The watched directory: of a tree the tree, of a database the directory it really lies in.
 fn place(feed: &Feed) -> Option<(PathBuf, RecursiveMode)> {
     let real = fs::canonicalize(&feed.dataset.source).ok()?;
@@ -73,11 +79,13 @@ impl Node {
         let Some((path, mode)) = place(feed) else { return };
         let root = identity(feed);
         let (dirty, changed) = (Arc::clone(&feed.dirty), Arc::clone(&self.feeds.changed));
+        let touched = Arc::clone(&feed.touched);
         let own = self.dir.root().to_owned();
         let database = fs::canonicalize(&feed.dataset.source).ok().filter(|_| feed.dataset.kind == DatasetKind::Sqlite);
         let heard = move |event: notify::Result<Event>| {
             let counts = event.map_or(true, |event| matters(&event, &own, database.as_deref()));
             if counts && !dirty.swap(true, Ordering::SeqCst) {
+                touched.notify_one();
                 changed.notify_one();
             }
         };

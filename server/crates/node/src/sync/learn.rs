@@ -142,6 +142,7 @@ impl Node {
                 busy: tokio::sync::Mutex::default(),
                 standing: Mutex::default(),
                 wake: Notify::new(),
+                cut: Notify::new(),
                 stop: self.stop.child_token(),
             });
             copies.insert(dataset.name.clone(), Arc::clone(&copy));

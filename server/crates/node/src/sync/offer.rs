@@ -8,64 +8,143 @@ use std::time::{Duration, Instant};
 
 use contract::{Denied, Timestamp};
 use replication::ContentId;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_util::io::SyncIoBridge;
 use tokio_util::sync::CancellationToken;
 
 use crate::link::listener::Visitor;
-use crate::link::message::{self, Capture};
+use crate::link::message::{self, Capture, Hello, Next, Purpose};
 use crate::node::Node;
 use crate::store::db;
 use crate::sync::meter::Meter;
+use crate::sync::pull::SCAN_EVERY;
 use crate::sync::source::Feed;
 use crate::sync::told;
 
 /// What is left out is told, but a tree of sockets does not fill the link.
 const MOST_SKIPPED: usize = 100;
 
+/// Events that follow each other this closely are one change.
+const COALESCE: Duration = Duration::from_millis(5);
+
+/// How often a source is looked at of which the kernel tells nothing.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
 /// Generations of a dataset that the Master remembers having offered.
 const REMEMBERED: i64 = 100_000;
 
 impl Node {
-    /// Serves one pull: reads the source, gives it a generation, and lets the engine answer.
-    pub(crate) async fn offer(self: &Arc<Self>, mut visitor: Visitor, name: &str, rehash: bool) -> io::Result<()> {
+    /// Serves a Client that pulls: what the source holds now, and from then on whatever changes in it, for as long as the
+    /// Client asks and may have it.
+    pub(crate) async fn offer(self: &Arc<Self>, visitor: Visitor, name: &str, rehash: bool) -> io::Result<()> {
+        let Visitor { mut stream, mut hello, .. } = visitor;
         let Some(feed) = self.feeds.get(name) else {
-            return fail(&mut visitor.stream, "source_missing", format!("no dataset {name} is declared")).await;
+            return fail(&mut stream, "source_missing", format!("no dataset {name} is declared")).await;
         };
-        let stop = self.stop.child_token();
+        // Another declaration, or none, ends what was offered under this one.
+        let stop = feed.gone.child_token();
         // Whoever leaves, or is sent away, takes the work for it along.
         let _ended = stop.clone().drop_guard();
-        let mut unserved = Unserved::begin(&feed);
-        let _cut = cut_when(stop.clone(), visitor.stream.get_ref().0)?;
-        let captured = match self.capture(&feed, rehash, &mut visitor.stream, &stop).await? {
-            Some(captured) => captured,
-            None => return Ok(()),
-        };
-        let generation = match self.give_generation(&feed, captured.manifest.content_id(), captured.captured_at).await {
+        let _cut = cut_when(stop.clone(), stream.get_ref().0)?;
+        let mut rehash = rehash;
+        while let Some(mut served) = self.offer_once(&feed, rehash, stream, &hello, &stop).await? {
+            rehash = false;
+            if !self.wait_for_change(&feed, &mut served, &mut hello).await? {
+                return Ok(());
+            }
+            stream = served;
+        }
+        Ok(())
+    }
+
+    /// Serves one round: reads the source, gives it a generation, and lets the engine answer. Gives the connection back
+    /// unless the Client was told why it got nothing.
+    async fn offer_once(
+        self: &Arc<Self>,
+        feed: &Arc<Feed>,
+        rehash: bool,
+        mut stream: TlsStream<TcpStream>,
+        hello: &Hello,
+        stop: &CancellationToken,
+    ) -> io::Result<Option<TlsStream<TcpStream>>> {
+        let mut unserved = Unserved::begin(feed);
+        let Some(captured) = self.capture(feed, rehash, &mut stream, stop).await? else { return Ok(None) };
+        // Reading may have taken long: what held at the dial need not hold any more.
+        if let Err(denied) = self.admit_pull(hello).await {
+            let code = match &denied {
+                Denied::Refused(list) => list.first().map_or("refused", |refused| refused.rule.as_str()),
+                _ => "io",
+            };
+            fail(&mut stream, code, denied.text(contract::Lang::En)).await?;
+            return Ok(None);
+        }
+        let generation = match self.give_generation(feed, captured.manifest.content_id(), captured.captured_at).await {
             Ok(generation) => generation,
             Err(error) => {
-                let message = error.text(contract::Lang::En);
-                return fail(&mut visitor.stream, "io", message).await;
+                fail(&mut stream, "io", error.text(contract::Lang::En)).await?;
+                return Ok(None);
             }
         };
         let ready = Capture::Ready { generation, captured_at: captured.captured_at };
-        message::write(&mut visitor.stream, &ready).await?;
+        message::write(&mut stream, &ready).await?;
         let recorder = Recorder {
             node: Arc::clone(self),
-            feed: Arc::clone(&feed),
+            feed: Arc::clone(feed),
             generation,
             runtime: tokio::runtime::Handle::current(),
-            meter: Meter::new(stop),
+            meter: Meter::new(stop.clone()),
         };
-        let mut bridge = SyncIoBridge::new(visitor.stream);
-        let work = tokio::task::spawn_blocking(move || captured.serve(&mut bridge, generation, &recorder));
-        match work.await.map_err(io::Error::other)? {
-            Ok(_) => {
-                unserved.served = true;
-                Ok(())
+        let mut bridge = SyncIoBridge::new(stream);
+        let mut book = self.book.watch();
+        let mut work =
+            tokio::task::spawn_blocking(move || (captured.serve(&mut bridge, generation, &recorder), bridge));
+        let served = loop {
+            tokio::select! {
+                served = &mut work => break served.map_err(io::Error::other)?,
+                Ok(()) = book.changed() => if self.admit_pull(hello).await.is_err() { stop.cancel() },
             }
-            Err(error) => Err(io::Error::other(told(&error))),
+        };
+        match served {
+            (Ok(_), bridge) => {
+                unserved.served = true;
+                Ok(Some(bridge.into_inner()))
+            }
+            (Err(error), _) => Err(io::Error::other(told(&error))),
+        }
+    }
+
+    /// Waits until the Client asks again and there is something to say: a change, or after a while that there is none.
+    /// `false` when the Client left, or may have nothing any more: dialling again, it is told why.
+    async fn wait_for_change(
+        &self,
+        feed: &Feed,
+        stream: &mut TlsStream<TcpStream>,
+        hello: &mut Hello,
+    ) -> io::Result<bool> {
+        let mut book = self.book.watch();
+        let next: Next = match message::read(stream).await {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+            next => next?,
+        };
+        self.hear_standing(&next.standing).await.map_err(|e| io::Error::other(e.text(contract::Lang::En)))?;
+        hello.standing = Some(next.standing);
+        if let Purpose::Pull { content, .. } = &mut hello.purpose {
+            *content = next.content;
+        }
+        let begun = Instant::now();
+        loop {
+            if feed.may_have_changed() || begun.elapsed() >= SCAN_EVERY {
+                return Ok(self.admit_pull(hello).await.is_ok());
+            }
+            tokio::select! {
+                () = feed.touched.notified() => tokio::time::sleep(COALESCE).await,
+                () = tokio::time::sleep(BETWEEN_LOOKS) => {}
+                Ok(()) = book.changed() => if self.admit_pull(hello).await.is_err() { return Ok(false) },
+                // It has nothing to say before it was answered: it left.
+                _ = stream.read_u8() => return Ok(false),
+            }
         }
     }
 

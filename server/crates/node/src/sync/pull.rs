@@ -13,9 +13,10 @@ use contract::{Rule, Timestamp};
 use replication::{Limits, Manifest, PullOptions, Replica, RestorePoint};
 use tokio_util::io::SyncIoBridge;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::link::DialError;
-use crate::link::message::{self, Capture, Purpose, Reply};
+use crate::link::message::{self, Capture, Next, Purpose, Reply};
 use crate::node::Node;
 use crate::sync::meter::Meter;
 use crate::sync::offer::cut_when;
@@ -24,7 +25,7 @@ use crate::sync::source::kind;
 use crate::sync::sync_error;
 
 /// What a missed notification costs at most.
-const SCAN_EVERY: Duration = Duration::from_secs(30);
+pub(super) const SCAN_EVERY: Duration = Duration::from_secs(30);
 /// Longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Generations kept to go back to.
@@ -39,6 +40,36 @@ pub(crate) const RESERVE: u64 = 64 << 20;
 const GRACE_SHARE: u64 = 20;
 /// Longest wait before a dataset that changes all the time is pulled again.
 const LONGEST_REST: Duration = Duration::from_secs(10);
+
+/// Pause before the Master is dialled again where nothing speaks against it.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Silence after which the connection on which the Master would say something is given up: it says something sooner.
+const SILENT: Duration = Duration::from_secs(90);
+
+/// A connection for data, as the Client has it.
+type DataStream = tokio_rustls::client::TlsStream<tokio::net::TcpStream>;
+
+/// A connection on which the Master will say when something changed.
+type Line = AbortOnDropHandle<io::Result<Heard>>;
+
+/// The first word of an offer, and the connection it came on.
+struct Heard {
+    stream: DataStream,
+    first: Capture,
+}
+
+/// What the Master says on the line; `None` when the line is gone. Without a line nothing is ever heard.
+async fn hear(line: &mut Option<Line>) -> Option<Heard> {
+    let Some(waiting) = line else { return std::future::pending().await };
+    let heard = waiting.await;
+    *line = None;
+    heard.ok().and_then(Result::ok)
+}
+
+/// The content of the source that is here.
+fn content(copy: &Copy) -> Option<String> {
+    copy.standing(|standing| standing.commit.as_ref().map(|commit| commit.offered_id().to_string()))
+}
 
 /// How thoroughly to pull.
 #[derive(Debug, Clone, Copy, Default)]
@@ -72,38 +103,64 @@ impl Node {
             copy.change(|standing| standing.error = Some(error));
         }
         copy.wake.notify_one();
-        let mut pause = SCAN_EVERY;
+        let after = |pause: Duration| tokio::time::Instant::now() + pause;
+        let mut due = after(SCAN_EVERY);
+        let mut line: Option<Line> = None;
         while !copy.stop.is_cancelled() {
-            tokio::select! {
+            // Whatever ends what was allowed comes before anything that was offered under it.
+            let heard = tokio::select! {
+                biased;
                 () = copy.stop.cancelled() => break,
-                () = copy.wake.notified() => {}
-                () = tokio::time::sleep(pause) => {}
-            }
+                () = copy.cut.notified() => {
+                    line = None;
+                    due = after(AGAIN);
+                    continue;
+                }
+                heard = hear(&mut line) => match heard {
+                    Some(heard) => Some(heard),
+                    // It restarts, or has other things to say: it is dialled again.
+                    None => {
+                        due = after(AGAIN);
+                        continue;
+                    }
+                },
+                () = copy.wake.notified() => None,
+                () = tokio::time::sleep_until(due) => {
+                    line = None;
+                    None
+                }
+            };
             if !self.may_pull(&copy).await {
-                pause = SCAN_EVERY;
+                line = None;
+                due = after(SCAN_EVERY);
+                continue;
+            }
+            if line.is_some() {
+                // The Master says itself when there is something.
                 continue;
             }
             let began = Instant::now();
             let pulled = {
                 let Ok(_slot) = self.copies.slots.acquire().await else { break };
                 let _busy = copy.busy.lock().await;
-                self.pull(&copy, Manner::default(), &copy.stop).await
+                self.pull_on(heard, &copy, Manner::default(), &copy.stop).await
             };
-            match pulled {
-                Ok(done) => {
+            due = match pulled {
+                Ok((done, stream)) => {
                     failures = 0;
                     let rest = self.rest(&copy, &done, began.elapsed()).await;
                     self.prepare(&copy).await;
                     tokio::select! { () = copy.stop.cancelled() => {} () = tokio::time::sleep(rest) => {} }
-                    pause = SCAN_EVERY;
+                    line = Some(self.listen_on(&copy, stream).await);
+                    after(SILENT)
                 }
-                Err(error) if error.code == "cancelled" => pause = SCAN_EVERY,
-                Err(error) if passes(&error) => pause = Duration::from_secs(1),
+                Err(error) if error.code == "cancelled" => after(SCAN_EVERY),
+                Err(error) if passes(&error) => after(AGAIN),
                 Err(_) => {
                     failures = failures.saturating_add(1);
-                    pause = Duration::from_secs(1 << failures.min(5)).min(LONGEST_PAUSE);
+                    after(Duration::from_secs(1 << failures.min(5)).min(LONGEST_PAUSE))
                 }
-            }
+            };
         }
         let engine = Arc::clone(&copy.engine);
         let gone = !self.stop.is_cancelled();
@@ -151,8 +208,29 @@ impl Node {
             && self.peer().await.is_ok_and(|peer| peer.pair.is_some())
     }
 
+    /// Asks, on the connection of a pull that ended well, to be told when there is something new.
+    async fn listen_on(&self, copy: &Copy, mut stream: DataStream) -> Line {
+        let next = Next { content: content(copy), standing: self.standing().await };
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            message::write(&mut stream, &next).await?;
+            let first = message::read(&mut stream).await?;
+            Ok(Heard { stream, first })
+        }))
+    }
+
     /// One pull, from the dial to the flip of the target. The caller holds `busy`.
     pub(crate) async fn pull(&self, copy: &Arc<Copy>, manner: Manner, stop: &CancellationToken) -> Pulled {
+        self.pull_on(None, copy, manner, stop).await.map(|(done, _)| done)
+    }
+
+    /// One pull, on a connection on which the Master has begun to offer something, or on a new one.
+    async fn pull_on(
+        &self,
+        heard: Option<Heard>,
+        copy: &Arc<Copy>,
+        manner: Manner,
+        stop: &CancellationToken,
+    ) -> Result<(replication::Pulled, DataStream), SyncError> {
         // Its own token: STOP, the end of the association and a Master that fell silent end this pull, not the worker.
         let stop = &stop.child_token();
         let _ended = stop.clone().drop_guard();
@@ -166,14 +244,14 @@ impl Node {
         }
         self.poke();
         let pulled = tokio::select! {
-            pulled = self.pull_through(copy, manner, &meter, stop) => pulled,
+            pulled = self.pull_through(heard, copy, manner, &meter, stop) => pulled,
             () = stop.cancelled() => Err(self.error("cancelled", "stopped")),
         };
         self.prune(copy).await;
         copy.change(|standing| {
             standing.pulling = None;
             match &pulled {
-                Ok(done) => {
+                Ok((done, _)) => {
                     standing.commit = Some(done.commit.clone());
                     standing.error = None;
                     standing.wanted = false;
@@ -187,7 +265,7 @@ impl Node {
             }
         });
         self.poke();
-        if pulled.as_ref().is_ok_and(|done| done.changed) {
+        if pulled.as_ref().is_ok_and(|(done, _)| done.changed) {
             self.lookout.look_again();
         }
         pulled
@@ -195,15 +273,20 @@ impl Node {
 
     async fn pull_through(
         &self,
+        heard: Option<Heard>,
         copy: &Arc<Copy>,
         manner: Manner,
         meter: &Arc<Meter>,
         stop: &CancellationToken,
-    ) -> Pulled {
+    ) -> Result<(replication::Pulled, DataStream), SyncError> {
         self.open_engine(copy).await?;
-        let content = copy.standing(|standing| standing.commit.as_ref().map(|commit| commit.offered_id().to_string()));
-        let purpose = Purpose::Pull { dataset: copy.dataset.name.clone(), rehash: manner.rehash, content };
-        let stream = self.dial_data(copy, &purpose).await?;
+        let stream = match heard {
+            Some(heard) => self.until_ready(copy, heard).await?,
+            None => {
+                let (dataset, content) = (copy.dataset.name.clone(), content(copy));
+                self.dial_data(copy, &Purpose::Pull { dataset, rehash: manner.rehash, content }).await?
+            }
+        };
         let _cut = cut_when(stop.clone(), stream.get_ref().0).map_err(|error| self.error("io", error))?;
         let (engine, seen, clock) = (Arc::clone(&copy.engine), Arc::clone(meter), Arc::clone(&self.clock));
         let mut bridge = SyncIoBridge::new(stream);
@@ -218,7 +301,8 @@ impl Node {
                 limits: Limits::default(),
                 keep_older: manner.keep_older,
             };
-            Some(replica.pull(&mut bridge, &options, &*seen))
+            let pulled = replica.pull(&mut bridge, &options, &*seen);
+            Some(pulled.map(|pulled| (pulled, bridge.into_inner())))
         });
         match work.await {
             Ok(Some(pulled)) => pulled.map_err(|error| sync_error(&error, self.clock.now())),
@@ -292,11 +376,7 @@ impl Node {
     }
 
     /// Dials for data and waits until the Master has read its source.
-    async fn dial_data(
-        &self,
-        copy: &Copy,
-        purpose: &Purpose,
-    ) -> Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>, SyncError> {
+    async fn dial_data(&self, copy: &Copy, purpose: &Purpose) -> Result<DataStream, SyncError> {
         let lost = |error: &dyn std::fmt::Display| self.error("connection_lost", error);
         let peer = self.peer().await.map_err(|error| self.error("io", error.text(contract::Lang::En)))?;
         let (Some(address), Some(pair)) = (peer.address, peer.pair) else {
@@ -310,20 +390,34 @@ impl Node {
             return Err(self.error(code, told.join("; ")));
         }
         let mut stream = dialled.stream;
+        let first = self.hear_capture(&mut stream).await?;
+        self.until_ready(copy, Heard { stream, first }).await
+    }
+
+    async fn hear_capture(&self, stream: &mut DataStream) -> Result<Capture, SyncError> {
+        let lost = |error: &dyn std::fmt::Display| self.error("connection_lost", error);
+        let next = tokio::time::timeout(Duration::from_secs(30), message::read(stream));
+        let next = next.await.map_err(|_| lost(&"the Master fell silent while reading its source"))?;
+        next.map_err(|error: io::Error| lost(&error))
+    }
+
+    /// Waits until the Master has read its source.
+    async fn until_ready(&self, copy: &Copy, heard: Heard) -> Result<DataStream, SyncError> {
+        let Heard { mut stream, first } = heard;
+        let mut said = first;
         loop {
-            let next = tokio::time::timeout(Duration::from_secs(30), message::read::<Capture>(&mut stream));
-            match next.await.map_err(|_| lost(&"the Master fell silent while reading its source"))? {
-                Ok(Capture::Reading { files, bytes }) => {
+            match said {
+                Capture::Reading { files, bytes } => {
                     copy.change(|standing| {
                         if let Some(pulling) = &mut standing.pulling {
                             pulling.reading = Some((files, bytes));
                         }
                     });
                 }
-                Ok(Capture::Ready { .. }) => return Ok(stream),
-                Ok(Capture::Failed { code, message }) => return Err(self.error(&code, message)),
-                Err(error) => return Err(lost(&error)),
+                Capture::Ready { .. } => return Ok(stream),
+                Capture::Failed { code, message } => return Err(self.error(&code, message)),
             }
+            said = self.hear_capture(&mut stream).await?;
         }
     }
 

@@ -55,6 +55,8 @@ pub(crate) struct Copy {
     pub(crate) busy: tokio::sync::Mutex<()>,
     pub(super) standing: Mutex<Standing>,
     pub(super) wake: Notify,
+    /// Ends the connection on which the Master would say that something changed.
+    pub(super) cut: Notify,
     pub(super) stop: CancellationToken,
 }
 
@@ -98,9 +100,11 @@ impl Copies {
         self.all().iter().for_each(|copy| copy.wake.notify_one());
     }
 
-    /// Stops the pulls that run: of the groups that are switched off now, or all of them. What has arrived is kept.
+    /// Stops the pulls that run: of the groups that are switched off now, or all of them. What has arrived is kept. What
+    /// only waits for a change ends, too, and begins anew where it may.
     pub(crate) fn cancel_pulls(&self, which: impl Fn(&Copy, &Pulling) -> bool) {
         for copy in self.all() {
+            copy.cut.notify_one();
             if let Some(pulling) = copy.standing(|standing| standing.pulling.clone())
                 && which(&copy, &pulling)
             {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use contract::dataset::{Dataset, DatasetKind};
 use contract::{Denied, NodeRole};
 use replication::{SourceKind, SourceSpec};
+use tokio_util::sync::CancellationToken;
 
 use crate::link::message::{Beat, Pulse};
 use crate::node::Node;
@@ -32,6 +33,10 @@ pub(crate) struct Feed {
     pub(crate) dataset: Dataset,
     pub(crate) engine: Arc<Mutex<replication::Source>>,
     pub(crate) dirty: Arc<AtomicBool>,
+    /// Told when `dirty` comes to be true.
+    pub(crate) touched: Arc<tokio::sync::Notify>,
+    /// Cancelled when the dataset is not declared any more as it is here.
+    pub(crate) gone: CancellationToken,
     pub(crate) generation: Mutex<Option<u64>>,
     pub(super) watching: Mutex<Watching>,
     pub(crate) skipped: Mutex<Vec<(String, String)>>,
@@ -51,6 +56,12 @@ impl Feed {
     fn is_due(&self) -> bool {
         let last = self.size.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, at)| at.elapsed());
         last.is_none_or(|age| age > UNWATCHED_SCAN)
+    }
+
+    /// Whether a scan may find something.
+    pub(crate) fn may_have_changed(&self) -> bool {
+        let watched = self.watching.lock().unwrap_or_else(PoisonError::into_inner).is_on();
+        self.dirty.load(Ordering::SeqCst) || (!watched && self.is_due())
     }
 
     pub(crate) fn generation(&self) -> Option<u64> {
@@ -131,7 +142,11 @@ impl Node {
             };
             fresh.insert(feed.dataset.name.clone(), feed);
         }
-        *self.feeds.all.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        let kept: Vec<Arc<Feed>> = fresh.values().cloned().collect();
+        let before = std::mem::replace(&mut *self.feeds.all.lock().unwrap_or_else(PoisonError::into_inner), fresh);
+        for feed in before.into_values().filter(|feed| !kept.iter().any(|one| Arc::ptr_eq(one, feed))) {
+            feed.gone.cancel();
+        }
         self.feeds.changed.notify_one();
         self.poke();
         Ok(())
@@ -153,6 +168,8 @@ impl Node {
             dataset,
             engine: Arc::new(Mutex::new(engine)),
             dirty: Arc::new(AtomicBool::new(true)),
+            touched: Arc::default(),
+            gone: self.stop.child_token(),
             generation: Mutex::new(last.and_then(|number| u64::try_from(number).ok())),
             watching: Mutex::default(),
             skipped: Mutex::default(),
