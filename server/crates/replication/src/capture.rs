@@ -16,12 +16,13 @@ use crate::blocks::SharedLists;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::Fields;
 use crate::manifest::{ContentId, EntryKind, Manifest};
+use crate::offered::Offered;
 use crate::path::TreePath;
 use crate::scan::{HashCache, Skipped, Warning};
 use crate::sender::Sender;
 use crate::transfer::{DataWriter, Packer, put_captured};
 use crate::watch::{Phase, Point, Tally, Watch, pass};
-use crate::wire::{CHUNK, Kind, Link, VERSION};
+use crate::wire::{CHUNK, CONTENT_AND_LIST, Kind, Link, NOTHING, VERSION};
 
 /// A captured state. Holds the source's root (or the copy of the database) open; cheap to keep, made to be served soon.
 pub struct Capture {
@@ -41,6 +42,8 @@ pub struct Capture {
     pub(crate) content: Content,
     /// What the source remembers of contents it has or had.
     pub(crate) lists: SharedLists,
+    /// What the source offered before.
+    pub(crate) offered: Arc<Offered>,
 }
 
 pub(crate) enum Content {
@@ -90,13 +93,13 @@ impl Capture {
     }
 
     fn answer<S: Read + Write>(&self, link: &mut Link<'_, S>, generation: u64, watch: &dyn Watch) -> Result<Served> {
-        let have = receive_request(link)?;
+        let wanted = receive_request(link)?;
         let id = self.manifest.content_id();
         record(watch, id)?;
         let mut served = Served {
             content_id: id,
             generation,
-            unchanged: have == Some(id),
+            unchanged: wanted.have == Some(id),
             sent_bytes: 0,
             sent_files: 0,
             amended: 0,
@@ -108,7 +111,12 @@ impl Capture {
             link.send(Kind::Unchanged, &payload, &id.0)?;
             link.flush()?;
         } else {
-            self.send_manifest(link, generation)?;
+            let base = wanted.have.filter(|_| wanted.changes).and_then(|id| self.offered.get(id));
+            self.offered.remember(&self.manifest);
+            match base {
+                Some(base) => self.send_changes(link, generation, &base)?,
+                None => self.send_manifest(link, generation)?,
+            }
             link.flush()?;
             pass(watch, Point::Offered)?;
             let (needs, claims) = self.receive_needs(link)?;
@@ -124,7 +132,10 @@ impl Capture {
             let (sealed, unsettled) = sender.finish(|id| record(watch, id))?;
             served.unsettled = unsettled;
             served.amended = sealed.amended;
-            served.content_id = sealed.content_id;
+            served.content_id = sealed.manifest.content_id();
+            if sealed.amended > 0 {
+                self.offered.remember(&sealed.manifest);
+            }
         }
         let (_, payload) = link.receive(&[Kind::Ack])?;
         if payload != served.content_id.0 {
@@ -135,13 +146,27 @@ impl Capture {
     }
 
     fn send_manifest<S: Read + Write>(&self, link: &mut Link<'_, S>, generation: u64) -> Result<()> {
-        let encoded = self.manifest.encode();
+        self.send_list(link, Kind::Offer, generation, &self.manifest.encode())
+    }
+
+    /// Sends what makes the manifest of one that the replica has.
+    fn send_changes<S: Read + Write>(&self, link: &mut Link<'_, S>, generation: u64, base: &Manifest) -> Result<()> {
+        self.send_list(link, Kind::Changes, generation, &self.manifest.changes_from(base).encode())
+    }
+
+    fn send_list<S: Read + Write>(
+        &self,
+        link: &mut Link<'_, S>,
+        kind: Kind,
+        generation: u64,
+        encoded: &[u8],
+    ) -> Result<()> {
         let mut payload = generation.to_le_bytes().to_vec();
         put_captured(&mut payload, self.captured_at);
         payload.extend_from_slice(&self.manifest.content_id().0);
         payload.extend_from_slice(&(self.manifest.entries().len() as u64).to_le_bytes());
         payload.extend_from_slice(&(encoded.len() as u64).to_le_bytes());
-        link.send(Kind::Offer, &payload, &[])?;
+        link.send(kind, &payload, &[])?;
         let mut packer = Packer::new()?;
         for chunk in encoded.chunks(CHUNK) {
             let (head, body) = packer.pack(chunk);
@@ -190,7 +215,14 @@ struct Need {
     bytes: u64,
 }
 
-fn receive_request<S: Read + Write>(link: &mut Link<'_, S>) -> Result<Option<ContentId>> {
+/// What a replica said it has.
+struct Wanted {
+    have: Option<ContentId>,
+    /// It can make the new manifest of the one it has.
+    changes: bool,
+}
+
+fn receive_request<S: Read + Write>(link: &mut Link<'_, S>) -> Result<Wanted> {
     let (_, payload) = link.receive(&[Kind::Request])?;
     let mut fields = Fields::new(payload);
     let version = fields.u16()?;
@@ -198,8 +230,10 @@ fn receive_request<S: Read + Write>(link: &mut Link<'_, S>) -> Result<Option<Con
         let text = format!("the other side speaks version {version} of the protocol, this one {VERSION}");
         return Err(Error::new(ErrorKind::PeerVersion, text));
     }
-    let have = if fields.u8()? == 0 { None } else { Some(ContentId(fields.array()?)) };
-    if fields.is_empty() { Ok(have) } else { Err(Error::protocol("a request with bytes left over")) }
+    let has = fields.u8()?;
+    let have = if has == NOTHING { None } else { Some(ContentId(fields.array()?)) };
+    let wanted = Wanted { have, changes: has == CONTENT_AND_LIST };
+    if fields.is_empty() { Ok(wanted) } else { Err(Error::protocol("a request with bytes left over")) }
 }
 
 fn record(watch: &dyn Watch, id: ContentId) -> Result<()> {

@@ -68,26 +68,24 @@ impl Manifest {
 
     /// Reads canonical bytes, at most `max_entries` entries; everything is checked.
     pub fn decode(bytes: &[u8], max_entries: u64) -> Result<Self, ManifestFault> {
-        Self::new(decode_entries(bytes, max_entries)?)
+        let mut fields = Fields::new(bytes);
+        if fields.array::<4>()? != *MAGIC || fields.u8()? != VERSION {
+            return Err(ManifestFault::Version);
+        }
+        let count = fields.u64()?;
+        if count > max_entries {
+            return Err(ManifestFault::TooMany);
+        }
+        // Grown by what is really there, not by what is announced.
+        let mut entries = Vec::new();
+        for index in 0..count {
+            entries.push(decode_entry(&mut fields, index)?);
+        }
+        if !fields.is_empty() {
+            return Err(ManifestFault::Length);
+        }
+        Self::new(entries)
     }
-}
-
-/// The entries in canonical bytes; whether they are a tree, [`Manifest::new`] says.
-pub(crate) fn decode_entries(bytes: &[u8], max_entries: u64) -> Result<Vec<Entry>, ManifestFault> {
-    let mut fields = Fields::new(bytes);
-    if fields.array::<4>()? != *MAGIC || fields.u8()? != VERSION {
-        return Err(ManifestFault::Version);
-    }
-    let count = fields.u64()?;
-    if count > max_entries {
-        return Err(ManifestFault::TooMany);
-    }
-    // Grown by what is really there, not by what is announced.
-    let mut entries = Vec::new();
-    for index in 0..count {
-        entries.push(decode_entry(&mut fields, index)?);
-    }
-    if fields.is_empty() { Ok(entries) } else { Err(ManifestFault::Length) }
 }
 
 pub(crate) fn decode_entry(fields: &mut Fields<'_>, index: u64) -> Result<Entry, ManifestFault> {

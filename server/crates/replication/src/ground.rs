@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::beneath::Beneath;
 use crate::change::Changes;
@@ -29,11 +28,11 @@ pub(crate) struct Ground {
     /// The newest generation, if it can serve.
     pub(crate) reuse: Option<Reuse>,
     /// The tree to change, and what it holds. Without one the whole tree is put together.
-    spare: Option<(Spare, Arc<Manifest>)>,
+    spare: Option<(Spare, Manifest)>,
 }
 
 impl Ground {
-    pub(crate) fn new(reuse: Reuse, spare: Option<(Spare, Arc<Manifest>)>) -> Self {
+    pub(crate) fn new(reuse: Reuse, spare: Option<(Spare, Manifest)>) -> Self {
         Self { reuse: Some(reuse), spare }
     }
 

@@ -14,11 +14,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::encoding::decode_entries;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::{Fields, Truncated, put_string};
 use crate::manifest::{ContentId, Manifest, ManifestFault};
-use crate::patch;
+use crate::tree_changes::TreeChanges;
 
 const MAGIC: &[u8; 4] = b"TVDP";
 /// Patches on top of each other; each makes reading an older manifest slower.
@@ -84,7 +83,7 @@ impl Manifests {
             Ok(None) => (0, 0, len),
             Err(_) => return None,
         };
-        let patch = patch::between(old, new);
+        let patch = new.changes_from(old).encode();
         let patched = patched + patch.len() as u64;
         if depth >= DEEPEST || patched > whole / 2 {
             return None;
@@ -123,11 +122,8 @@ impl Manifests {
             patches.push(found.patch.to_vec());
         };
         let put_together = || {
-            let mut entries = decode_entries(&whole, u64::MAX)?;
-            for patch in patches.iter().rev() {
-                entries = patch::apply(entries, patch, u64::MAX)?;
-            }
-            Manifest::new(entries)
+            let whole = Manifest::decode(&whole, u64::MAX)?;
+            patches.iter().rev().try_fold(whole, |older, patch| older.apply(&TreeChanges::decode(patch, u64::MAX)?))
         };
         let manifest = put_together().map_err(|e: ManifestFault| damaged().with(e))?;
         if manifest.content_id() == holds.content_id { Ok(manifest) } else { Err(damaged()) }

@@ -9,8 +9,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::field::Fields;
 use crate::manifest::{ContentId, Manifest};
 use crate::transfer::{Unpacker, captured};
+use crate::tree_changes::TreeChanges;
 use crate::watch::Watch;
-use crate::wire::{Kind, Link, VERSION};
+use crate::wire::{CONTENT, CONTENT_AND_LIST, Kind, Link, NOTHING, VERSION};
 
 /// What a peer may announce before it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +40,16 @@ pub fn read_manifest<S: Read + Write>(stream: &mut S, limits: Limits, watch: &dy
     let mut link = Link::new(stream, watch);
     let (_, payload) = link.receive(&[Kind::Offer])?;
     let payload = payload.to_vec();
-    Ok(receive_offer(&mut link, &payload, limits)?.manifest)
+    Ok(receive_offer(&mut link, &payload, None, limits)?.manifest)
 }
 
-fn receive_offer<S: Read + Write>(link: &mut Link<'_, S>, payload: &[u8], limits: Limits) -> Result<Offer> {
+/// Takes a list, whole or as what changed since `base`.
+fn receive_offer<S: Read + Write>(
+    link: &mut Link<'_, S>,
+    payload: &[u8],
+    base: Option<&Manifest>,
+    limits: Limits,
+) -> Result<Offer> {
     let mut fields = Fields::new(payload);
     let generation = fields.u64()?;
     let captured_at = captured(&mut fields)?;
@@ -65,7 +72,14 @@ fn receive_offer<S: Read + Write>(link: &mut Link<'_, S>, payload: &[u8], limits
         }
     }
     let malformed = |e| Error::protocol("a malformed manifest").with(e);
-    let manifest = Manifest::decode(&encoded, entries).map_err(malformed)?;
+    let manifest = match base {
+        None => Manifest::decode(&encoded, entries),
+        Some(base) => TreeChanges::decode(&encoded, limits.entries).and_then(|changes| base.apply(&changes)),
+    };
+    let manifest = manifest.map_err(malformed)?;
+    if manifest.entries().len() as u64 > entries {
+        return Err(Error::protocol("the manifest has more entries than announced"));
+    }
     if manifest.content_id() != id {
         return Err(Error::new(ErrorKind::HashMismatch, "the manifest does not have the announced id"));
     }
@@ -78,17 +92,31 @@ pub(crate) enum Answer {
     Offer(Offer),
 }
 
-/// Asks the source what it has that `have` is not.
-pub(crate) fn ask<S: Read + Write>(link: &mut Link<'_, S>, have: Option<ContentId>, limits: Limits) -> Result<Answer> {
+/// Asks the source what it has that `have` is not. `held` is the list of what is here.
+pub(crate) fn ask<S: Read + Write>(
+    link: &mut Link<'_, S>,
+    have: Option<ContentId>,
+    held: Option<&Manifest>,
+    limits: Limits,
+) -> Result<Answer> {
+    let held = held.filter(|held| Some(held.content_id()) == have);
     let mut request = VERSION.to_le_bytes().to_vec();
-    request.push(u8::from(have.is_some()));
+    request.push(match (have, held) {
+        (None, _) => NOTHING,
+        (Some(_), None) => CONTENT,
+        (Some(_), Some(_)) => CONTENT_AND_LIST,
+    });
     request.extend_from_slice(have.as_ref().map_or(&[], |id| id.0.as_slice()));
     link.send(Kind::Request, &request, &[])?;
     link.flush()?;
-    let (kind, payload) = link.receive(&[Kind::Unchanged, Kind::Offer])?;
-    if kind == Kind::Offer {
+    let (kind, payload) = link.receive(&[Kind::Unchanged, Kind::Offer, Kind::Changes])?;
+    if kind != Kind::Unchanged {
         let payload = payload.to_vec();
-        return Ok(Answer::Offer(receive_offer(link, &payload, limits)?));
+        let base = held.filter(|_| kind == Kind::Changes);
+        if base.is_none() && kind == Kind::Changes {
+            return Err(Error::protocol("changes to something that is not here"));
+        }
+        return Ok(Answer::Offer(receive_offer(link, &payload, base, limits)?));
     }
     let mut fields = Fields::new(payload);
     let (generation, captured_at) = (fields.u64()?, captured(&mut fields)?);

@@ -6,7 +6,6 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use rustix::fs::{CWD, RenameFlags};
@@ -71,7 +70,7 @@ pub(crate) struct Pull<'p> {
     pub(crate) kind: SourceKind,
     pub(crate) last: Option<&'p Commit>,
     /// The manifest of the last commit, if it can be read.
-    pub(crate) held: Option<Arc<Manifest>>,
+    pub(crate) held: Option<Manifest>,
     pub(crate) spares: &'p mut Spares,
     /// What is wrong with the committed tree, found by re-reading it.
     pub(crate) damage: Vec<Found>,
@@ -94,7 +93,7 @@ impl Pull<'_> {
         // Who heals wants exactly what the source has: a commit that holds more does not count as having it.
         let exact = |last: &&Commit| !self.options.heal || last.offered.is_none() || self.options.keep_older.is_some();
         let have = self.last.filter(|_| self.damage.is_empty()).filter(exact).map(Commit::offered_id);
-        let offer = match (ask(link, have, self.options.limits)?, self.last) {
+        let offer = match (ask(link, have, self.held.as_ref(), self.options.limits)?, self.last) {
             (Answer::Offer(offer), _) => offer,
             (Answer::Unchanged { generation, captured_at }, Some(last)) => {
                 return Ok((self.done(link, last.clone(), false, captured_at, generation, 0)?, None));
@@ -205,7 +204,7 @@ impl Pull<'_> {
             self.spares.drop_all()?;
         }
         let distrusted: HashSet<TreePath> = self.damage.iter().map(|(path, _)| path.clone()).collect();
-        let mut reuse = Reuse::new(Arc::clone(held), &self.store.tree(last.generation), distrusted)?;
+        let mut reuse = Reuse::new(held.clone(), &self.store.tree(last.generation), distrusted)?;
         let spare = match self.kind {
             SourceKind::Files => Some(self.spares.ready(self.store, last.holds(), &mut reuse, self.watch)?),
             SourceKind::Sqlite => None,
@@ -317,7 +316,7 @@ impl Pull<'_> {
     /// Writes down what the hidden tree holds, and makes all of it durable.
     fn write_down(&self, hidden: &Path, manifest: &Manifest, commit: &Commit) -> Result<()> {
         pass(self.watch, Point::TreeBuilt)?;
-        let base = self.last.map(Commit::holds).zip(self.held.as_deref());
+        let base = self.last.map(Commit::holds).zip(self.held.as_ref());
         self.store.manifests.keep(commit.holds(), manifest, base)?;
         put_record(hidden, commit)?;
         pass(self.watch, Point::RecordWritten)?;

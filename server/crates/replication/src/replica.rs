@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -54,7 +53,7 @@ pub struct Replica {
     pub(crate) promoted: Option<Promoted>,
     spares: Spares,
     /// The manifest of the newest commit, once it was needed.
-    newest: Option<Arc<Manifest>>,
+    newest: Option<Manifest>,
     /// The last piece of work ended well: what is known here is what is on disk.
     pub(crate) settled: bool,
 }
@@ -99,12 +98,12 @@ impl Replica {
     }
 
     /// The manifest of the newest commit. It is read once and then kept in memory.
-    fn held(&mut self) -> Result<Arc<Manifest>> {
+    fn held(&mut self) -> Result<Manifest> {
         if let Some(manifest) = &self.newest {
-            return Ok(Arc::clone(manifest));
+            return Ok(manifest.clone());
         }
-        let manifest = Arc::new(self.store.manifest(self.newest()?)?);
-        self.newest = Some(Arc::clone(&manifest));
+        let manifest = self.store.manifest(self.newest()?)?;
+        self.newest = Some(manifest.clone());
         Ok(manifest)
     }
 
@@ -190,7 +189,7 @@ impl Replica {
         let (store, kind, last, spares) = (&self.store, self.kind, last.as_ref(), &mut self.spares);
         let (pulled, manifest) = Pull { store, kind, last, held, spares, damage, options, watch }.run(stream)?;
         if let Some(manifest) = manifest {
-            self.newest = Some(Arc::new(manifest));
+            self.newest = Some(manifest);
         }
         self.settled = true;
         match self.commits.last_mut() {

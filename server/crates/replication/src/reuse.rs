@@ -4,7 +4,6 @@
 use std::collections::{HashMap, HashSet};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
-use std::sync::Arc;
 
 use rustix::fs::FileType;
 
@@ -23,7 +22,7 @@ const NAMES: u64 = 30_000;
 const CANDIDATES: usize = 8;
 
 pub(crate) struct Reuse {
-    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) manifest: Manifest,
     tree: Beneath,
     by_hash: HashMap<ContentHash, Vec<usize>>,
     distrusted: HashSet<TreePath>,
@@ -32,7 +31,7 @@ pub(crate) struct Reuse {
 
 impl Reuse {
     /// Over a committed tree; `distrusted` are paths found damaged.
-    pub(crate) fn new(manifest: Arc<Manifest>, tree: &Path, distrusted: HashSet<TreePath>) -> Result<Self> {
+    pub(crate) fn new(manifest: Manifest, tree: &Path, distrusted: HashSet<TreePath>) -> Result<Self> {
         let tree = Beneath::open(tree).map_err(|e| Error::io("cannot open the committed tree", tree, e))?;
         let owners = rustix::process::geteuid().is_root();
         Ok(Self { manifest, tree, by_hash: HashMap::new(), distrusted, owners })
@@ -40,7 +39,7 @@ impl Reuse {
 
     /// The files of the committed tree that are not, on disk, what the manifest says: every name of each.
     pub(crate) fn missing(&mut self) -> HashSet<TreePath> {
-        let manifest = Arc::clone(&self.manifest);
+        let manifest = self.manifest.clone();
         let whole = Changes::whole(&manifest);
         let unsound: HashSet<usize> = whole
             .leaders(&manifest)

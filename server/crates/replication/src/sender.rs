@@ -24,7 +24,7 @@ use crate::xattr::{self, Xattrs};
 
 /// What both sides agreed on in the end.
 pub(crate) struct Sealed {
-    pub(crate) content_id: ContentId,
+    pub(crate) manifest: Manifest,
     pub(crate) amended: u64,
 }
 
@@ -252,20 +252,19 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
             still_there(&self.capture.source, *identity)?;
         }
         let amended = self.amended.len() as u64;
-        let mut content_id = self.capture.manifest.content_id();
+        let mut manifest = self.capture.manifest.clone();
         if amended > 0 {
-            let sealed = seal(&self.capture.manifest, self.amended).map_err(|fault| {
+            manifest = seal(&self.capture.manifest, self.amended).map_err(|fault| {
                 let error = Error::new(ErrorKind::SourceUnreadable, "the source changed while it was sent");
                 error.at(&self.capture.source).with(fault)
             })?;
-            content_id = sealed.content_id();
-            record(content_id)?;
+            record(manifest.content_id())?;
         }
         self.tally.finish()?;
         self.out.put(&[DONE])?;
-        self.out.put(&content_id.0)?;
+        self.out.put(&manifest.content_id().0)?;
         self.out.end()?;
-        Ok((Sealed { content_id, amended }, self.unsettled))
+        Ok((Sealed { manifest, amended }, self.unsettled))
     }
 }
 

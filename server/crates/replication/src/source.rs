@@ -18,6 +18,7 @@ use crate::database::{DatabaseKey, LastCopy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::excludes::Excludes;
 use crate::manifest::{Entry, EntryKind, FileTime, Manifest};
+use crate::offered::Offered;
 use crate::path::{TreePath, escape};
 use crate::reading::{Digest, digest};
 use crate::scan::{HashCache, Stop, Walk, entry, identity, stat_of};
@@ -69,6 +70,8 @@ pub struct Source {
     cache: HashCache,
     /// Blocks of the large files it has or had.
     lists: SharedLists,
+    /// What was offered last.
+    offered: Arc<Offered>,
     /// SQLite: the last copy, as long as nothing was written since.
     last_copy: Option<LastCopy>,
 }
@@ -103,6 +106,7 @@ impl Source {
             scratch,
             cache: HashCache::default(),
             lists: SharedLists::default(),
+            offered: Arc::default(),
             last_copy: None,
         })
     }
@@ -202,6 +206,7 @@ impl Source {
             source: self.spec.path.clone(),
             content,
             lists: Arc::clone(&self.lists),
+            offered: Arc::clone(&self.offered),
         })
     }
 
@@ -293,6 +298,7 @@ impl Source {
             source: self.spec.path.clone(),
             content: Content::Copy { file },
             lists: Arc::clone(&self.lists),
+            offered: Arc::clone(&self.offered),
         })
     }
 

@@ -13,7 +13,6 @@ use std::fs;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Mode, linkat, openat};
 
@@ -97,14 +96,14 @@ impl Spares {
         newest: Holds,
         reuse: &mut Reuse,
         watch: &dyn Watch,
-    ) -> Result<(Spare, Arc<Manifest>)> {
+    ) -> Result<(Spare, Manifest)> {
         let nearest = self.all.iter().max_by_key(|spare| (spare.holds == newest, spare.holds.generation));
         if let Some(spare) = nearest.cloned() {
             if spare.holds == newest {
-                return Ok((spare, Arc::clone(&reuse.manifest)));
+                return Ok((spare, reuse.manifest.clone()));
             }
             match store.manifests.read(spare.holds) {
-                Ok(held) => return Ok((spare, Arc::new(held))),
+                Ok(held) => return Ok((spare, held)),
                 // Nobody can say what it holds.
                 Err(error) => {
                     tracing::warn!(error = error.chain(), "the spare trees are dropped");
@@ -113,7 +112,7 @@ impl Spares {
             }
         }
         let made = self.make(store, newest, reuse, watch)?;
-        Ok((made, Arc::clone(&reuse.manifest)))
+        Ok((made, reuse.manifest.clone()))
     }
 
     /// Gives a spare away, to be changed at another place.
@@ -143,7 +142,7 @@ impl Spares {
         remove_tree(&hidden)?;
         let trouble = |e: io::Error| Error::io("cannot make a spare tree", &hidden, e);
         fs::create_dir(&hidden).map_err(trouble)?;
-        let (root, manifest) = (hidden.join("tree"), Arc::clone(&reuse.manifest));
+        let (root, manifest) = (hidden.join("tree"), reuse.manifest.clone());
         let mut changes = Changes::whole(&manifest);
         changes.make.retain(|index| !missing.contains(&manifest.entries()[*index].path));
         let half = Point::SpareHalfMade;
@@ -205,7 +204,7 @@ const CHANGING: &str = "changing";
 
 fn freshen_one(store: &Store, hidden: &Path, from: Holds, reuse: &mut Reuse, watch: &dyn Watch) -> Result<()> {
     let root = hidden.join("tree");
-    let (have, want) = (store.manifests.read(from)?, Arc::clone(&reuse.manifest));
+    let (have, want) = (store.manifests.read(from)?, reuse.manifest.clone());
     let changes = Changes::between(&have, &HashSet::new(), &want);
     let mut ground = Beneath::open(&root).map_err(|e| Error::io("cannot change a spare tree", &root, e))?;
     let links = reuse.links(&changes, &want, Some(&mut ground));

@@ -6,6 +6,7 @@
 //! Request(version, purpose, have?)   ──▶
 //!                                    ◀──    Unchanged(generation, captured, id)
 //!                                     or    Offer(generation, captured, id, entries, bytes) Part… PartEnd
+//!                                     or    Changes(the same) Part… PartEnd   (to the list that the puller has)
 //! Working…                           ──▶    (while it hashes what it has)
 //! Need(entry, offset)… NeedEnd       ──▶    (and Claim, for files that are here in an older state: see `bases`)
 //!                                    ◀──    Data… DataEnd        (objects and amendments, see `transfer`)
@@ -20,6 +21,12 @@ use crate::field::{Fields, Truncated, put_string};
 use crate::watch::Watch;
 
 pub(crate) const VERSION: u16 = 1;
+/// What a request says of the puller: it has nothing.
+pub(crate) const NOTHING: u8 = 0;
+/// It has this content of the source, not exactly or not with its list.
+pub(crate) const CONTENT: u8 = 1;
+/// It has this content and its list: what changed since is enough.
+pub(crate) const CONTENT_AND_LIST: u8 = 2;
 /// Content in one data frame, before compression.
 pub(crate) const CHUNK: usize = 1 << 20;
 /// Longest frame accepted: a chunk that did not compress, and its head.
@@ -47,17 +54,18 @@ pub(crate) enum Kind {
     Blocks = 15,
     BlocksEnd = 16,
     Settled = 17,
+    Changes = 18,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
         use Kind::{
-            Ack, Ask, Blocks, BlocksEnd, Claim, Data, DataEnd, Fail, Need, NeedEnd, Offer, Part, PartEnd, Request,
-            Settled, Unchanged, Working,
+            Ack, Ask, Blocks, BlocksEnd, Changes, Claim, Data, DataEnd, Fail, Need, NeedEnd, Offer, Part, PartEnd,
+            Request, Settled, Unchanged, Working,
         };
         const ALL: &[Kind] = &[
             Request, Unchanged, Offer, Part, PartEnd, Working, Need, NeedEnd, Data, DataEnd, Ack, Fail, Claim, Ask,
-            Blocks, BlocksEnd, Settled,
+            Blocks, BlocksEnd, Settled, Changes,
         ];
         ALL.iter().copied().find(|kind| *kind as u8 == byte)
     }
