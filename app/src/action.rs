@@ -82,6 +82,14 @@ actions! {
     Deactivate, "deactivate", Role::Operator, "Rientro sul Master avviato.", "Roll back begun.";
     /// Stops the services of the DR.
     Suspend, "suspend", Role::Operator, "Sospensione avviata.", "Suspension begun.";
+    /// Declares a step of one's own, or replaces the one of that name.
+    StepAdd, "step.add", Role::Admin, "Passo salvato.", "Step saved.";
+    /// Takes the declaration back.
+    StepRemove, "step.remove", Role::Admin, "Passo tolto.", "Step removed.";
+    /// Moves it past its neighbour.
+    StepMove, "step.move", Role::Admin, "Ordine cambiato.", "Order changed.";
+    /// Says that a person has done what the run waits for, or answers for a step that is stuck.
+    RunAck, "run.ack", Role::Operator, "Passo confermato.", "Step acknowledged.";
     /// Goes on with a run that is stuck.
     RunResume, "run.resume", Role::Operator, "L'operazione riprende.", "The operation goes on.";
     /// Gives a run up.

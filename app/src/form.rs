@@ -157,7 +157,10 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::SmsTest => &["to", "name"],
         Action::UserAdd => &["name", "role", "password"],
         Action::UserPassword => &["password"],
-        Action::AlarmAck => &["note"],
+        Action::AlarmAck | Action::RunAck => &["note"],
+        Action::StepAdd => {
+            &["name", "place", "order", "limit", "run", "undo", "check", "text_it", "text_en", "undo_it", "undo_en"]
+        }
         Action::LicenceRemove
         | Action::RunResume
         | Action::RunAbort
@@ -169,6 +172,8 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         | Action::ServiceRemove
         | Action::PowerRemove
         | Action::PowerRead
+        | Action::StepRemove
+        | Action::StepMove
         | Action::ThresholdReset
         | Action::SmsAccountRemove
         | Action::UserRemove => &[],

@@ -7,6 +7,7 @@ use contract::gate::GateReport;
 use contract::licence::LicenceReport;
 use contract::live::Live;
 use contract::monitor::MonitorReport;
+use contract::own_step::{OwnStep, StepKind};
 use contract::power::{IsolationReport, PowerWay};
 use contract::query::DatasetEntry;
 use contract::role::NodeRole;
@@ -127,6 +128,8 @@ pub enum Page {
     Isolation(IsolationPage),
     /// `/soglie`
     Thresholds(ThresholdsReport),
+    /// `/procedura`
+    Procedure(ProcedurePage),
     /// `/smtp`
     Smtp(SmtpReport),
     /// `/sms`
@@ -240,6 +243,24 @@ pub struct IsolationPage {
     pub report: IsolationReport,
     /// The machine whose power is being set, and by which way.
     pub open: Option<(String, PowerWay)>,
+}
+
+/// Procedura.
+#[derive(Debug, Clone)]
+pub struct ProcedurePage {
+    /// In the order in which they are done.
+    pub steps: Vec<OwnStep>,
+    /// The step that is being written.
+    pub open: Option<StepDraft>,
+}
+
+/// Which step is being written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepDraft {
+    /// One of this kind that is not there yet.
+    New(StepKind),
+    /// The one of this name.
+    Old(String),
 }
 
 /// SMS.

@@ -32,6 +32,8 @@ pub enum PageId {
     Services,
     /// What can see whether a machine of the other site is off.
     Isolation,
+    /// The customer's own steps.
+    Procedure,
     /// From when on something is wrong.
     Thresholds,
     /// The mail server.
@@ -168,6 +170,14 @@ pub const ROUTES: &[Route] = &[
         (Some(Configuration), Some(Configuration)),
     ),
     route(
+        PageId::Procedure,
+        "/procedura",
+        Some(Role::Viewer),
+        None,
+        ("Procedura", "Procedure"),
+        (Some(Configuration), Some(Configuration)),
+    ),
+    route(
         PageId::Users,
         "/utenti",
         Some(Role::Viewer),
@@ -237,7 +247,7 @@ mod tests {
     fn every_page_has_its_row_and_every_path_is_one_pages() {
         use PageId::{
             Account, Activation, Alarms, Audit, Datasets, Isolation, Licence, Login, Monitor, Overview, Pairing,
-            Replication, Runs, Services, Sms, Smtp, Thresholds, Users,
+            Procedure, Replication, Runs, Services, Sms, Smtp, Thresholds, Users,
         };
         let all = [
             Monitor,
@@ -253,6 +263,7 @@ mod tests {
             Replication,
             Services,
             Isolation,
+            Procedure,
             Thresholds,
             Smtp,
             Sms,

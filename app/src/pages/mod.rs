@@ -14,6 +14,8 @@ mod monitor;
 mod overview;
 mod pairing;
 mod problem;
+mod procedure;
+mod procedure_form;
 mod readiness;
 mod replication;
 mod run;
@@ -47,6 +49,7 @@ pub(crate) fn title_of(cx: &Context, page: &Page) -> String {
         Page::Replication(_) => PageId::Replication,
         Page::Services(_) => PageId::Services,
         Page::Isolation(_) => PageId::Isolation,
+        Page::Procedure(_) => PageId::Procedure,
         Page::Thresholds(_) => PageId::Thresholds,
         Page::Smtp(_) => PageId::Smtp,
         Page::Sms(_) => PageId::Sms,
@@ -75,6 +78,7 @@ pub(crate) const fn has_reload(page: &Page) -> bool {
         | Page::Account
         | Page::Licence(_)
         | Page::Isolation(_)
+        | Page::Procedure(_)
         | Page::Thresholds(_)
         | Page::Smtp(_)
         | Page::Sms(_)
@@ -100,6 +104,7 @@ pub(crate) fn view(cx: &Context, page: &Page) -> AnyView {
         Page::Replication(model) => replication::view(cx, model),
         Page::Services(model) => services::view(cx, model),
         Page::Isolation(model) => isolation::view(cx, model),
+        Page::Procedure(model) => procedure::view(cx, model),
         Page::Thresholds(model) => thresholds::view(cx, model),
         Page::Smtp(model) => smtp::view(cx, model),
         Page::Sms(model) => sms::view(cx, model),

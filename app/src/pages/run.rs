@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use contract::isolation::IsolationOutcome;
 use contract::run::{DatasetLedger, RunReport, RunState, StepReport, StepState, step_label};
-use contract::{Lang, Timestamp};
+use contract::{Lang, Text, Timestamp};
 use leptos::prelude::*;
 
 use super::activation::stance;
@@ -15,7 +15,7 @@ use crate::fresh::{fresh, fresh_keyed};
 use crate::headline::Tone;
 use crate::model::Context;
 use crate::routes::{self, PageId};
-use crate::widgets::{reload, title};
+use crate::widgets::{Field, reload, title};
 
 pub(crate) fn view(cx: &Context, run: &RunReport) -> AnyView {
     let lang = cx.lang;
@@ -27,10 +27,7 @@ pub(crate) fn view(cx: &Context, run: &RunReport) -> AnyView {
         </a>
     };
     let drive = Drive::of(run);
-    let forms = cx.may(Action::RunResume).then(|| {
-        let typed = cx.form.typed_under(Action::RunResume, ATTEST).into_iter().collect();
-        fresh_keyed(cx, "drive", format!("{drive:?}"), drive.view(&typed, lang))
-    });
+    let forms = cx.may(Action::RunResume).then(|| fresh_keyed(cx, "drive", format!("{drive:?}"), drive.view(cx)));
     let step = |(index, step): (usize, &StepReport)| {
         view! { <li>{fresh(cx, &format!("step-{index}"), step_view(step, lang))}</li> }
     };
@@ -81,6 +78,8 @@ struct Drive {
     can_abort: bool,
     /// Machines of which nothing is known but silence, while their evidence still counts.
     unattested: Vec<String>,
+    /// Steps that an operator may acknowledge, and what a person is asked to do for each.
+    acks: Vec<(String, Option<Text>)>,
 }
 
 impl Drive {
@@ -89,10 +88,14 @@ impl Drive {
         let asks = matches!(run.step.as_deref(), Some("close_inbound" | "evidence" | "mandate"));
         let silent = run.isolation.iter().filter(|one| one.outcome == IsolationOutcome::Unreachable);
         let unattested = if stuck && asks { silent.map(|one| one.ip.to_string()).collect() } else { Vec::new() };
-        Self { stuck, can_abort: run.can_abort && !run.state.is_over(), unattested }
+        let acks =
+            run.steps.iter().filter(|step| step.can_ack).map(|step| (step.id.clone(), step.ask.clone())).collect();
+        Self { stuck, can_abort: run.can_abort && !run.state.is_over(), unattested, acks }
     }
 
-    fn view(&self, typed: &BTreeMap<String, String>, lang: Lang) -> AnyView {
+    fn view(&self, cx: &Context) -> AnyView {
+        let lang = cx.lang;
+        let typed: BTreeMap<_, _> = cx.form.typed_under(Action::RunResume, ATTEST).into_iter().collect();
         let fields = self.unattested.iter().map(|ip| {
             let name = format!("{ATTEST}{ip}");
             let label = format!("{ip}: {}", lang.pick("chi l'ha vista spenta, e come", "who saw it off, and how"));
@@ -131,8 +134,49 @@ impl Drive {
                 </details>
             }
         });
-        view! { {resume} {abort} }.into_any()
+        let acks = self.acks.iter().map(|(id, ask)| acknowledge(cx, id, ask.as_ref())).collect_view();
+        view! { {acks} {resume} {abort} }.into_any()
     }
+}
+
+/// The form by which an operator says that a step was seen to.
+fn acknowledge(cx: &Context, id: &str, ask: Option<&Text>) -> AnyView {
+    let lang = cx.lang;
+    let label = step_label(id, lang);
+    let (text, button) = match ask {
+        Some(ask) => (ask.get(lang).to_owned(), lang.pick("È STATO FATTO", "IT IS DONE")),
+        None => {
+            let text = lang.pick(
+                "Se è stato fatto a mano, si può proseguire: chi conferma ne risponde.",
+                "Where it was done by hand, the run may go on: whoever acknowledges it answers for it.",
+            );
+            (text.to_owned(), lang.pick("Conferma e prosegui", "Acknowledge and go on"))
+        }
+    };
+    let class = if ask.is_some() { "button primary wide" } else { "button" };
+    view! {
+        <section class="press-ack">
+            <h2>{label}</h2>
+            <p class="ask">{text}</p>
+            <form method="post">
+                <input type="hidden" name="action" value=Action::RunAck.as_str() />
+                <input type="hidden" name="id" value=id.to_owned() />
+                {Field::new(
+                        Action::RunAck,
+                        "note",
+                        lang.pick("Nota", "Note"),
+                        lang.pick(
+                            "Che cosa è stato fatto, e con chi si è parlato. Resta nel registro.",
+                            "What was done, and who was spoken to. It stays in the log.",
+                        ),
+                    )
+                    .row(id)
+                    .view(cx)}
+                <button class=class>{button}</button>
+            </form>
+        </section>
+    }
+    .into_any()
 }
 
 fn step_view(step: &StepReport, lang: Lang) -> AnyView {

@@ -13,6 +13,7 @@ use super::operate::{DeactivateArgs, ReleaseArgs, RunVerb};
 use super::preflight::TakeArgs;
 use super::rescue::RescueVerb;
 use super::service::ServiceVerb;
+use super::step::StepVerb;
 
 /// Two-site disaster recovery for TVox: replicates the Master to the DR Client, watches it, and takes over by hand.
 #[derive(Debug, Parser)]
@@ -111,6 +112,11 @@ pub enum Verb {
     Service {
         #[command(subcommand)]
         verb: ServiceVerb,
+    },
+    /// What else an activation does on this site: commands, and what a person does
+    Step {
+        #[command(subcommand)]
+        verb: StepVerb,
     },
     /// What works without database or daemon
     Rescue {

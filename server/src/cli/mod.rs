@@ -15,6 +15,7 @@ mod print;
 mod remote;
 mod rescue;
 mod service;
+mod step;
 mod sync;
 
 use std::fmt;

@@ -58,7 +58,7 @@ pub enum RunVerb {
     },
     /// Watch the one in progress until it is done or stuck
     Follow,
-    /// Acknowledge a manual step
+    /// Acknowledge a step: a person has done it, or answers for it where it is stuck
     Ack {
         /// The step's id
         step: String,
@@ -203,7 +203,8 @@ fn steps(run: &Value) -> impl Iterator<Item = &Value> {
 /// Says how a step stands, where that is news.
 fn tell(step: &Value, told: &mut HashMap<String, String>) {
     let (id, state) = (print::text(&step["id"]), print::text(&step["state"]));
-    let news = format!("{state} {}", step["attempts"]);
+    let ask = step["ask"]["en"].as_str();
+    let news = format!("{state} {} {}", step["attempts"], ask.is_some());
     if state == "waiting" || told.insert(id.clone(), news.clone()) == Some(news) {
         return;
     }
@@ -211,6 +212,9 @@ fn tell(step: &Value, told: &mut HashMap<String, String>) {
     eprintln!("{id}: {state}{}", output.map(|output| format!(" ({output})")).unwrap_or_default());
     if let Some(remedy) = step["remedy"]["en"].as_str() {
         eprintln!("  {remedy}");
+    }
+    if let Some(ask) = ask {
+        eprintln!("  {ask}\n  then: tvox-dr run ack {id} --note WHAT_WAS_DONE");
     }
 }
 
@@ -256,5 +260,8 @@ fn show(run: &Value) {
     );
     for step in steps(run).filter(|step| !step["remedy"].is_null()) {
         print::line(&format!("{}: {}", print::text(&step["id"]), print::text(&step["remedy"]["en"])));
+    }
+    for step in steps(run).filter(|step| !step["ask"].is_null()) {
+        print::line(&format!("{} waits for a person: {}", print::text(&step["id"]), print::text(&step["ask"]["en"])));
     }
 }

@@ -23,7 +23,7 @@ use contract::{Command, Denied, Outcome, Problem, Rule};
 use super::panel::{Once, Panel};
 use super::render::{self, Beside, see_other};
 use super::visit::Visit;
-use super::{isolation, pages, query, session, ways};
+use super::{isolation, pages, procedure, query, session, ways};
 
 /// What was typed, field by field.
 pub(super) type Fields = Vec<(String, String)>;
@@ -102,7 +102,8 @@ pub(super) const fn page_of(action: Action) -> PageId {
         Action::AlarmAck => PageId::Alarms,
         Action::ServiceAdd | Action::ServiceRemove => PageId::Services,
         Action::Activate | Action::Takeover | Action::Deactivate | Action::Suspend => PageId::Activation,
-        Action::RunResume | Action::RunAbort => PageId::Runs,
+        Action::StepAdd | Action::StepRemove | Action::StepMove => PageId::Procedure,
+        Action::RunResume | Action::RunAbort | Action::RunAck => PageId::Runs,
         Action::GateSet => PageId::Pairing,
         Action::PowerSet | Action::PowerRemove | Action::PowerRead => PageId::Isolation,
         Action::ThresholdsSet | Action::ThresholdReset => PageId::Thresholds,
@@ -139,12 +140,16 @@ pub(super) fn value(fields: &Fields, name: &str) -> String {
     fields.iter().rev().find(|(field, _)| field == name).map(|(_, value)| value.clone()).unwrap_or_default()
 }
 
+/// A text of several lines. A browser ends each with CR LF (HTML, 4.10.21.8); a shell would take the CR for a letter.
+pub(super) fn lines(fields: &Fields, name: &str) -> String {
+    value(fields, name).replace("\r\n", "\n")
+}
+
 /// The form as a command. Only what has no type of its own in the command is checked here; the rest is the door's.
 pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied> {
     let text = |name: &str| value(fields, name);
     let trimmed = |name: &str| value(fields, name).trim().to_owned();
-    // A browser ends every line of a form with CR LF (HTML, 4.10.21.8); the shell would take the CR for a letter.
-    let script = |name: &str| value(fields, name).replace("\r\n", "\n");
+    let script = |name: &str| lines(fields, name);
     let secret = |name: &str| Secret::new(value(fields, name));
     let list = |name: &str| {
         let there = fields.iter().any(|(field, _)| field == name);
@@ -221,6 +226,10 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         Action::Suspend => Command::Suspend(released(fields)),
         Action::RunResume => Command::RunResume { attest: attested(fields) },
         Action::RunAbort => Command::RunAbort,
+        Action::RunAck => Command::RunAck { step: text("id"), note: Some(trimmed("note")) },
+        Action::StepAdd => Command::StepAdd(procedure::step(fields)?),
+        Action::StepRemove => Command::StepRemove { name: text("name") },
+        Action::StepMove => Command::StepMove { name: text("name"), to: text("to") },
         Action::GateSet => Command::GateSet { policy: text("policy"), wait: trimmed("wait") },
         Action::PowerSet => Command::PowerSet(isolation::power(fields)),
         Action::PowerRemove => Command::PowerRemove { ip: text("name") },

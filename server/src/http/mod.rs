@@ -13,6 +13,7 @@ mod login;
 mod origin;
 mod pages;
 mod panel;
+mod procedure;
 mod query;
 mod render;
 mod session;

@@ -20,7 +20,7 @@ use contract::{Actor, Denied, Lang, query as ask};
 use super::panel::{Once, Panel};
 use super::render::{self, Beside, see_other};
 use super::visit::Visit;
-use super::{isolation, login, query};
+use super::{isolation, login, procedure, query};
 
 /// As many entries of the log as one page shows.
 const AUDIT_PAGE: i64 = 50;
@@ -136,6 +136,7 @@ pub(super) async fn model(
             report: node.ask(actor, ask::Isolation {}).await?,
             open: isolation::open(path),
         }),
+        PageId::Procedure => Page::Procedure(procedure::page(node.ask(actor, ask::OwnSteps {}).await?, path)),
         PageId::Thresholds => Page::Thresholds(node.ask(actor, ask::Thresholds {}).await?),
         PageId::Smtp => Page::Smtp(node.ask(actor, ask::Smtp {}).await?),
         PageId::Sms => Page::Sms(sms(node.ask(actor, ask::Sms {}).await?, path)),

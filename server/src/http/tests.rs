@@ -6,6 +6,7 @@ mod button;
 mod forms;
 mod house;
 mod isolation;
+mod procedure;
 mod services;
 mod streams;
 

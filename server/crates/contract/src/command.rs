@@ -9,6 +9,7 @@ use crate::Timestamp;
 use crate::dataset::{DatasetForm, Group};
 use crate::isolation::Attestation;
 use crate::lang::Lang;
+use crate::own_step::OwnStepForm;
 use crate::power::{PowerForm, PowerReading};
 use crate::preflight::{Release, Take};
 use crate::recipient::Channel;
@@ -250,7 +251,21 @@ pub enum Command {
     },
     /// Gives a run up and undoes what it did.
     RunAbort,
-    /// Acknowledges a manual step.
+    /// Declares a step of one's own, or replaces the one of that name.
+    StepAdd(OwnStepForm),
+    /// Takes such a declaration back.
+    StepRemove {
+        /// Its name.
+        name: String,
+    },
+    /// Moves one.
+    StepMove {
+        /// Its name.
+        name: String,
+        /// `up`, `down` or a number.
+        to: String,
+    },
+    /// Acknowledges a step: what a person has done, or what is passed because a person answers for it.
     RunAck {
         /// Its id.
         step: String,
@@ -315,7 +330,10 @@ impl Command {
             | Self::ServiceRemove { .. }
             | Self::GateSet { .. }
             | Self::PowerSet(_)
-            | Self::PowerRemove { .. } => Role::Admin,
+            | Self::PowerRemove { .. }
+            | Self::StepAdd(_)
+            | Self::StepRemove { .. }
+            | Self::StepMove { .. } => Role::Admin,
         }
     }
 
@@ -400,6 +418,9 @@ impl Command {
             Self::RunResume { .. } => "run.resume",
             Self::RunAbort => "run.abort",
             Self::RunAck { .. } => "run.ack",
+            Self::StepAdd(_) => "step.add",
+            Self::StepRemove { .. } => "step.remove",
+            Self::StepMove { .. } => "step.move",
         }
     }
 
@@ -415,7 +436,9 @@ impl Command {
             | Self::SmsAccountDefault { name }
             | Self::ThresholdSet { name, .. }
             | Self::ThresholdReset { name }
-            | Self::ServiceRemove { name } => Some(name.clone()),
+            | Self::ServiceRemove { name }
+            | Self::StepRemove { name }
+            | Self::StepMove { name, .. } => Some(name.clone()),
             Self::SmsAccountAdd(form) => Some(form.name.clone()),
             Self::SmtpSet(form) => Some(form.server.clone()),
             Self::SmtpTest { to } => Some(to.clone()),
@@ -425,6 +448,7 @@ impl Command {
             Self::DatasetAdd(form) => Some(form.name.clone()),
             Self::ScrubSet { every } => Some(every.clone()),
             Self::ServiceAdd(form) => Some(form.name.clone()),
+            Self::StepAdd(form) => Some(form.name.clone()),
             Self::GateSet { policy, .. } => Some(policy.clone()),
             Self::PowerSet(form) => Some(form.ip.clone()),
             Self::PowerRemove { ip } | Self::PowerRead { ip } => Some(ip.clone()),

@@ -20,6 +20,7 @@ pub mod live;
 pub mod mandate;
 pub mod monitor;
 pub mod name;
+pub mod own_step;
 pub mod power;
 pub mod preflight;
 pub mod query;

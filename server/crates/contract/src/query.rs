@@ -11,6 +11,7 @@ use crate::gate::GateReport;
 use crate::licence::LicenceReport;
 use crate::live;
 use crate::monitor::MonitorReport;
+use crate::own_step::OwnStepsReport;
 use crate::power::IsolationReport;
 use crate::preflight::{PreflightReport, Take};
 use crate::run::{RunReport, RunsReport};
@@ -115,6 +116,8 @@ questions! {
     Services {} => ServicesReport;
     /// The machines of the other site, and how their power is read.
     Isolation {} => IsolationReport;
+    /// The customer's own steps.
+    OwnSteps {} => OwnStepsReport;
     /// The return gate; `null` before there is a pair.
     Gate {} => Option<GateReport>;
     /// What would happen if this were brought to the button.

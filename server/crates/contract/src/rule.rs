@@ -109,6 +109,8 @@ rules! {
     GateUnverified = "gate.unverified";
     /// Nobody would serve: the other machine does not answer.
     PeerSilent = "peer.silent";
+    /// A program that a step of the customer's own begins with cannot be run.
+    StepCommand = "step.command";
 }
 
 impl fmt::Display for Rule {

@@ -143,6 +143,8 @@ pub fn step_label(id: &str, lang: Lang) -> String {
         "suspend" => lang.pick("Annotare la sospensione", "Note the suspension"),
         "resume" => lang.pick("Togliere la sospensione", "End the suspension"),
         "preserve" => lang.pick("Conservare i dati del DR", "Preserve the data of the DR"),
+        "own" => lang.pick("Passo proprio", "Own step"),
+        "revert" => lang.pick("Annullare il passo proprio", "Undo the own step"),
         _ => verb,
     };
     if name.is_empty() { words.to_owned() } else { format!("{words} {name}") }
@@ -178,6 +180,12 @@ pub struct StepReport {
     pub output: String,
     /// What to do about it, where somebody must.
     pub remedy: Option<Text>,
+    /// What a person is asked to do, while the run waits for it.
+    #[serde(default)]
+    pub ask: Option<Text>,
+    /// Whether `run ack` would be obeyed: it waits for a person, or is stuck and can be passed.
+    #[serde(default)]
+    pub can_ack: bool,
 }
 
 /// `tvox-dr run show --json`.

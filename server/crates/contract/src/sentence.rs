@@ -275,6 +275,16 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
                 "Switch the machine on before rolling back, or suspend the DR if that is what is wanted.",
             ),
         ),
+        Rule::StepCommand => (
+            (
+                "Il passo proprio {s} non si può eseguire: {d}.",
+                "Installare il programma su questa macchina, oppure correggere il passo nella pagina Procedura.",
+            ),
+            (
+                "The own step {s} cannot be run: {d}.",
+                "Install the program on this machine, or correct the step on the page Procedure.",
+            ),
+        ),
     }
 }
 
@@ -315,6 +325,15 @@ pub(crate) fn fact(rule: Rule, detail: &str, lang: Lang) -> String {
                 "the mandate is written and cannot be taken back; resume the run to its end, then do the opposite one",
             )
             .into(),
+        (Rule::StateIllegal, "not_waiting") => lang
+            .pick("il passo non aspetta nessuno, o è già stato confermato", "the step waits for nobody, or was acknowledged already")
+            .into(),
+        (Rule::StepCommand, "missing") => {
+            format!("{} {value}", lang.pick("manca il programma", "there is no program"))
+        }
+        (Rule::StepCommand, "not_executable") => {
+            format!("{value} {}", lang.pick("non è eseguibile", "is not executable"))
+        }
         (Rule::StateIllegal, word) => NodeState::ALL
             .iter()
             .find(|state| state.as_str() == word)

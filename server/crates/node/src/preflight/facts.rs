@@ -1,16 +1,16 @@
 //! Gathers what the judgement stands on.
 
-use contract::isolation::MachineIsolation;
 use contract::preflight::Loss;
 use contract::{Denied, NodeRole, Timestamp};
 
+use super::Probed;
 use super::judge::Facts;
 use crate::node::Node;
 use crate::store::{db, time};
 use crate::sync::replica::Copy;
 
 impl Node {
-    pub(super) async fn facts(&self, isolation: Vec<MachineIsolation>) -> Result<Facts, Denied> {
+    pub(super) async fn facts(&self, probed: &Probed) -> Result<Facts, Denied> {
         let client = self.info.role == NodeRole::Client;
         let peer = self.peer().await?.pair.map(|pair| pair.name);
         let (mandate, suspended, findings) = self
@@ -35,9 +35,11 @@ impl Node {
             suspended,
             findings,
             run: self.runs.open(),
-            isolation,
+            isolation: probed.machines.clone(),
             losses,
             services: self.declared_services().await?.into_iter().map(|service| service.name).collect(),
+            own: self.declared_own_steps().await?,
+            own_preview: probed.own.clone(),
             disk: self.dir.root().display().to_string(),
             free: self.disk().map(|(free, _)| free),
             need: copies.iter().filter_map(bytes).sum(),

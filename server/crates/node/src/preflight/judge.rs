@@ -3,6 +3,7 @@
 
 use contract::isolation::MachineIsolation;
 use contract::mandate::MandateFinding;
+use contract::own_step::{OwnStep, Place};
 use contract::preflight::{Loss, Override, PlannedStep, PreflightReport, Take, Verdict};
 use contract::run::RunBrief;
 use contract::state::NodeState;
@@ -32,6 +33,10 @@ pub(crate) struct Facts {
     pub(crate) losses: Vec<Loss>,
     /// The declared services, in starting order.
     pub(crate) services: Vec<String>,
+    /// The customer's own steps, in the order in which they are done.
+    pub(crate) own: Vec<OwnStep>,
+    /// What is worth knowing about them.
+    pub(crate) own_preview: Vec<Refused>,
     /// Where the writable copy is to lie.
     pub(crate) disk: String,
     /// Bytes free there; `None` when that cannot be found out.
@@ -181,6 +186,9 @@ fn worth_knowing(facts: &Facts) -> Vec<Refused> {
     if let (Some(seconds), Some(peer), false) = (facts.opens_after, &facts.peer, facts.resumes()) {
         known.push(Refused::new(Rule::GateUnverified, peer, seconds.to_string()));
     }
+    if !facts.resumes() {
+        known.extend(facts.own_preview.iter().cloned());
+    }
     known
 }
 
@@ -226,6 +234,16 @@ fn steps(facts: &Facts) -> Vec<PlannedStep> {
         NodeRole::Master => &["close_inbound", "evidence", "mandate"],
     };
     let starts = facts.services.iter().map(|name| format!("start:{name}"));
-    let ids = before.iter().map(|id| (*id).to_owned()).chain(starts).chain(["verify".to_owned()]);
+    let own = |place| {
+        let there = facts.own.iter().filter(move |step| step.place == place && !facts.resumes());
+        there.map(|step| format!("own:{}", step.name))
+    };
+    let ids = before
+        .iter()
+        .map(|id| (*id).to_owned())
+        .chain(own(Place::BeforeServices))
+        .chain(starts)
+        .chain(["verify".to_owned()])
+        .chain(own(Place::AfterServices));
     ids.map(|id| PlannedStep { id }).collect()
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use contract::isolation::MachineIsolation;
 use contract::preflight::{PreflightReport, Take};
 use contract::state::NodeState;
-use contract::{Denied, NodeRole};
+use contract::{Denied, NodeRole, Refused};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -51,6 +51,8 @@ impl Lookout {
 #[derive(Debug)]
 struct Probed {
     machines: Vec<MachineIsolation>,
+    /// What is worth knowing about the customer's own steps.
+    own: Vec<Refused>,
     at: Instant,
 }
 
@@ -74,7 +76,7 @@ impl Node {
                 probed = None;
                 due = Instant::now() + EVERY;
             } else if moved || probed.is_none() || Instant::now() >= due {
-                probed = Some(Probed { machines: self.probe_machines(Pace::Standing).await, at: Instant::now() });
+                probed = Some(self.probe_all(Pace::Standing).await);
                 due = Instant::now() + EVERY;
             }
             self.look_ahead(probed.as_ref()).await;
@@ -92,7 +94,7 @@ impl Node {
     async fn look_ahead(&self, probed: Option<&Probed>) {
         let began = self.lookout.changes.load(Ordering::SeqCst);
         let mut found = match probed {
-            Some(probed) => match self.judge_now(probed.machines.clone(), &Take::default()).await {
+            Some(probed) => match self.judge_now(probed, &Take::default()).await {
                 Ok(report) => Some(report),
                 Err(error) => return tracing::error!(?error, "the preflight did not come to an end"),
             },
@@ -107,8 +109,18 @@ impl Node {
         self.poke();
     }
 
-    async fn judge_now(&self, machines: Vec<MachineIsolation>, take: &Take) -> Result<PreflightReport, Denied> {
-        judge::judge(&self.facts(machines).await?, take)
+    /// Asks the other site, and whoever the customer's own steps need.
+    async fn probe_all(&self, pace: Pace) -> Probed {
+        let (machines, own) = tokio::join!(self.probe_machines(pace), self.preview_own_steps());
+        let own = own.unwrap_or_else(|error| {
+            tracing::error!(?error, "the own steps cannot be looked at");
+            Vec::new()
+        });
+        Probed { machines, own, at: Instant::now() }
+    }
+
+    async fn judge_now(&self, probed: &Probed, take: &Take) -> Result<PreflightReport, Denied> {
+        judge::judge(&self.facts(probed).await?, take)
     }
 
     /// Whether there is anything to take from the other site: not on a machine that serves.
@@ -132,7 +144,7 @@ impl Node {
 
     /// Finds out, for what an operator would bring; the other site is probed anew.
     pub(crate) async fn dry_run(&self, take: &Take) -> Result<PreflightReport, Denied> {
-        self.judge_now(self.probe_machines(Pace::Now).await, take).await
+        self.judge_now(&self.probe_all(Pace::Now).await, take).await
     }
 
     /// What was found out last, without anything that an operator would bring; `None` on a machine without a button.

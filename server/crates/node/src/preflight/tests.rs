@@ -44,6 +44,8 @@ fn facts() -> Facts {
         isolation: vec![machine(MASTER_IP, IsolationOutcome::Alive)],
         losses: vec![loss("conf", Some(7))],
         services: vec!["pbx".into()],
+        own: Vec::new(),
+        own_preview: Vec::new(),
         disk: "/data".into(),
         free: Some(1000),
         need: 10,
@@ -346,7 +348,7 @@ async fn any_change_makes_the_verdict_stale_until_it_was_found_out_again() {
     let dir = tempfile::tempdir().unwrap();
     let node = machine_of(&dir, NodeRole::Client).await;
     assert_eq!(node.preflight(), None);
-    let probed = Probed { machines: Vec::new(), at: Instant::now() };
+    let probed = Probed { machines: Vec::new(), own: Vec::new(), at: Instant::now() };
     let stale = || node.preflight().unwrap().verdict.stale;
     node.look_ahead(Some(&probed)).await;
     assert!(!stale());

@@ -78,6 +78,7 @@ impl Node {
     /// A plan as far as it is the same for every kind.
     async fn plan(&self, kind: RunKind, act: &Act<'_>, reason: &str) -> Result<Plan, Denied> {
         let services = self.declared_services().await?;
+        let own = self.own_steps_of(kind).await?;
         let mut datasets: Vec<String> = self.copies.all().iter().map(|copy| copy.dataset.name.clone()).collect();
         datasets.sort();
         Ok(Plan {
@@ -87,10 +88,11 @@ impl Node {
             started_by: format!("{} ({})", act.actor.name, act.actor.from),
             reason: reason.trim().to_owned(),
             started_at: self.clock.now(),
-            steps: steps(kind, &services),
+            steps: steps(kind, &services, &own),
             mandate: random::id(),
             was_holder: self.book.look(|record| record.is_holder()),
             services,
+            own,
             datasets,
             overrides: Vec::new(),
             generation: None,
@@ -170,6 +172,17 @@ impl Node {
     /// Writes down what an operator says to a run, with the audit row of it, and wakes the engine.
     async fn speak(&self, run: &Run, act: Act<'_>, events: &[Event], said: Option<Value>) -> Result<Outcome, Denied> {
         let _writing = run.writing.lock().await;
+        self.speak_now(run, act, events, said).await
+    }
+
+    /// The same for whoever holds `writing`.
+    async fn speak_now(
+        &self,
+        run: &Run,
+        act: Act<'_>,
+        events: &[Event],
+        said: Option<Value>,
+    ) -> Result<Outcome, Denied> {
         let mut tx = self.store.begin().await?;
         let state = self.log_run_in(&mut tx, run, events).await?;
         let id = state.plan.id.clone();
@@ -180,22 +193,28 @@ impl Node {
         Ok(Outcome::Run { id })
     }
 
-    /// Goes past a service that does not come up: an operator has seen it and answers for it. Nothing else can be passed.
+    /// Takes an operator's word for a step: that a person has done what the run waits for, or that a service or a step of
+    /// the customer's own that is stuck was seen to. Nothing else can be passed.
     pub(crate) async fn run_ack(
         self: &Arc<Self>,
         act: Act<'_>,
         step: &str,
         note: Option<&str>,
     ) -> Result<Outcome, Denied> {
-        let run = self.spoken_to(Some(RunState::Stuck))?;
-        let at = run.look(State::brief).step;
+        let run = self.spoken_to(None)?;
         let step: Step = step.parse().map_err(|_| Denied::field("step", Problem::NotFound))?;
-        if at != Some(step.to_string()) || !matches!(step, Step::Start(_) | Step::Verify) {
+        let known = run.look(|state| state.plan.steps.contains(&step));
+        if !known || !step.can_be_passed() {
             return Err(Denied::field("step", Problem::NotFound));
         }
-        let by = act.actor.name.clone();
-        let output = format!("acknowledged by {by}: {}", note.unwrap_or("-"));
-        let events = [Event::Resumed { by }, Event::Began { step: step.clone() }, Event::Done { step, output }];
-        self.speak(&run, act, &events, Some(json!({ "note": note }))).await
+        let said = note.map(str::trim).unwrap_or_default();
+        if step.is_own() && said.is_empty() {
+            return Err(Denied::field("note", Problem::Required));
+        }
+        // Of two who say it at the same time, the second finds that nobody is waited for any more.
+        let _writing = run.writing.lock().await;
+        let events = run.look(|state| state.acknowledge(&step, &act.actor.name, said));
+        let events = events.ok_or_else(|| Denied::rule(Rule::StateIllegal, step.to_string(), "not_waiting"))?;
+        self.speak_now(&run, act, &events, Some(json!({ "note": note }))).await
     }
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::injector::{self, Moment};
 use super::log::{Event, Next, Plan, State};
+use super::own::own_remedy;
 use super::procedure::Step;
 use super::step::{Stop, try_again};
 use super::{Run, store};
@@ -74,7 +75,7 @@ impl Node {
         };
         injector::kill(&id, Moment::AfterDo);
         let step = step.clone();
-        let events = match outcome.unwrap_or_else(|_| Err(too_long(step.limit(&plan)))) {
+        let events = match outcome.unwrap_or_else(|_| Err(too_long(&step, &plan))) {
             Ok(output) => self.told_by(&plan, &step).into_iter().chain([Event::Done { step, output }]).collect(),
             Err(Stop { output, remedy }) => vec![Event::Failed { step, output, remedy }],
         };
@@ -94,6 +95,9 @@ impl Node {
         if twice {
             said = self.do_step(run, plan, step).await?;
         }
+        if step.is_its_own_proof(plan) {
+            return Ok(said);
+        }
         loop {
             if let Some(seen) = self.observe_step(run, plan, step).await? {
                 return Ok(if seen.is_empty() { said } else { seen });
@@ -110,8 +114,8 @@ impl Node {
         injector::kill(&id, Moment::Before);
         let undo = async {
             injector::fail(&id)?;
-            self.undo_step(&plan, step).await?;
-            if injector::twice() { self.undo_step(&plan, step).await } else { Ok(()) }
+            self.undo_step(run, &plan, step).await?;
+            if injector::twice() { self.undo_step(run, &plan, step).await } else { Ok(()) }
         };
         let undone = tokio::select! {
             undone = tokio::time::timeout(step.limit(&plan), undo) => undone,
@@ -119,7 +123,7 @@ impl Node {
         };
         injector::kill(&id, Moment::AfterDo);
         let step = step.clone();
-        let event = match undone.unwrap_or_else(|_| Err(too_long(step.limit(&plan)))) {
+        let event = match undone.unwrap_or_else(|_| Err(too_long(&step, &plan))) {
             Ok(()) => Event::Undone { step, output: String::new() },
             Err(Stop { output, remedy }) => Event::NotUndone { step, output, remedy },
         };
@@ -221,7 +225,8 @@ fn rows<'a>(system: &'a Actor, state: &State, event: &Event) -> Vec<audit::Event
     }
 }
 
-fn too_long(limit: Duration) -> Stop {
-    let seconds = limit.as_secs();
-    Stop::new(format!("not seen done within {seconds} seconds"), try_again())
+fn too_long(step: &Step, plan: &Plan) -> Stop {
+    let seconds = step.limit(plan).as_secs();
+    let remedy = if step.is_own() { own_remedy(step) } else { try_again() };
+    Stop::new(format!("not seen done within {seconds} seconds"), remedy)
 }

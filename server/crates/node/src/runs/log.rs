@@ -2,6 +2,7 @@
 //! is found by replaying. No disk, no clock: [`State::apply`] is the one place that says which event may follow which.
 
 use contract::isolation::MachineIsolation;
+use contract::own_step::{OwnStep, Work};
 use contract::preflight::{Loss, Override};
 use contract::run::{Ledger, RunBrief, RunEntry, RunKind, RunReport, RunState, StepReport, StepState};
 use contract::service::Service;
@@ -27,6 +28,9 @@ pub(crate) struct Plan {
     /// This side held the mandate already: what it serves from is kept.
     pub(crate) was_holder: bool,
     pub(crate) services: Vec<Service>,
+    /// The customer's own steps, in the order of an activation.
+    #[serde(default)]
+    pub(crate) own: Vec<OwnStep>,
     pub(crate) datasets: Vec<String>,
     pub(crate) overrides: Vec<Override>,
     /// The generation to go back to; `None` for the last complete one.
@@ -34,6 +38,14 @@ pub(crate) struct Plan {
     /// To lose what the preflight listed, or to discard what was made on the DR.
     pub(crate) consent: bool,
     pub(crate) loss: Vec<Loss>,
+}
+
+impl Plan {
+    /// What a step of the customer's own was declared as.
+    pub(crate) fn own_step(&self, step: &Step) -> Option<&OwnStep> {
+        let (Step::Own(name) | Step::Revert(name)) = step else { return None };
+        self.own.iter().find(|own| own.name == *name)
+    }
 }
 
 /// One thing that happened.
@@ -52,6 +64,8 @@ pub(crate) enum Event {
     Ledger { ledger: Ledger },
     /// The mandate is on disk.
     Raised { epoch: u64 },
+    /// An operator says that a person has done what the run asked for.
+    Acknowledged { step: Step, by: String, note: String },
     /// An operator lets a stuck run go on.
     Resumed { by: String },
     /// An operator gives it up: what was done is undone, the last first.
@@ -99,6 +113,8 @@ pub(crate) struct State {
     pub(crate) ledger: Option<Ledger>,
     steps: Vec<StepReport>,
     aborting: bool,
+    /// What was said of the step at hand.
+    acknowledged: Option<(Step, String)>,
     isolation: Vec<MachineIsolation>,
     epoch: Option<u64>,
     ended_at: Option<Timestamp>,
@@ -115,6 +131,8 @@ impl State {
             ended_at: None,
             output: String::new(),
             remedy: None,
+            ask: None,
+            can_ack: false,
         };
         Self {
             steps: plan.steps.iter().map(waiting).collect(),
@@ -123,6 +141,7 @@ impl State {
             state: RunState::Running,
             ledger: None,
             aborting: false,
+            acknowledged: None,
             isolation: Vec::new(),
             epoch: None,
             ended_at: None,
@@ -162,9 +181,13 @@ impl State {
             Event::Isolation { machines } => self.isolation.clone_from(machines),
             Event::Ledger { ledger } => self.ledger = Some(ledger.clone()),
             Event::Raised { epoch } => self.epoch = Some(*epoch),
+            Event::Acknowledged { step, by, note } => {
+                self.acknowledged = Some((step.clone(), acknowledgement(by, note)));
+            }
             Event::Resumed { .. } => self.state = RunState::Running,
             Event::Aborting { .. } => {
                 self.aborting = true;
+                self.acknowledged = None;
                 self.state = RunState::Running;
             }
             Event::Finished => self.over(RunState::Done, at),
@@ -181,6 +204,7 @@ impl State {
             Event::Began { step } => self.next() == Next::Do(step.clone()),
             Event::Done { step, .. } | Event::Failed { step, .. } => runs && at_work(step),
             Event::Isolation { .. } | Event::Ledger { .. } | Event::Raised { .. } => runs,
+            Event::Acknowledged { step, .. } => runs && self.asks(step).is_some(),
             Event::Resumed { .. } => self.state == RunState::Stuck,
             Event::Aborting { .. } => self.can_abort(),
             Event::Undone { step, .. } | Event::NotUndone { step, .. } => self.next() == Next::Undo(step.clone()),
@@ -209,6 +233,58 @@ impl State {
     /// Whether a step's postcondition was observed.
     pub(crate) fn is_done(&self, step: &Step) -> bool {
         self.report_of(step).is_some_and(|report| report.state == StepState::Done)
+    }
+
+    /// What a person is asked to do for this step, while the run waits for it.
+    fn asks(&self, step: &Step) -> Option<&Text> {
+        let Work::Manual(work) = &self.plan.own_step(step)?.work else { return None };
+        let waits = match self.next() {
+            Next::Do(at) | Next::Undo(at) => at == *step && self.acknowledged.is_none(),
+            Next::Rest => self.stands_at(step),
+            _ => false,
+        };
+        let begun = self.report_of(step).is_some_and(|report| report.attempts > 0);
+        let back = matches!(step, Step::Revert(_)) && !self.aborting;
+        if back { work.undo.as_ref() } else { Some(&work.text) }.filter(|_| waits && begun)
+    }
+
+    /// Whether this is the step that the run does or undoes now, or is stuck at.
+    fn stands_at(&self, step: &Step) -> bool {
+        self.brief().step == Some(step.to_string())
+    }
+
+    /// What was said of a step that the run waits for.
+    pub(crate) fn acknowledged(&self, step: &Step) -> Option<String> {
+        self.acknowledged.as_ref().filter(|(about, _)| about == step).map(|(_, words)| words.clone())
+    }
+
+    /// What it means that an operator acknowledges a step: a person has done what was asked for, or what is stuck is passed.
+    /// `None` where the run waits for nothing of that kind there.
+    pub(crate) fn acknowledge(&self, step: &Step, by: &str, note: &str) -> Option<Vec<Event>> {
+        let (step, by, note) = (step.clone(), by.to_owned(), note.to_owned());
+        match self.state {
+            RunState::Running => {
+                self.asks(&step)?;
+                Some(vec![Event::Acknowledged { step, by, note }])
+            }
+            RunState::Stuck if self.stands_at(&step) && step.can_be_passed() => {
+                let output = acknowledgement(&by, &note);
+                let passed = match self.aborting {
+                    true if step.is_own() => vec![Event::Undone { step, output }],
+                    true => return None,
+                    false => vec![Event::Began { step: step.clone() }, Event::Done { step, output }],
+                };
+                Some([Event::Resumed { by }].into_iter().chain(passed).collect())
+            }
+            _ => None,
+        }
+    }
+
+    /// The customer's own steps that were begun, as they were declared.
+    pub(crate) fn own_steps_begun(&self) -> Vec<OwnStep> {
+        let begun =
+            |own: &&OwnStep| self.report_of(&Step::Own(own.name.clone())).is_some_and(|report| report.attempts > 0);
+        self.plan.own.iter().filter(begun).cloned().collect()
     }
 
     pub(crate) fn is_aborting(&self) -> bool {
@@ -254,8 +330,19 @@ impl State {
             loss: self.plan.loss.clone(),
             rto_seconds: rto,
             ledger: self.ledger.clone(),
-            steps: self.steps.clone(),
+            steps: self
+                .plan
+                .steps
+                .iter()
+                .zip(&self.steps)
+                .map(|(step, report)| self.step_report(step, report))
+                .collect(),
         }
+    }
+
+    fn step_report(&self, step: &Step, report: &StepReport) -> StepReport {
+        let can_ack = self.acknowledge(step, "", "").is_some();
+        StepReport { ask: self.asks(step).cloned(), can_ack, ..report.clone() }
     }
 
     fn first_open(&self) -> Option<usize> {
@@ -283,12 +370,18 @@ impl State {
             output.clone_into(&mut report.output);
             report.remedy = remedy.cloned();
         });
+        self.acknowledged = None;
     }
 
     fn over(&mut self, state: RunState, at: Timestamp) {
         self.state = state;
         self.ended_at = Some(at);
     }
+}
+
+/// The words of whoever answers for a step.
+fn acknowledgement(by: &str, note: &str) -> String {
+    format!("acknowledged by {by}: {}", if note.is_empty() { "-" } else { note })
 }
 
 fn seconds(from: Timestamp, to: Timestamp) -> f64 {

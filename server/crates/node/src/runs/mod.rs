@@ -11,6 +11,7 @@ mod giving;
 mod guards;
 mod injector;
 mod log;
+mod own;
 mod procedure;
 mod serving;
 mod step;

@@ -1,12 +1,15 @@
 //! The procedures: which steps each kind of run takes, in which order.
 //!
 //! ```text
-//! activation    close_inbound → evidence → mandate → freeze → start:… → verify
-//! takeover      close_inbound → evidence → mandate → start:… → verify
-//! deactivation  stop:… → ledger → mandate → preserve
+//! activation    close_inbound → evidence → mandate → freeze → own:… → start:… → verify → own:…
+//! takeover      close_inbound → evidence → mandate → own:… → start:… → verify → own:…
+//! deactivation  revert:… → stop:… → revert:… → ledger → mandate → preserve
 //! suspension    suspend → stop:…
 //! resumption    resume → start:… → verify
 //! ```
+//!
+//! The customer's own steps are undone in exactly the reverse order, before the mandate: what they hold (an address, a
+//! mount) must not be held by two, and what is stuck there leaves a DR that still serves and can be given back to it.
 //!
 //! Up to the mandate every step can be undone; after it only another mandate changes anything. That is why the data of the
 //! DR is put aside *after* the mandate that gives the service back: until then the services may have to start on it again.
@@ -15,6 +18,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use contract::own_step::{OwnStep, Place, Work};
 use contract::run::RunKind;
 use contract::service::Service;
 use serde::{Deserialize, Serialize};
@@ -36,6 +40,17 @@ pub(crate) enum Step {
     Verify,
     Ledger,
     Preserve,
+    /// One of the customer's own, done.
+    Own(String),
+    /// The same, undone.
+    Revert(String),
+}
+
+/// Which way a step of the customer's own is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    There,
+    Back,
 }
 
 impl fmt::Display for Step {
@@ -52,6 +67,8 @@ impl fmt::Display for Step {
             Self::Verify => f.write_str("verify"),
             Self::Ledger => f.write_str("ledger"),
             Self::Preserve => f.write_str("preserve"),
+            Self::Own(name) => write!(f, "own:{name}"),
+            Self::Revert(name) => write!(f, "revert:{name}"),
         }
     }
 }
@@ -69,6 +86,8 @@ impl FromStr for Step {
         Ok(match id.split_once(':') {
             Some(("start", name)) => Self::Start(name.to_owned()),
             Some(("stop", name)) => Self::Stop(name.to_owned()),
+            Some(("own", name)) => Self::Own(name.to_owned()),
+            Some(("revert", name)) => Self::Revert(name.to_owned()),
             _ => match id {
                 "close_inbound" => Self::CloseInbound,
                 "evidence" => Self::Evidence,
@@ -93,15 +112,27 @@ impl TryFrom<String> for Step {
     }
 }
 
-/// The steps of a run with these services, given in starting order.
-pub(crate) fn steps(kind: RunKind, services: &[Service]) -> Vec<Step> {
+/// The steps of a run with these services and these steps of the customer's own, both given in the order of an activation.
+pub(crate) fn steps(kind: RunKind, services: &[Service], own: &[OwnStep]) -> Vec<Step> {
+    let at = |place| own.iter().filter(move |step| step.place == place);
+    let there = |place| at(place).map(|step| Step::Own(step.name.clone()));
+    let back = |place| at(place).rev().filter(|step| step.work.has_undo()).map(|step| Step::Revert(step.name.clone()));
+    let (before, after) = (Place::BeforeServices, Place::AfterServices);
     let start = || services.iter().map(|service| Step::Start(service.name.clone()));
     let stop = || services.iter().rev().map(|service| Step::Stop(service.name.clone()));
     let taking = [Step::CloseInbound, Step::Evidence, Step::Mandate];
     match kind {
-        RunKind::Activation => taking.into_iter().chain([Step::Freeze]).chain(start()).chain([Step::Verify]).collect(),
-        RunKind::Takeover => taking.into_iter().chain(start()).chain([Step::Verify]).collect(),
-        RunKind::Deactivation => stop().chain([Step::Ledger, Step::Mandate, Step::Preserve]).collect(),
+        RunKind::Activation | RunKind::Takeover => taking
+            .into_iter()
+            .chain((kind == RunKind::Activation).then_some(Step::Freeze))
+            .chain(there(before))
+            .chain(start())
+            .chain([Step::Verify])
+            .chain(there(after))
+            .collect(),
+        RunKind::Deactivation => {
+            back(after).chain(stop()).chain(back(before)).chain([Step::Ledger, Step::Mandate, Step::Preserve]).collect()
+        }
         RunKind::Suspension => [Step::Suspend].into_iter().chain(stop()).collect(),
         RunKind::Resumption => [Step::Resume].into_iter().chain(start()).chain([Step::Verify]).collect(),
     }
@@ -128,34 +159,79 @@ impl Step {
             Self::Evidence | Self::Mandate => Duration::from_secs(180),
             Self::CloseInbound => Duration::from_secs(60),
             Self::Suspend | Self::Resume => Duration::from_secs(20),
+            Self::Own(_) | Self::Revert(_) => plan.own_step(self).map_or(Duration::ZERO, limit_of),
         }
     }
 
     /// Whether it is taken by the right to serve: without that right it waits for the gate.
     pub(crate) const fn serves(&self) -> bool {
-        matches!(self, Self::Freeze | Self::Start(_) | Self::Verify)
+        matches!(self, Self::Freeze | Self::Start(_) | Self::Verify | Self::Own(_))
+    }
+
+    /// Whether nothing can be seen of it but that it was done.
+    pub(crate) fn is_its_own_proof(&self, plan: &Plan) -> bool {
+        plan.own_step(self).is_some_and(|own| match &own.work {
+            Work::Command(work) => work.check.is_none(),
+            Work::Manual(_) => false,
+        })
+    }
+
+    /// Whether an operator who has seen to it may pass it where it is stuck.
+    pub(crate) const fn can_be_passed(&self) -> bool {
+        matches!(self, Self::Start(_) | Self::Verify) || self.is_own()
+    }
+
+    /// Whether it is one of the customer's own.
+    pub(crate) const fn is_own(&self) -> bool {
+        matches!(self, Self::Own(_) | Self::Revert(_))
+    }
+}
+
+/// The command and its check each have the declared limit; a person has exactly that.
+fn limit_of(own: &OwnStep) -> Duration {
+    let seconds = u64::from(own.limit_seconds);
+    match own.work {
+        Work::Command(_) => Duration::from_secs(10 + 3 * seconds),
+        Work::Manual(_) => Duration::from_secs(seconds),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use contract::own_step::CommandWork;
     use contract::service::Handling;
 
     fn service(name: &str) -> Service {
         Service { name: name.into(), handling: Handling::Unit("x".into()), timeout_seconds: 5, order: 0 }
     }
 
+    fn own(name: &str, place: Place, undo: bool) -> OwnStep {
+        let work = CommandWork { run: "true".into(), undo: undo.then(|| "true".into()), check: None };
+        OwnStep { name: name.into(), place, order: 0, limit_seconds: 5, work: Work::Command(work) }
+    }
+
     fn ids(kind: RunKind) -> String {
-        let steps = steps(kind, &[service("db"), service("pbx")]);
+        let own = [
+            own("mount", Place::BeforeServices, true),
+            own("carrier", Place::AfterServices, true),
+            own("fax", Place::AfterServices, false),
+        ];
+        let steps = steps(kind, &[service("db"), service("pbx")], &own);
         steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn nothing_starts_before_the_mandate_and_nothing_is_given_back_before_everything_stopped() {
-        assert_eq!(ids(RunKind::Activation), "close_inbound evidence mandate freeze start:db start:pbx verify");
-        assert_eq!(ids(RunKind::Takeover), "close_inbound evidence mandate start:db start:pbx verify");
-        assert_eq!(ids(RunKind::Deactivation), "stop:pbx stop:db ledger mandate preserve");
+        assert_eq!(
+            ids(RunKind::Activation),
+            "close_inbound evidence mandate freeze own:mount start:db start:pbx verify own:carrier own:fax"
+        );
+        assert_eq!(
+            ids(RunKind::Takeover),
+            "close_inbound evidence mandate own:mount start:db start:pbx verify own:carrier own:fax"
+        );
+        assert_eq!(ids(RunKind::Deactivation), "revert:carrier stop:pbx stop:db revert:mount ledger mandate preserve");
         assert_eq!(ids(RunKind::Suspension), "suspend stop:pbx stop:db");
         assert_eq!(ids(RunKind::Resumption), "resume start:db start:pbx verify");
     }
@@ -164,7 +240,7 @@ mod tests {
     fn a_step_is_read_back_from_its_id_and_has_a_label_in_both_languages() {
         use contract::Lang;
         for kind in RunKind::ALL {
-            for step in steps(kind, &[service("pbx")]) {
+            for step in steps(kind, &[service("pbx")], &[own("carrier", Place::AfterServices, true)]) {
                 let id = step.to_string();
                 assert_eq!(id.parse(), Ok(step));
                 let (it, en) = (contract::run::step_label(&id, Lang::It), contract::run::step_label(&id, Lang::En));

@@ -7,7 +7,7 @@ use contract::{Denied, Failure, Lang, Refused, Text};
 
 use super::Run;
 use super::log::Plan;
-use super::procedure::Step;
+use super::procedure::{Step, Way};
 use crate::node::Node;
 
 /// Why a step did not come to its end, and what an operator can do about it.
@@ -75,6 +75,8 @@ impl Node {
             Step::Verify => self.services_are_up(plan).await,
             Step::Ledger => Ok(self.ledger_is_settled(run, plan)),
             Step::Preserve => self.data_is_preserved().await,
+            Step::Own(_) => self.own_step_is(run, plan, step, Way::There).await,
+            Step::Revert(_) => self.own_step_is(run, plan, step, Way::Back).await,
         }
     }
 
@@ -92,6 +94,8 @@ impl Node {
             Step::Verify => self.await_services(plan).await,
             Step::Ledger => self.write_ledger(run, plan).await,
             Step::Preserve => self.preserve_data().await,
+            Step::Own(_) => return self.take_own_step(run, plan, step, Way::There).await,
+            Step::Revert(_) => return self.take_own_step(run, plan, step, Way::Back).await,
         };
         done.map(|()| String::new())
     }
@@ -104,18 +108,19 @@ impl Node {
     }
 
     /// Takes a step back. It may not have been done at all.
-    pub(super) async fn undo_step(&self, plan: &Plan, step: &Step) -> Result<(), Stop> {
+    pub(super) async fn undo_step(&self, run: &Run, plan: &Plan, step: &Step) -> Result<(), Stop> {
         match step {
             // Without an open run pulls begin again by themselves; a word that was given is forgotten with the run, and
             // what was only looked at needs nothing.
             Step::CloseInbound | Step::Evidence | Step::Verify | Step::Ledger => Ok(()),
             // Never reached: a run with its mandate written cannot be given up, and without it there is nothing to undo.
-            Step::Mandate | Step::Freeze | Step::Preserve => Ok(()),
+            Step::Mandate | Step::Freeze | Step::Preserve | Step::Own(_) => Ok(()),
             Step::Suspend => self.set_suspended(false).await,
             Step::Resume => self.set_suspended(true).await,
             Step::Start(name) => self.take_down(plan, name).await.map(drop),
             Step::Stop(name) if self.were_up(plan) => self.bring_up(plan, name).await.map(drop),
             Step::Stop(_) => Ok(()),
+            Step::Revert(_) => self.retake_own_step(run, plan, step).await,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Where logs are kept: two tables that can only grow. An event is durable before anybody hears of it.
 
+use contract::run::RunKind;
 use contract::{Denied, Timestamp};
 use sqlx::SqlitePool;
 
@@ -50,6 +51,26 @@ pub(super) async fn load(pool: &SqlitePool, id: Option<&str>) -> Result<Option<S
         Some(plan) => replay(pool, &plan).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// The newest run of a kind that fits, replayed.
+pub(super) async fn load_newest(
+    pool: &SqlitePool,
+    kind: RunKind,
+    fits: impl Fn(&State) -> bool,
+) -> Result<Option<State>, Denied> {
+    let plans: Vec<String> = sqlx::query_scalar("SELECT plan FROM run WHERE kind = ? ORDER BY number DESC")
+        .bind(kind.as_str())
+        .fetch_all(pool)
+        .await
+        .map_err(db("read the log of a run"))?;
+    for plan in plans {
+        let state = replay(pool, &plan).await?;
+        if fits(&state) {
+            return Ok(Some(state));
+        }
+    }
+    Ok(None)
 }
 
 /// All runs, the newest first.

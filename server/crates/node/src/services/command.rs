@@ -3,29 +3,20 @@
 //! What is started here outlives `tvox-dr`. So nothing that a daemon may inherit depends on this process: its output is a
 //! file, not a pipe whose reader dies with us; it has no descriptor of ours and no part in our terminal's signals.
 
-use std::ffi::OsString;
 use std::fmt;
-use std::io;
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use contract::service::{Desired, Handling, Service};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::output::Output;
 use super::under_way::UnderWay;
+use crate::process::{self, End, Group};
 
-/// Where a command finds its programs, whatever `tvox-dr` was started with.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// No check may keep the others waiting longer, in seconds.
 const CHECK_LIMIT: u32 = 10;
-/// How long a command may take to end after SIGTERM.
-const MERCY: Duration = Duration::from_secs(2);
 
 /// Which of its commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,28 +40,6 @@ impl Verb {
             Self::Start => Some(Desired::Up),
             Self::Stop => Some(Desired::Down),
             Self::Check => None,
-        }
-    }
-}
-
-/// How a command ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
-    Code(i32),
-    Signal(i32),
-    /// It was killed at its limit, in seconds.
-    TimedOut(u32),
-    /// It could not be run at all.
-    NotRun(String),
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Code(code) => write!(f, "exit {code}"),
-            Self::Signal(signal) => write!(f, "signal {signal}"),
-            Self::TimedOut(seconds) => write!(f, "timeout {seconds} s"),
-            Self::NotRun(why) => f.write_str(why),
         }
     }
 }
@@ -104,27 +73,13 @@ pub(super) async fn run(root: &Path, service: &Service, verb: Verb, leave: &Canc
         Err(error) => return not_run(error.to_string()),
     };
     let argv = argv(service, verb);
-    let mut command = Command::new(&argv[0]);
-    command
-        .args(&argv[1..])
-        .env_clear()
-        .env("PATH", PATH)
-        .env("HOME", std::env::var_os("HOME").unwrap_or_else(|| OsString::from("/")))
-        .env("LANG", "C.UTF-8")
-        .env("TVOX_DR_SERVICE", &service.name)
-        .current_dir("/")
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(stdout)
-        .stderr(stderr);
-    let spawned = command.spawn();
-    // It holds our copies of the descriptors.
-    drop(command);
-    let mut running = match spawned {
-        Ok(child) => Running { child, leave: leave.clone(), under_way: None, ended: false },
+    let mut command = process::command(&argv, stdout, stderr);
+    command.env("TVOX_DR_SERVICE", &service.name);
+    let mut running = match Group::start(command) {
+        Ok(group) => Running { group, leave: leave.clone(), under_way: None, ended: false },
         Err(error) => return not_run(format!("{}: {error}", argv[0])),
     };
-    if let (Some(wanted), Some(group)) = (verb.aim(), running.group()) {
+    if let (Some(wanted), Some(group)) = (verb.aim(), running.group.id()) {
         running.under_way = UnderWay::note(root, &service.name, wanted, group);
     }
     let limit = if verb == Verb::Check { service.timeout_seconds.min(CHECK_LIMIT) } else { service.timeout_seconds };
@@ -152,7 +107,7 @@ fn argv(service: &Service, verb: Verb) -> Vec<String> {
 /// A command on its way.
 #[derive(Debug)]
 struct Running {
-    child: Child,
+    group: Group,
     leave: CancellationToken,
     under_way: Option<UnderWay>,
     ended: bool,
@@ -163,35 +118,16 @@ impl Running {
         let deadline = Instant::now() + Duration::from_secs(limit.into());
         let end = loop {
             tokio::select! {
-                status = self.child.wait() => break told(status),
+                end = self.group.ended() => break end,
                 () = output.keep_short() => {}
                 () = tokio::time::sleep_until(deadline) => {
-                    self.put_down().await;
+                    self.group.put_down().await;
                     break End::TimedOut(limit);
                 }
             }
         };
         self.ended = true;
         end
-    }
-
-    /// SIGTERM, some mercy, SIGKILL; to the whole group. Its leader is not reaped before the last signal was sent: as long
-    /// as it is there, nobody else can have its number.
-    async fn put_down(&mut self) {
-        let Some(group) = self.group() else { return };
-        let _ = kill_process_group(group, Signal::TERM);
-        let merciful = Instant::now() + MERCY;
-        let seen = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        while Instant::now() < merciful && matches!(waitid(WaitId::Pid(group), seen), Ok(None)) {
-            sleep(Duration::from_millis(20)).await;
-        }
-        let _ = kill_process_group(group, Signal::KILL);
-        // What hangs in the kernel does not die of SIGKILL either; nobody waits for it.
-        let _ = timeout(MERCY, self.child.wait()).await;
-    }
-
-    fn group(&self) -> Option<Pid> {
-        self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
     }
 }
 
@@ -200,11 +136,9 @@ impl Drop for Running {
         if !self.ended && self.leave.is_cancelled() {
             return;
         }
-        if !self.ended
-            && let Some(group) = self.group()
-        {
+        if !self.ended {
             // Half a start, left to itself, would bring up what somebody else has just seen down.
-            let _ = kill_process_group(group, Signal::KILL);
+            self.group.kill();
         }
         if let Some(under_way) = self.under_way.take() {
             under_way.over();
@@ -212,18 +146,10 @@ impl Drop for Running {
     }
 }
 
-fn told(status: io::Result<ExitStatus>) -> End {
-    match status {
-        Ok(status) => match (status.code(), status.signal()) {
-            (Some(code), _) => End::Code(code),
-            (None, signal) => End::Signal(signal.unwrap_or_default()),
-        },
-        Err(error) => End::NotRun(error.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::time::{sleep, timeout};
+
     use super::*;
 
     fn service(text: &str) -> Service {

@@ -2,20 +2,17 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use contract::service::Service;
-use tokio::net::unix::pipe;
 use tokio::time::sleep;
 
 use super::command::Verb;
+use crate::process::{Heard, WORDS, legible};
 
-/// As much of what a command said last is kept, in bytes.
-const WORDS: usize = 4096;
 /// A log beyond this begins anew, in bytes.
 const LOG_LIMIT: u64 = 1 << 20;
 /// How often a log that is being written to is looked at.
@@ -46,7 +43,7 @@ pub(super) enum Output {
     /// A file that may outlive us in the hands of a daemon, and where it began.
     Log { file: File, from: u64 },
     /// A pipe, for a check: it must not depend on the disk, and leaves no daemon behind.
-    Pipe { reader: Option<pipe::Receiver>, last: Vec<u8> },
+    Pipe(Heard),
     /// Nobody can listen; the command is run all the same.
     Nowhere,
 }
@@ -54,10 +51,8 @@ pub(super) enum Output {
 impl Output {
     pub(super) fn open(root: &Path, service: &Service, verb: Verb) -> io::Result<(Self, Stdio, Stdio)> {
         if verb == Verb::Check {
-            let (reader, writer) = io::pipe()?;
-            let reader = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
-            let second = writer.try_clone()?;
-            return Ok((Self::Pipe { reader: Some(reader), last: Vec::new() }, writer.into(), second.into()));
+            let (heard, first, second) = Heard::open()?;
+            return Ok((Self::Pipe(heard), first, second));
         }
         match Self::log(root, &service.name) {
             Ok((output, first, second)) => Ok((output, first.into(), second.into())),
@@ -87,45 +82,17 @@ impl Output {
                     *from = 0;
                 }
             }
-            Self::Pipe { reader: Some(reader), last } => {
-                let _ = reader.readable().await;
-                if !swallow(reader, last) {
-                    *self = Self::Pipe { reader: None, last: std::mem::take(last) };
-                }
-            }
-            Self::Pipe { reader: None, .. } | Self::Nowhere => std::future::pending().await,
+            Self::Pipe(heard) => heard.listen().await,
+            Self::Nowhere => std::future::pending().await,
         }
     }
 
     /// The last that was said.
-    pub(super) fn words(mut self) -> String {
-        let bytes = match &mut self {
-            Self::Nowhere => Vec::new(),
-            Self::Pipe { reader, last } => {
-                if let Some(reader) = reader {
-                    swallow(reader, last);
-                }
-                std::mem::take(last)
-            }
-            Self::Log { file, from } => read_end(file, *from).unwrap_or_default(),
-        };
-        let last = &bytes[bytes.len().saturating_sub(WORDS)..];
-        let text = String::from_utf8_lossy(last);
-        text.trim().chars().filter(|c| *c == '\n' || !c.is_control()).collect()
-    }
-}
-
-/// Takes what lies in the pipe and keeps the end of it. False once nobody can write any more.
-fn swallow(reader: &pipe::Receiver, last: &mut Vec<u8>) -> bool {
-    let mut chunk = [0; WORDS];
-    loop {
-        match reader.try_read(&mut chunk) {
-            Ok(0) => return false,
-            Ok(n) => {
-                last.extend_from_slice(&chunk[..n]);
-                last.drain(..last.len().saturating_sub(WORDS));
-            }
-            Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+    pub(super) fn words(self) -> String {
+        match self {
+            Self::Nowhere => String::new(),
+            Self::Pipe(heard) => heard.words(),
+            Self::Log { mut file, from } => legible(&read_end(&mut file, from).unwrap_or_default()),
         }
     }
 }

@@ -9,8 +9,9 @@ use contract::service::{Desired, Handling, Observed, Service};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::command::{self, End, Ran, Verb};
+use super::command::{self, Ran, Verb};
 use super::under_way::UnderWay;
+use crate::process::End;
 
 /// How soon a check is asked again at first, and at most.
 const ASK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));

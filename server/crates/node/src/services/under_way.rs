@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
 use super::output;
+use crate::process::Process;
 
 /// How often it is looked whether it has ended.
 const LOOK: Duration = Duration::from_millis(100);
@@ -26,31 +27,6 @@ impl Note {
     fn read(file: &Path) -> Option<Self> {
         let note: Self = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
         Some(note).filter(|note| note.process.lives())
-    }
-}
-
-/// One process of one boot of the machine. A number alone would be somebody else's sooner or later.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Process {
-    boot: String,
-    pid: i32,
-    /// In clock ticks since the boot.
-    began: u64,
-}
-
-impl Process {
-    fn of(pid: i32) -> Option<Self> {
-        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned();
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // proc_pid_stat(5): behind the name, which may hold anything, come the fields from the third on.
-        let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        let ended = matches!(*fields.first()?, "Z" | "X");
-        let began = fields.get(19)?.parse().ok()?;
-        (!ended).then_some(Self { boot, pid, began })
-    }
-
-    fn lives(&self) -> bool {
-        Self::of(self.pid).as_ref() == Some(self)
     }
 }
 

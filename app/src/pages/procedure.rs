@@ -1,0 +1,204 @@
+//! `/procedura`: the customer's own steps, in the order in which an activation takes them, and one form per kind.
+
+use contract::own_step::{OwnStep, Place, StepKind, Work};
+use leptos::prelude::*;
+
+use super::procedure_form;
+use crate::action::Action;
+use crate::model::{Context, ProcedurePage, StepDraft};
+use crate::routes::{self, PageId};
+use crate::widgets::{card, card_with_help, confirm, title};
+
+/// The form's action, and the right to change anything here.
+const ADD: Action = Action::StepAdd;
+
+pub(crate) fn view(cx: &Context, model: &ProcedurePage) -> AnyView {
+    let route = routes::of(PageId::Procedure);
+    view! {
+        {title(route.label(cx.lang), ())}
+        {list(cx, model)}
+        {cx.may(ADD).then(|| editor(cx, model))}
+    }
+    .into_any()
+}
+
+fn list(cx: &Context, model: &ProcedurePage) -> AnyView {
+    let about = cx.t(
+        "Ciò che un'attivazione fa su questa macchina oltre ad avviare i servizi: comandi della casa e cose che fa una persona. Al rientro i passi che hanno un annullamento vengono annullati in ordine inverso. Un'operazione già avviata conserva i passi com'erano quando è stata avviata.",
+        "What an activation does on this machine beside starting the services: commands of the house, and things that a person does. At the roll back the steps that have an undo are undone in reverse order. A run that has begun keeps its steps as they were when it began.",
+    );
+    let body = if model.steps.is_empty() {
+        let none = cx.t(
+            "Nessun passo: un'attivazione avvia solo i servizi.",
+            "No step: an activation only starts the services.",
+        );
+        view! { <p>{none}</p> }.into_any()
+    } else {
+        table(cx, model)
+    };
+    let heading = cx.t("Passi propri di questo sito", "This site's own steps");
+    card_with_help(cx, "procedure", heading, about, view! { {body} {cx.may(ADD).then(|| new_buttons(cx))} })
+}
+
+/// One link per kind: each opens the form of its own.
+fn new_buttons(cx: &Context) -> AnyView {
+    let path = routes::of(PageId::Procedure).path;
+    let links = StepKind::ALL.map(|kind| {
+        view! {
+            <a class="button" href=format!("{path}?new={}#step-form", kind.as_str())>
+                <span aria-hidden="true">"+ "</span>
+                {kind.label(cx.lang)}
+            </a>
+        }
+    });
+    view! { <div class="row-actions">{links.collect_view()}</div> }.into_any()
+}
+
+/// What stands beside the name, in this order; on a small screen each cell says it again (`data-label`).
+fn columns(cx: &Context) -> [&'static str; 4] {
+    [
+        cx.t("Quando", "When"),
+        cx.t("Che cosa fa", "What it does"),
+        cx.t("Tempo massimo", "Time limit"),
+        cx.t("Ordine", "Order"),
+    ]
+}
+
+fn table(cx: &Context, model: &ProcedurePage) -> AnyView {
+    let caption = cx.t("Passi propri di questo sito", "This site's own steps");
+    let [when, what, limit, order] = columns(cx);
+    let actions = cx.may(ADD).then(|| view! { <th scope="col">{cx.t("Azioni", "Actions")}</th> });
+    view! {
+        <div class="scroll" tabindex="0" role="region" aria-label=caption>
+            <table>
+                <caption class="visually-hidden">{caption}</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">{cx.t("Nome", "Name")}</th>
+                        <th scope="col">{when}</th>
+                        <th scope="col">{what}</th>
+                        <th scope="col" class="number">{limit}</th>
+                        <th scope="col" class="number">{order}</th>
+                        {actions}
+                    </tr>
+                </thead>
+                <tbody>{model.steps.iter().map(|step| row(cx, model, step)).collect_view()}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+fn row(cx: &Context, model: &ProcedurePage, step: &OwnStep) -> AnyView {
+    let [when_head, what_head, limit_head, order_head] = columns(cx);
+    let actions = cx.may(ADD).then(|| actions(cx, model, step));
+    view! {
+        <tr>
+            <th scope="row">{step.name.clone()}</th>
+            <td data-label=when_head>{step.place.label(cx.lang)}</td>
+            <td data-label=what_head>{what(cx, &step.work)}</td>
+            <td data-label=limit_head class="number">{format!("{} s", step.limit_seconds)}</td>
+            <td data-label=order_head class="number">{step.order}</td>
+            {actions}
+        </tr>
+    }
+    .into_any()
+}
+
+fn what(cx: &Context, work: &Work) -> AnyView {
+    let undo = cx.t("Annullamento", "Undo");
+    let rows: Vec<(&str, AnyView)> = match work {
+        Work::Command(work) => {
+            let code = |text: &String| view! { <code>{text.clone()}</code> }.into_any();
+            let kind = StepKind::Command.label(cx.lang);
+            let rows = [
+                (kind, Some(&work.run)),
+                (undo, work.undo.as_ref()),
+                (cx.t("Controllo", "Check"), work.check.as_ref()),
+            ];
+            rows.into_iter().filter_map(|(name, text)| Some((name, code(text?)))).collect()
+        }
+        Work::Manual(work) => {
+            let text = |text: &contract::Text| text.get(cx.lang).to_owned().into_any();
+            let rows = [(StepKind::Manual.label(cx.lang), Some(&work.text)), (undo, work.undo.as_ref())];
+            rows.into_iter().filter_map(|(name, words)| Some((name, text(words?)))).collect()
+        }
+    };
+    let rows = rows.into_iter().map(|(name, value)| view! { <div><dt>{name.to_owned()}</dt><dd>{value}</dd></div> });
+    view! { <dl class="details">{rows.collect_view()}</dl> }.into_any()
+}
+
+fn actions(cx: &Context, model: &ProcedurePage, step: &OwnStep) -> AnyView {
+    let edit = cx.t("Modifica", "Edit");
+    let path = routes::of(PageId::Procedure).path;
+    let question = format!("{} {}?", cx.t("Togliere il passo", "Remove the step"), step.name);
+    let neighbours = |place: Place| model.steps.iter().filter(move |other| other.place == place);
+    let (first, last) = (neighbours(step.place).next(), neighbours(step.place).next_back());
+    let is = |end: Option<&OwnStep>| end.is_some_and(|end| end.name == step.name);
+    view! {
+        <td>
+            <div class="row-actions">
+                {(!is(first)).then(|| shift(cx, step, "up"))}
+                {(!is(last)).then(|| shift(cx, step, "down"))}
+                <a
+                    class="button"
+                    href=format!("{path}?edit={}#step-form", step.name)
+                    aria-label=format!("{edit} {}", step.name)
+                >
+                    {edit}
+                </a>
+                {confirm(
+                    cx,
+                    Action::StepRemove,
+                    Some(&step.name),
+                    cx.t("Togli", "Remove"),
+                    &question,
+                    cx.t(
+                        "Le prossime attivazioni non lo fanno più. Un rientro annulla comunque ciò che è stato fatto.",
+                        "The next activations do not take it any more. A roll back undoes what was done all the same.",
+                    ),
+                )}
+            </div>
+        </td>
+    }
+    .into_any()
+}
+
+/// A button that moves a step past its neighbour.
+fn shift(cx: &Context, step: &OwnStep, to: &'static str) -> AnyView {
+    let (sign, word) = match to {
+        "up" => ("▲", cx.t("Sposta su", "Move up")),
+        _ => ("▼", cx.t("Sposta giù", "Move down")),
+    };
+    view! {
+        <form method="post" action=routes::of(PageId::Procedure).path>
+            <input type="hidden" name="action" value=Action::StepMove.as_str() />
+            <input type="hidden" name="name" value=step.name.clone() />
+            <input type="hidden" name="to" value=to />
+            <button class="button" aria-label=format!("{word} {}", step.name) title=word>
+                <span aria-hidden="true">{sign}</span>
+            </button>
+        </form>
+    }
+    .into_any()
+}
+
+/// The form that is open: the one that came back, or the one that was asked for.
+fn editor(cx: &Context, model: &ProcedurePage) -> Option<AnyView> {
+    let old = |name: &str| model.steps.iter().find(|step| step.name == name);
+    let (kind, step) = if cx.form.is(ADD) {
+        let kind = cx.form.value(ADD, "kind", "").parse().ok()?;
+        let is_new = !cx.form.value(ADD, "fresh", "").is_empty();
+        (kind, old(&cx.form.value(ADD, "name", "")).filter(|_| !is_new))
+    } else {
+        match model.open.as_ref()? {
+            StepDraft::New(kind) => (*kind, None),
+            StepDraft::Old(name) => old(name).map(|step| (step.work.kind(), Some(step)))?,
+        }
+    };
+    let heading = match step {
+        Some(step) => format!("{} {}", cx.t("Modifica il passo", "Edit the step"), step.name),
+        None => format!("{}: {}", cx.t("Nuovo passo", "New step"), kind.label(cx.lang)),
+    };
+    Some(card(&heading, procedure_form::view(cx, kind, step)))
+}

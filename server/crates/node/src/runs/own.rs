@@ -1,0 +1,130 @@
+//! The customer's own steps within a run: done on the way to the service, undone on the way back. What is fixed at the
+//! press stays so: a declaration that is changed later is another run's.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use contract::own_step::{CommandWork, OwnStep, Work};
+use contract::run::RunKind;
+use contract::{Denied, Failure, Text};
+
+use super::Run;
+use super::log::{Plan, State};
+use super::procedure::{Step, Way};
+use super::step::{Seen, Stop};
+use super::store;
+use crate::node::Node;
+use crate::own_steps::command::{self, Purpose};
+use crate::process::End;
+
+/// How often a postcondition is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What an operator can do about a step of their own that is stuck.
+pub(super) fn own_remedy(step: &Step) -> Text {
+    Text::new(
+        format!(
+            "Leggere l'errore, correggerne la causa, poi premere Riprendi (tvox-dr run resume). Se invece è stato fatto a \
+             mano, confermarlo con una nota (tvox-dr run ack {step} --note …)."
+        ),
+        format!(
+            "Read the error, correct its cause, then resume (tvox-dr run resume). Where it was done by hand instead, \
+             acknowledge it with a note (tvox-dr run ack {step} --note …)."
+        ),
+    )
+}
+
+impl Node {
+    /// The steps that a run of this kind takes: those that are declared now, or, on the way back, those that were taken on
+    /// the way to the service, as they were then.
+    pub(super) async fn own_steps_of(&self, kind: RunKind) -> Result<Vec<OwnStep>, Denied> {
+        match kind {
+            RunKind::Activation | RunKind::Takeover => self.declared_own_steps().await,
+            RunKind::Deactivation => {
+                let taken =
+                    store::load_newest(self.store.pool(), RunKind::Activation, |state| state.is_done(&Step::Mandate));
+                Ok(taken.await?.as_ref().map(State::own_steps_begun).unwrap_or_default())
+            }
+            // The service stops or starts again where it is: nothing that leads to it changes.
+            RunKind::Suspension | RunKind::Resumption => Ok(Vec::new()),
+        }
+    }
+
+    /// Whether what a step does is in effect, or (on the way back) is not any more.
+    pub(super) async fn own_step_is(&self, run: &Run, plan: &Plan, step: &Step, way: Way) -> Result<Seen, Stop> {
+        let own = planned(plan, step)?;
+        match &own.work {
+            Work::Manual(_) => Ok(run.look(|state| state.acknowledged(step))),
+            Work::Command(work) => self.command_is(plan, own, work, way).await,
+        }
+    }
+
+    async fn command_is(&self, plan: &Plan, own: &OwnStep, work: &CommandWork, way: Way) -> Result<Seen, Stop> {
+        let Some(check) = &work.check else { return Ok(None) };
+        let ran = command::look(check, self.purpose(plan, own), own.limit_seconds).await;
+        let wanted = match (way, ran.end) {
+            (Way::There, End::Code(code)) => code == 0,
+            (Way::Back, End::Code(code)) => code != 0,
+            // A check that did not end says nothing.
+            _ => false,
+        };
+        Ok(wanted.then(String::new))
+    }
+
+    /// Does a step, or undoes it; the last words of what did. It may have been done before.
+    pub(super) async fn take_own_step(&self, run: &Run, plan: &Plan, step: &Step, way: Way) -> Result<String, Stop> {
+        let own = planned(plan, step)?;
+        match &own.work {
+            // A person does it; the run waits until somebody says so.
+            Work::Manual(_) => Ok(String::new()),
+            Work::Command(work) => {
+                let Some(text) = (if way == Way::There { Some(&work.run) } else { work.undo.as_ref() }) else {
+                    return Ok(String::new());
+                };
+                let ran = tokio::select! {
+                    ran = command::act(text, self.purpose(plan, own), own.limit_seconds) => ran,
+                    () = given_up(run) => return Err(Stop::new("given up", own_remedy(step))),
+                };
+                if ran.end == End::Code(0) {
+                    return Ok(ran.words);
+                }
+                // What counts is what can be seen, where anything can.
+                match self.command_is(plan, own, work, way).await? {
+                    Some(_) => Ok(ran.to_string()),
+                    None => Err(Stop::new(ran.to_string(), own_remedy(step))),
+                }
+            }
+        }
+    }
+
+    /// Does again what a roll back has undone that is given up.
+    pub(super) async fn retake_own_step(&self, run: &Run, plan: &Plan, step: &Step) -> Result<(), Stop> {
+        // Nobody was asked to undo it, or nobody said that they have.
+        let untouched = matches!(planned(plan, step)?.work, Work::Manual(_)) && !run.look(|state| state.is_done(step));
+        if untouched || self.own_step_is(run, plan, step, Way::There).await?.is_some() {
+            return Ok(());
+        }
+        self.take_own_step(run, plan, step, Way::There).await?;
+        while !step.is_its_own_proof(plan) && self.own_step_is(run, plan, step, Way::There).await?.is_none() {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    fn purpose<'a>(&'a self, plan: &'a Plan, own: &'a OwnStep) -> Purpose<'a> {
+        Purpose { root: self.dir.root(), run: &plan.id, step: &own.name, site: self.info.role.as_str() }
+    }
+}
+
+/// A step as it was declared at the press.
+fn planned<'a>(plan: &'a Plan, step: &Step) -> Result<&'a OwnStep, Stop> {
+    let missing = || Failure { attempt: format!("find the step {step}"), cause: "it is not in the plan".into() };
+    plan.own_step(step).ok_or_else(|| Stop::failed(&missing()))
+}
+
+/// Returns once the run is being given up on its way forward; on its way back nothing cuts an undo off.
+async fn given_up(run: &Run) {
+    while run.look(State::is_aborting) || !run.giving_up.load(Ordering::SeqCst) {
+        tokio::time::sleep(LOOK).await;
+    }
+}

@@ -1,0 +1,35 @@
+//! The page Procedura: which form is open, and what is typed into it.
+
+use app::model::{ProcedurePage, StepDraft};
+use contract::Denied;
+use contract::own_step::{OwnStepForm, OwnStepsReport, StepKind, WorkForm};
+
+use super::forms::{Fields, lines, value};
+use super::query;
+
+/// The steps, and the one that the address opens for writing.
+pub(super) fn page(report: OwnStepsReport, path: &str) -> ProcedurePage {
+    let known = |name: &String| report.steps.iter().any(|step| step.name == *name);
+    let old = query::value(path, "edit").filter(known).map(StepDraft::Old);
+    let new = || query::value(path, "new").and_then(|kind| kind.parse().ok()).map(StepDraft::New);
+    let open = old.or_else(new);
+    ProcedurePage { steps: report.steps, open }
+}
+
+/// A step as typed.
+pub(super) fn step(fields: &Fields) -> Result<OwnStepForm, Denied> {
+    let trimmed = |name: &str| value(fields, name).trim().to_owned();
+    let text = |name: &str| lines(fields, name);
+    let kind: StepKind = value(fields, "kind").parse().map_err(|problem| Denied::field("kind", problem))?;
+    let work = match kind {
+        StepKind::Command => WorkForm::Command { run: text("run"), undo: text("undo"), check: text("check") },
+        StepKind::Manual => WorkForm::Manual {
+            text_it: text("text_it"),
+            text_en: text("text_en"),
+            undo_it: text("undo_it"),
+            undo_en: text("undo_en"),
+        },
+    };
+    let [name, place, order, limit] = ["name", "place", "order", "limit"].map(trimmed);
+    Ok(OwnStepForm { name, place, order, limit, work })
+}

@@ -1,0 +1,78 @@
+//! The page Procedura: steps are declared, changed, moved and taken back by plain forms.
+
+use axum::http::StatusCode;
+use contract::own_step::{OwnStep, Work};
+use contract::{Actor, NodeRole, Role, query};
+
+use super::Bench;
+
+async fn declared(bench: &Bench) -> Vec<OwnStep> {
+    bench.node.ask(&Actor::root(None), query::OwnSteps {}).await.unwrap().steps
+}
+
+async fn names(bench: &Bench) -> String {
+    declared(bench).await.into_iter().map(|step| step.name).collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn a_step_is_declared_changed_moved_and_taken_back_without_javascript() {
+    let bench = Bench::new(NodeRole::Client).await;
+    let admin = bench.login(Role::Admin).await;
+    for (kind, field) in [("command", "run"), ("manual", "text_it")] {
+        let form = bench.get(&format!("/procedura?new={kind}"), &admin).await.body;
+        assert!(form.contains(&format!("name=\"{field}\"")), "{kind}: {form}");
+    }
+    let fax = [("action", "step.add"), ("kind", "command"), ("fresh", "1"), ("name", "fax"), ("run", "a\r\nb")];
+    let answer = bench.post("/procedura?new=command", &admin, &fax).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+    let carrier = [("action", "step.add"), ("kind", "manual"), ("name", "carrier"), ("text_en", "Call <them>")];
+    assert_eq!(bench.post("/procedura", &admin, &carrier).await.status, StatusCode::SEE_OTHER);
+    let Work::Command(work) = &declared(&bench).await[0].work else { panic!("not a command") };
+    assert_eq!(work.run, "a\nb", "a line of a form ends as a line of the shell");
+    let page = bench.get("/procedura?edit=carrier", &admin).await.body;
+    assert!(page.contains("Modifica il passo carrier") && page.contains("Call &lt;them&gt;"), "{page}");
+    assert_eq!(names(&bench).await, "fax carrier");
+    let up = [("action", "step.move"), ("name", "carrier"), ("to", "up")];
+    assert_eq!(bench.post("/procedura", &admin, &up).await.location(), "/procedura");
+    assert_eq!(names(&bench).await, "carrier fax");
+    let remove = [("action", "step.remove"), ("name", "fax")];
+    assert_eq!(bench.post("/procedura", &admin, &remove).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(names(&bench).await, "carrier");
+}
+
+#[tokio::test]
+async fn a_step_that_cannot_be_taken_comes_back_whole_with_every_field_marked() {
+    let bench = Bench::new(NodeRole::Master).await;
+    let admin = bench.login(Role::Admin).await;
+    let typed = [
+        ("action", "step.add"),
+        ("kind", "command"),
+        ("fresh", "1"),
+        ("name", "Il fax"),
+        ("undo", "back <&2"),
+        ("limit", "0"),
+        ("order", "primo"),
+    ];
+    let answer = bench.post("/procedura?new=command", &admin, &typed).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    for field in ["name", "run", "limit", "order"] {
+        assert!(answer.body.contains(&format!("id=\"step-add-{field}-error\"")), "{field}: {}", answer.body);
+    }
+    for typed in ["value=\"Il fax\"", "back &lt;&amp;2</textarea>", "value=\"primo\""] {
+        assert!(answer.body.contains(typed), "{typed}");
+    }
+    assert!(declared(&bench).await.is_empty());
+    let odd = bench.post("/procedura", &admin, &[("action", "step.add"), ("kind", "dance"), ("name", "x")]).await;
+    assert_eq!(odd.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn only_an_administrator_changes_the_procedure() {
+    let bench = Bench::new(NodeRole::Client).await;
+    let operator = bench.login(Role::Operator).await;
+    assert!(!bench.get("/procedura?new=command", &operator).await.body.contains("step-form"));
+    let add = [("action", "step.add"), ("kind", "command"), ("name", "fax"), ("run", "true")];
+    assert_eq!(bench.post("/procedura", &operator, &add).await.status, StatusCode::FORBIDDEN);
+    let ack = bench.post("/operazioni?id=x", &operator, &[("action", "run.ack"), ("id", "own:x"), ("note", "y")]).await;
+    assert_ne!(ack.status, StatusCode::SEE_OTHER, "there is no run that waits");
+}
