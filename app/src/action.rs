@@ -66,6 +66,14 @@ actions! {
     SyncFull, "sync.full", Role::Operator, "Sincronizzazione avviata.", "Sync started.";
     /// The verification.
     SyncVerify, "sync.verify", Role::Operator, "Verifica avviata.", "Verification started.";
+    /// Ends the task that runs.
+    SyncCancel, "sync.cancel", Role::Operator, "L'operazione viene interrotta.", "The task is being cancelled.";
+    /// Limits of one dataset's lag.
+    LagLimitSet, "sync.lag_limit.set", Role::Admin, "Limiti del ritardo salvati.", "Limits of the lag saved.";
+    /// The general limits again.
+    LagLimitReset, "sync.lag_limit.reset", Role::Admin, "Limiti del ritardo ripristinati.", "Limits of the lag restored.";
+    /// How many restore points are kept.
+    RetentionSet, "sync.retention.set", Role::Admin, "Numero di punti di ripristino salvato.", "Number of restore points saved.";
     /// The pace of the verification that goes on all the time.
     ScrubSet, "sync.scrub.set", Role::Admin, "Durata della verifica continua salvata.", "Pace of the continuous verification saved.";
     /// Takes note of an alarm.

@@ -1,12 +1,12 @@
-//! The lag of one replica over the last hour, as SVG text: drawn on the server, and drawn again by the same function in
-//! the browser when a new point comes in. Colours are the style sheet's; nothing in it is styled inline.
+//! The lag of one replica over an hour, a day or a week, as SVG text: drawn on the server, and drawn again by the same
+//! function in the browser when a new point comes in. Colours are the style sheet's; nothing in it is styled inline.
 //!
 //! The vertical scale is logarithmic: a tenth of a second and a limit of five minutes are both to be seen.
 
 use std::fmt::Write as _;
 
 use contract::Lang;
-use contract::monitor::{HISTORY_SECONDS, HISTORY_STEP_SECONDS};
+use contract::lag::LagWindow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,8 @@ pub struct LagChart {
     pub hard: u32,
     /// The right edge, in seconds since 1970.
     pub now: i64,
+    /// How far it reaches to the left.
+    pub window: LagWindow,
 }
 
 const WIDTH: f64 = 600.0;
@@ -35,15 +37,43 @@ const TOP: f64 = 14.0;
 const BOTTOM: f64 = 206.0;
 /// Values that may be written on the vertical axis, in seconds.
 const MARKS: [u32; 8] = [0, 1, 10, 60, 600, 3600, 21_600, 86_400];
-/// The hours on the horizontal axis are so many seconds apart.
-const HOUR_MARKS: i64 = 900;
-/// A hole longer than this is a time of which nothing is known.
-const GAP: i64 = 3 * HISTORY_STEP_SECONDS;
 
 impl LagChart {
-    /// Adds what is known now: the worst of each step stays, and an hour is kept.
+    fn seconds(&self) -> i64 {
+        self.window.seconds().into()
+    }
+
+    fn step(&self) -> i64 {
+        self.window.step_seconds().into()
+    }
+
+    /// A hole longer than this is a time of which nothing is known.
+    fn gap(&self) -> i64 {
+        3 * self.step()
+    }
+
+    /// The marks on the horizontal axis are so many seconds apart.
+    const fn marks(&self) -> i64 {
+        match self.window {
+            LagWindow::Hour => 900,
+            LagWindow::Day => 4 * 3600,
+            LagWindow::Week => 86_400,
+        }
+    }
+
+    /// The rows of the table are so many seconds long.
+    const fn row(&self) -> i64 {
+        match self.window {
+            LagWindow::Hour => 300,
+            LagWindow::Day => 3600,
+            LagWindow::Week => 6 * 3600,
+        }
+    }
+
+    /// Adds what is known now: the worst of each step stays, and what has left the window goes.
     pub fn add(&mut self, now: i64, lag: Option<f64>) {
-        let step = |at: i64| at.div_euclid(HISTORY_STEP_SECONDS);
+        let (width, length) = (self.step(), self.seconds());
+        let step = |at: i64| at.div_euclid(width);
         self.now = now;
         if let Some(lag) = lag {
             match self.points.last_mut() {
@@ -51,7 +81,7 @@ impl LagChart {
                 _ => self.points.push((now, lag)),
             }
         }
-        self.points.retain(|(at, _)| (0..=HISTORY_SECONDS).contains(&(now - at)));
+        self.points.retain(|(at, _)| (0..=length).contains(&(now - at)));
     }
 
     fn worst(&self) -> Option<(i64, f64)> {
@@ -67,9 +97,9 @@ impl LagChart {
         BOTTOM - (BOTTOM - TOP) * (seconds.max(0.0).ln_1p() / self.top().ln_1p())
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "an hour's seconds")]
+    #[expect(clippy::cast_precision_loss, reason = "a week's seconds")]
     fn x(&self, at: i64) -> f64 {
-        let age = (self.now - at) as f64 / HISTORY_SECONDS as f64;
+        let age = (self.now - at) as f64 / self.seconds() as f64;
         RIGHT - (RIGHT - LEFT) * age
     }
 
@@ -85,7 +115,11 @@ impl LagChart {
         let id = format!("lag-{}", escaped(&self.dataset));
         let title = format!(
             "{} {}",
-            lang.pick("Ritardo nell'ultima ora:", "Lag during the last hour:"),
+            match self.window {
+                LagWindow::Hour => lang.pick("Ritardo nell'ultima ora:", "Lag during the last hour:"),
+                LagWindow::Day => lang.pick("Ritardo nelle ultime 24 ore:", "Lag during the last 24 hours:"),
+                LagWindow::Week => lang.pick("Ritardo negli ultimi 7 giorni:", "Lag during the last 7 days:"),
+            },
             escaped(&self.dataset)
         );
         let mut out = format!(
@@ -95,11 +129,34 @@ impl LagChart {
         );
         self.grid(&mut out, offset, lang);
         self.limits(&mut out, lang);
-        for run in self.points.chunk_by(|a, b| b.0 - a.0 <= GAP) {
+        for run in self.points.chunk_by(|a, b| b.0 - a.0 <= self.gap()) {
             self.line(&mut out, run);
         }
         out.push_str("</svg>");
         out
+    }
+
+    /// The same as rows of a table, the newest first: when each begins, and the highest lag in it; `None` where nothing
+    /// was known.
+    #[must_use]
+    pub fn rows(&self, offset: i32) -> Vec<(String, Option<f64>)> {
+        let length = self.row();
+        let local = self.now + i64::from(offset);
+        let last = local - local.rem_euclid(length) - i64::from(offset);
+        let begins = (0..).map(|n| last - n * length).take_while(|from| self.now - from <= self.seconds());
+        let row = |from: i64| {
+            let within = self.points.iter().filter(|(at, _)| (from..from + length).contains(at));
+            (self.moment(from, offset), within.map(|(_, lag)| *lag).reduce(f64::max))
+        };
+        begins.map(row).collect()
+    }
+
+    /// `15:41`; in a week with the day before it.
+    fn moment(&self, at: i64, offset: i32) -> String {
+        match self.window {
+            LagWindow::Week => format!("{} {}", day(at, offset), clock(at, offset)),
+            LagWindow::Hour | LagWindow::Day => clock(at, offset),
+        }
     }
 
     /// The same in words.
@@ -108,7 +165,7 @@ impl LagChart {
         let (Some((_, last)), Some((at, worst))) = (self.points.last(), self.worst()) else {
             return lang.pick("Ancora nessun valore.", "No value yet.").to_owned();
         };
-        let hour = clock(at, offset);
+        let hour = self.moment(at, offset);
         let beyond = self.points.iter().filter(|(_, lag)| *lag > f64::from(self.soft)).count();
         let (last, worst) = (span(*last), span(worst));
         match (lang, beyond) {
@@ -138,8 +195,9 @@ impl LagChart {
             );
         }
         let local = self.now + i64::from(offset);
-        let last = local - local.rem_euclid(HOUR_MARKS) - i64::from(offset);
-        for at in (0..4).map(|n| last - n * HOUR_MARKS).filter(|at| self.now - at <= HISTORY_SECONDS) {
+        let apart = self.marks();
+        let last = local - local.rem_euclid(apart) - i64::from(offset);
+        for at in (0..).map(|n| last - n * apart).take_while(|at| self.now - at <= self.seconds()) {
             let x = self.x(at);
             let anchor = if x > RIGHT - 24.0 { "end" } else { "middle" };
             let _ = write!(
@@ -148,7 +206,7 @@ impl LagChart {
                  <text class=\"mark\" text-anchor=\"{anchor}\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>",
                 BOTTOM + 5.0,
                 BOTTOM + 22.0,
-                clock(at, offset)
+                if self.window == LagWindow::Week { day(at, offset) } else { clock(at, offset) }
             );
         }
     }
@@ -182,6 +240,12 @@ impl LagChart {
     }
 }
 
+/// `22/11`: the order of the day and the month is the same for both languages on so small a drawing.
+fn day(at: i64, offset: i32) -> String {
+    let text = Timestamp::from_second(at).map_or_else(|_| String::new(), |at| format::moment(at, offset, Lang::It));
+    text.get(..5).unwrap_or_default().to_owned()
+}
+
 /// `15:41`.
 fn clock(at: i64, offset: i32) -> String {
     let text = Timestamp::from_second(at).map_or_else(|_| String::new(), |at| format::hour(at, offset));
@@ -196,7 +260,7 @@ mod tests {
 
     fn chart(points: &[(i64, f64)]) -> LagChart {
         let points = points.iter().map(|(age, lag)| (NOW - age, *lag)).collect();
-        LagChart { dataset: "conf".into(), points, soft: 60, hard: 300, now: NOW }
+        LagChart { dataset: "conf".into(), points, soft: 60, hard: 300, now: NOW, window: LagWindow::Hour }
     }
 
     #[test]
@@ -235,6 +299,18 @@ mod tests {
         assert_eq!(chart.points, [(NOW - 3599, 1.0), (NOW, 4.0)]);
         chart.add(NOW + 30, None);
         assert_eq!(chart.points, [(NOW, 4.0)]);
+    }
+
+    #[test]
+    fn every_window_has_its_table_and_what_is_not_known_is_no_zero() {
+        for (window, rows) in [(LagWindow::Hour, 12), (LagWindow::Day, 24), (LagWindow::Week, 28)] {
+            let chart = LagChart { window, ..chart(&[(0, 2.0)]) };
+            let table = chart.rows(0);
+            assert!((rows..=rows + 1).contains(&table.len()), "{window:?}: {}", table.len());
+            assert_eq!(table[0].1, Some(2.0), "the newest first");
+            assert!(table[1..].iter().all(|(_, lag)| lag.is_none()));
+            assert!(chart.svg(3600, Lang::It).matches("class=\"mark\"").count() >= 4);
+        }
     }
 
     #[test]

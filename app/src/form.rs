@@ -139,6 +139,8 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::SyncStop => &["pause"],
         Action::SyncFull => &["scope"],
         Action::ScrubSet => &["every"],
+        Action::LagLimitSet => &["dataset", "soft", "hard"],
+        Action::RetentionSet => &["newest", "minutes", "hours", "days"],
         Action::ServiceAdd => &["name", "unit", "start", "stop", "check", "timeout", "order"],
         Action::Activate | Action::Takeover => &["confirm_name", "reason", "password", "accept_data_loss"],
         Action::Deactivate => &["confirm_name", "reason", "password", "discard_dr_data"],
@@ -169,6 +171,8 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         | Action::DatasetRemove
         | Action::SyncStart
         | Action::SyncVerify
+        | Action::SyncCancel
+        | Action::LagLimitReset
         | Action::ServiceRemove
         | Action::PowerRemove
         | Action::PowerRead

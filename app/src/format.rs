@@ -70,6 +70,21 @@ pub fn span(seconds: f64, lang: Lang) -> String {
     }
 }
 
+/// A remaining time as an estimate deserves it: `meno di un minuto`, `circa 3 minuti`, `circa 2 ore`.
+#[must_use]
+pub fn about(seconds: u64, lang: Lang) -> String {
+    let say = |n: u64, one: (&str, &str), many: (&str, &str)| {
+        let (it, en) = if n == 1 { one } else { many };
+        format!("{} {n} {}", lang.pick("circa", "about"), lang.pick(it, en))
+    };
+    match seconds {
+        0..60 => lang.pick("meno di un minuto", "less than a minute").to_owned(),
+        60..5400 => say((seconds + 30) / 60, ("minuto", "minute"), ("minuti", "minutes")),
+        5400..172_800 => say((seconds + 1800) / 3600, ("ora", "hour"), ("ore", "hours")),
+        _ => say((seconds + 43_200) / 86_400, ("giorno", "day"), ("giorni", "days")),
+    }
+}
+
 /// Text as it stands in a drawing or a table that is written as text: never markup.
 #[must_use]
 pub fn escaped(text: &str) -> String {
@@ -142,6 +157,19 @@ mod tests {
             (-1.0, "0,0 s"),
         ] {
             assert_eq!(span(s, Lang::It), it);
+        }
+    }
+
+    #[test]
+    fn a_remaining_time_is_no_more_exact_than_it_can_be() {
+        for (seconds, it, en) in [
+            (59, "meno di un minuto", "less than a minute"),
+            (60, "circa 1 minuto", "about 1 minute"),
+            (170, "circa 3 minuti", "about 3 minutes"),
+            (5400, "circa 2 ore", "about 2 hours"),
+            (172_800, "circa 2 giorni", "about 2 days"),
+        ] {
+            assert_eq!((about(seconds, Lang::It).as_str(), about(seconds, Lang::En).as_str()), (it, en));
         }
     }
 

@@ -4,6 +4,7 @@ use contract::alarm_list::{AlarmFilter, AlarmHistory};
 use contract::audit::{AuditEntry, AuditHead, AuditVerdict};
 use contract::command::JoinToken;
 use contract::gate::GateReport;
+use contract::lag::{LagReport, LagWindow};
 use contract::licence::LicenceReport;
 use contract::live::Live;
 use contract::monitor::MonitorReport;
@@ -17,6 +18,7 @@ use contract::service::{Service, ServiceEntry};
 use contract::sms::SmsAccountInfo;
 use contract::smtp::SmtpReport;
 use contract::status::{NodeInfo, PeerReport};
+use contract::sync::PointsReport;
 use contract::task::TasksReport;
 use contract::threshold::ThresholdsReport;
 use contract::users::User;
@@ -121,7 +123,7 @@ pub enum Page {
     /// `/dati`
     Datasets(DatasetsPage),
     /// `/replicazione`
-    Replication(ReplicationPage),
+    Replication(Box<ReplicationPage>),
     /// `/servizi`
     Services(ServicesPage),
     /// `/isolamento`
@@ -214,6 +216,12 @@ pub struct ReplicationPage {
     pub live: std::sync::Arc<Live>,
     /// The last task of each kind.
     pub tasks: TasksReport,
+    /// How far the replicas were behind.
+    pub lag: LagReport,
+    /// During which time.
+    pub window: LagWindow,
+    /// What can be gone back to.
+    pub points: PointsReport,
     /// The verification that goes on all the time.
     pub scrub: ScrubReport,
 }

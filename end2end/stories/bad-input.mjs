@@ -330,7 +330,8 @@ await story(async (t) => {
       assert.equal(await send(c, '/replicazione', 'sync.stop', { only: 'disk' }), 422);
       assert.match(await c.locator('main').innerText(), lang === 'it' ? /Valore non ammesso/ : /Not a possible value/);
     }
-    assert.deepEqual((await client.json(['status'])).sync, { database: 'on', files: 'on' });
+    for (const pause of ['2', 'presto', '31d']) assert.equal(await send(c, '/replicazione', 'sync.stop', { pause }), 422);
+    assert.deepEqual((await client.json(['status'])).sync, { database: 'on', files: 'on', until: { database: null, files: null } });
   });
 
   // ---- roles ---------------------------------------------------------------------------------------------------------
@@ -339,9 +340,11 @@ await story(async (t) => {
     master: { '/licenza': ['licence.load', 'licence.remove'], '/disaster-recovery': ['peer.set', 'peer.token', 'peer.forget'],
       '/dati': ['dataset.add', 'dataset.remove'], '/servizi': ['service.add', 'service.remove'], '/utenti': ['user.add', 'user.password', 'user.remove'] },
     client: { '/licenza': ['licence.load', 'licence.remove'], '/disaster-recovery': ['peer.set', 'peer.join', 'peer.forget'],
-      '/servizi': ['service.add', 'service.remove'], '/utenti': ['user.add', 'user.password', 'user.remove'] },
+      '/servizi': ['service.add', 'service.remove'], '/utenti': ['user.add', 'user.password', 'user.remove'],
+      '/replicazione': ['sync.scrub.set', 'sync.retention.set', 'sync.lag_limit.set', 'sync.lag_limit.reset'] },
   };
-  const sync = ['sync.start', 'sync.stop', 'sync.full', 'sync.verify'];
+  const sync = ['sync.start', 'sync.stop', 'sync.full', 'sync.verify', 'sync.cancel'];
+  const replication = { '/replicazione': [...sync, ...forms.client['/replicazione']] };
   const filled = { name: 'preso', address: '10.9.9.9', text: 'x', token: 'x', role: 'admin', password: 'una password lunga', kind: 'files', class: 'history', source: '/etc', target: '', scope: 'all' };
   const post = (machine, cookie, target, action, more = {}) => machine.ask('POST', target, { cookie, form: { ...filled, action, ...more } });
 
@@ -352,7 +355,7 @@ await story(async (t) => {
         const settings = async () => [(await machine.json(['peer', 'show'])).address, (await machine.json(['status'])).pair.associated,
           (await machine.json(['user', 'list'])).users, await machine.json(['licence', 'show'])];
         const before = await settings();
-        const all = { ...forms[machine.role], ...(machine === client && role === 'viewer' ? { '/replicazione': sync } : {}) };
+        const all = { ...forms[machine.role], ...(machine === client && role === 'viewer' ? replication : {}) };
         for (const [target, actions] of Object.entries(all)) {
           const page = await machine.ask('GET', target, { cookie });
           assert.equal(page.status, 200, target);
@@ -384,11 +387,11 @@ await story(async (t) => {
     const bare = ['licence.remove', 'peer.token', 'peer.forget', 'sync.start', 'sync.stop', 'sync.verify', 'sync.full'];
     const cookies = { master: admin, client: clientAdmin };
     for (const machine of [master, client]) {
-      const all = { ...forms[machine.role], '/account': ['password.change'], ...(machine === client ? { '/replicazione': sync } : {}) };
+      const all = { ...forms[machine.role], '/account': ['password.change'], ...(machine === client ? replication : {}) };
       for (const [target, actions] of Object.entries(all)) {
         for (const action of actions) {
           for (const value of hostile) {
-            const form = { ...Object.fromEntries([...names, 'email', 'sms', 'excludes', 'current', 'new', 'again', 'only'].map((name) => [name, value])), action };
+            const form = { ...Object.fromEntries([...names, 'email', 'sms', 'excludes', 'current', 'new', 'again', 'only', 'every', 'newest', 'minutes', 'hours', 'days', 'dataset', 'soft', 'hard'].map((name) => [name, value])), action };
             if (bare.includes(action)) form.only = `${value}?`;
             if (['licence.remove', 'peer.token', 'peer.forget'].includes(action)) continue;
             const answer = await machine.ask('POST', target, { cookie: cookies[machine.role], form });

@@ -9,7 +9,7 @@ import { strangers } from '../lib/machine.mjs';
 import { inventory, Pbx } from '../lib/pbx.mjs';
 import { story, until } from '../lib/story.mjs';
 
-const row = (page, name) => page.getByRole('row').filter({ has: page.getByRole('rowheader', { name, exact: true }) });
+const row = (page, name) => page.getByRole('row').filter({ has: page.getByRole('rowheader', { name, exact: true }) }).first();
 const badge = (page, text) => page.locator('.pair .badge', { hasText: text });
 const group = (page, name) => page.locator('.switch-row', { hasText: name });
 

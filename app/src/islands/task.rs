@@ -74,7 +74,7 @@ pub fn TaskPanel(
     view! {
         <div class="task">
             {form}
-            {move || shown.with(|t| t.as_ref().map(|t| watch(t, console, offset, lang)))}
+            {move || shown.with(|t| t.as_ref().map(|t| watch(t, console, may, offset, lang)))}
         </div>
     }
 }
@@ -120,7 +120,7 @@ pub fn VerifyPanel(
             {move || {
                 shown.with(|t| {
                     t.as_ref()
-                        .map(|t| view! { {verdict(t, offset, lang)} {watch(t, console, offset, lang)} })
+                        .map(|t| view! { {verdict(t, offset, lang)} {watch(t, console, may, offset, lang)} })
                 })
             }}
         </div>
@@ -176,24 +176,30 @@ impl Console {
 }
 
 /// Progress while it runs, and the console.
-fn watch(task: &TaskReport, console: Console, offset: i32, lang: Lang) -> AnyView {
+fn watch(task: &TaskReport, console: Console, may: bool, offset: i32, lang: Lang) -> AnyView {
     let label = format!("{}: {}", task.kind.label(lang), lang.pick("avanzamento", "progress"));
     let bar = (task.state == TaskState::Running).then(|| {
         let fraction = task.progress.fraction();
         let text = fraction.map_or_else(|| lang.pick("conteggio…", "counting…").to_owned(), format::percent);
-        let rate = task.progress.bytes_per_second.map(|rate| format!("{}/s", format::bytes(rate, lang)));
-        #[expect(clippy::cast_precision_loss, reason = "shown in two units")]
-        let rest = task
-            .progress
-            .remaining_seconds
-            .map(|seconds| format!("{} {}", lang.pick("restano", "remaining:"), format::span(seconds as f64, lang)));
-        let more = [rate, rest].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+        let part = |done: String, total: Option<String>| match total {
+            Some(total) => format!("{done} / {total}"),
+            None => done,
+        };
+        let now = &task.progress;
+        let count = |n: u64| format::count(n, lang);
+        let bytes = |n: u64| format::bytes(n, lang);
+        let files = Some(format!("{} file", part(count(now.files_done), now.files_total.map(count))));
+        let size = Some(part(bytes(now.bytes_done), now.bytes_total.map(bytes)));
+        let rate = now.bytes_per_second.map(|rate| format!("{}/s", bytes(rate)));
+        let rest = now.remaining_seconds.map(|seconds| format::about(seconds, lang));
+        let more = [files, size, rate, rest].into_iter().flatten().collect::<Vec<_>>().join(" · ");
         view! {
             <div class="bar">
                 <progress max="1" value=fraction.map(|f| f.to_string()) aria-label=label></progress>
                 <span class="percent">{text}</span>
             </div>
             <p class="muted">{more}</p>
+            {may.then(|| cancel(task.kind, lang))}
         }
     });
     let lines = task.log.iter().map(|line| {
@@ -223,9 +229,24 @@ fn watch(task: &TaskReport, console: Console, offset: i32, lang: Lang) -> AnyVie
     .into_any()
 }
 
+/// Ends what runs.
+fn cancel(kind: TaskKind, lang: Lang) -> AnyView {
+    let name = format!("{}: {}", lang.pick("Interrompi", "Cancel"), kind.label(lang));
+    view! {
+        <form method="post">
+            <input type="hidden" name="action" value=Action::SyncCancel.as_str() />
+            <button class="button" aria-label=name>
+                {lang.pick("Interrompi", "Cancel")}
+            </button>
+        </form>
+    }
+    .into_any()
+}
+
 /// What a verification found.
 fn verdict(task: &TaskReport, offset: i32, lang: Lang) -> Option<AnyView> {
     let ended = format::moment(task.ended_at?, offset, lang);
+    let point = task.point.as_ref().map(|id| format!("{} {id} · ", lang.pick("punto di ripristino", "restore point")));
     let total = task.differences_total;
     let (tone, text) = match task.state {
         TaskState::Running => return None,
@@ -251,5 +272,5 @@ fn verdict(task: &TaskReport, offset: i32, lang: Lang) -> Option<AnyView> {
         });
         view! { <ul class="differences">{items.collect_view()}</ul> <p class="muted">{cut}</p> }
     });
-    Some(view! { <p><span class=format!("badge {tone}")>{text}</span> " " {ended}</p> {list} }.into_any())
+    Some(view! { <p><span class=format!("badge {tone}")>{text}</span> " " {point} {ended}</p> {list} }.into_any())
 }

@@ -1,5 +1,6 @@
 //! `/monitor`: both machines and the link, the latest alarms, the last hour of every replica, disks and services.
 
+use contract::lag::LagWindow;
 use contract::monitor::{HISTORY_SECONDS, LagSeries, MonitorReport};
 use leptos::prelude::*;
 
@@ -40,8 +41,8 @@ pub(crate) fn view(cx: &Context, model: &MonitorReport) -> AnyView {
             "lag",
             cx.t("Ritardo della replica nell'ultima ora", "Lag of the replica during the last hour"),
             cx.t(
-                "Quanto la copia è indietro rispetto al Master. La scala verticale è logaritmica: ogni tratto vale più del precedente. Dove la linea manca, il ritardo non era noto. La storia ricomincia a ogni avvio di tvox-dr.",
-                "How far the copy is behind the Master. The vertical scale is logarithmic: each stretch is worth more than the one below. Where there is no line, the lag was not known. The history begins anew with each start of tvox-dr.",
+                "Quanto la copia è indietro rispetto al Master. La scala verticale è logaritmica: ogni tratto vale più del precedente. Dove la linea manca, il ritardo non era noto. Qui la storia ricomincia a ogni avvio di tvox-dr; la pagina Replicazione la conserva per 7 giorni.",
+                "How far the copy is behind the Master. The vertical scale is logarithmic: each stretch is worth more than the one below. Where there is no line, the lag was not known. Here the history begins anew with each start of tvox-dr; the Replication page keeps it for 7 days.",
             ),
             lag(cx, model),
         )}
@@ -81,5 +82,5 @@ fn chart(series: &LagSeries, model: &MonitorReport, (soft, hard): (u32, u32)) ->
     let now = model.at.as_second();
     let points = series.points.iter().map(|point| (point.at.as_second(), point.lag_seconds));
     let recent = points.filter(|(at, _)| (0..=HISTORY_SECONDS).contains(&(now - at))).collect();
-    LagChart { dataset: series.dataset.clone(), points: recent, soft, hard, now }
+    LagChart { dataset: series.dataset.clone(), points: recent, soft, hard, now, window: LagWindow::Hour }
 }

@@ -5,9 +5,8 @@ use contract::live::Live;
 use contract::task::Scope;
 use leptos::prelude::*;
 
-use super::scrub;
+use super::{lag, points, scrub};
 use crate::action::Action;
-use crate::format;
 use crate::islands::{ReplicaTable, SwitchRows, TaskPanel, VerifyPanel, switch_rows};
 use crate::model::{Context, ReplicationPage};
 use crate::routes::{self, PageId};
@@ -56,7 +55,8 @@ pub(crate) fn view(cx: &Context, model: &ReplicationPage) -> AnyView {
             view! { <VerifyPanel initial=live.task.clone() kept=model.tasks.verify.clone() may offset lang /> },
         )}
         {scrub::view(cx, &model.scrub)}
-        {card(cx.t("Punti di ripristino", "Restore points"), restore_points(cx, model))}
+        {lag::view(cx, &model.lag, model.window)}
+        {points::view(cx, &model.points)}
         {card(cx.t("Che cosa non viene replicato", "What is not replicated"), left_out(cx, model))}
     }
     .into_any()
@@ -72,47 +72,6 @@ fn switches(cx: &Context, live: &Live) -> AnyView {
     .into_any()
 }
 
-fn restore_points(cx: &Context, model: &ReplicationPage) -> AnyView {
-    let points = &model.live.sync.restore_points;
-    if points.is_empty() {
-        let text = cx.t(
-            "Ancora nessuno: arriva con la prima copia completa.",
-            "None yet: it comes with the first complete copy.",
-        );
-        return view! { <p>{text}</p> }.into_any();
-    }
-    let (taken, generation) = (cx.t("Dati del Master al", "The Master's data at"), cx.t("Generazione", "Generation"));
-    let (size, id) = (cx.t("Spazio", "Size"), cx.t("Codice", "Id"));
-    let rows = points.iter().map(|point| {
-        view! {
-            <tr>
-                <td data-label=taken>{cx.moment(point.captured_at)}</td>
-                <td data-label=generation class="number">{point.generation}</td>
-                <td data-label=size class="number">{format::bytes(point.bytes, cx.lang)}</td>
-                <td data-label=id><code>{point.id.clone()}</code></td>
-            </tr>
-        }
-    });
-    let caption = cx.t("Punti di ripristino", "Restore points");
-    view! {
-        <div class="scroll" tabindex="0" role="region" aria-label=caption>
-            <table>
-                <caption class="visually-hidden">{caption}</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">{taken}</th>
-                        <th scope="col" class="number">{generation}</th>
-                        <th scope="col" class="number">{size}</th>
-                        <th scope="col">{id}</th>
-                    </tr>
-                </thead>
-                <tbody>{rows.collect_view()}</tbody>
-            </table>
-        </div>
-    }
-    .into_any()
-}
-
 fn left_out(cx: &Context, model: &ReplicationPage) -> AnyView {
     let rows = &model.live.sync.not_replicated;
     if rows.is_empty() {
@@ -124,7 +83,9 @@ fn left_out(cx: &Context, model: &ReplicationPage) -> AnyView {
     }
     let items = rows.iter().map(|row| {
         let of = row.dataset.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
-        view! { <li>{of} <code>{row.path.clone()}</code> " – " {reason(cx, &row.reason)}</li> }
+        let warning = (row.reason == "database")
+            .then(|| view! { <span class="badge warn">{cx.t("Attenzione", "Warning")}</span> " " });
+        view! { <li>{warning} {of} <code>{row.path.clone()}</code> " – " {reason(cx, &row.reason)}</li> }
     });
     view! { <ul>{items.collect_view()}</ul> }.into_any()
 }
@@ -134,6 +95,10 @@ fn reason(cx: &Context, word: &str) -> String {
         "excluded" => cx.t("escluso nella dichiarazione", "excluded in the declaration"),
         "socket" => cx.t("è un socket", "it is a socket"),
         "device" => cx.t("è un dispositivo", "it is a device"),
+        "database" => cx.t(
+            "è un database SQLite copiato come semplice file: la copia può essere incoerente. Dichiararlo come dato di tipo Database SQLite",
+            "it is a SQLite database copied as a plain file: the copy may be torn. Declare it as a dataset of kind SQLite database",
+        ),
         "own_data" => cx.t("dati propri di tvox-dr", "tvox-dr's own data"),
         other => other,
     }

@@ -448,13 +448,84 @@ pub enum SyncVerb {
         wait: bool,
     },
     /// Client: compare replica and Master; 0 equal, 1 differs
-    Verify(Only),
+    Verify {
+        #[command(flatten)]
+        only: Only,
+        /// Only read this restore point again, without the Master
+        #[arg(long, value_name = "ID")]
+        point: Option<String>,
+    },
+    /// Client: end the forced sync or the verification that runs
+    Cancel,
+    /// How far each replica was behind
+    Lag {
+        /// How far to look back: 10m, 24h, 7d
+        #[arg(long, value_name = "SPAN", default_value = "1h")]
+        since: String,
+    },
+    /// Client: from when on one dataset is too far behind
+    LagLimit {
+        #[command(subcommand)]
+        verb: LagLimitVerb,
+    },
+    /// Client: what can be gone back to
+    Points,
+    /// Client: how many restore points are kept
+    Retention {
+        #[command(subcommand)]
+        verb: RetentionVerb,
+    },
     /// Client: what the last forced sync and the last verification came to
     Last,
     /// Client: the verification that goes on all the time
     Scrub {
         #[command(subcommand)]
         verb: ScrubVerb,
+    },
+}
+
+/// A dataset's own limits.
+#[derive(Debug, Subcommand)]
+pub enum LagLimitVerb {
+    /// Every dataset with its limits
+    List,
+    /// Give one its own
+    Set {
+        /// The dataset
+        dataset: String,
+        /// A warning beyond it: 90s, 5m
+        #[arg(long, value_name = "SPAN")]
+        soft: String,
+        /// An alarm beyond it: 5m, 1h
+        #[arg(long, value_name = "SPAN")]
+        hard: String,
+    },
+    /// Give one the limits of `tvox-dr threshold` back
+    Reset {
+        /// The dataset
+        dataset: String,
+    },
+}
+
+/// How many restore points are kept.
+#[derive(Debug, Subcommand)]
+pub enum RetentionVerb {
+    /// The policy
+    Show,
+    /// Change it; what is left out stays as it is
+    Set {
+        /// The newest, whatever their age
+        #[arg(long, value_name = "N")]
+        newest: Option<String>,
+        /// One a minute, for so many minutes
+        #[arg(long, value_name = "N")]
+        minutes: Option<String>,
+        /// One an hour, for so many hours
+        #[arg(long, value_name = "N")]
+        hours: Option<String>,
+        /// One a day, for so many days
+        #[arg(long, value_name = "N")]
+        days: Option<String>,
     },
 }
 

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use contract::dataset::Group;
+use contract::lag::{LagLimitForm, LagWindow};
+use contract::retention::{RetentionForm, Tier};
 use contract::task::Scope;
-use contract::{Command, Denied, Outcome, query, span};
+use contract::{Command, Denied, Outcome, SCHEMA, query, span};
 use serde_json::Value;
 
-use super::args::{Only, ScrubVerb, SyncVerb};
+use super::args::{LagLimitVerb, Only, RetentionVerb, ScrubVerb, SyncVerb};
 use super::remote::Line;
 use super::{Exit, print};
 
@@ -40,8 +42,35 @@ pub async fn run(line: &Line, verb: SyncVerb) -> Result<Exit, Exit> {
             let outcome = line.tell(Command::SyncFull { scope, only: group(only)? }).await?;
             follow(line, outcome, wait).await
         }
-        SyncVerb::Verify(only) => {
-            let outcome = line.tell(Command::SyncVerify { only: group(only)? }).await?;
+        SyncVerb::Cancel => line.tell(Command::SyncCancel).await.map(|_| Exit::Done),
+        SyncVerb::Lag { since } => {
+            let seconds = span::parse(&since, 1..=LagWindow::Week.seconds());
+            let seconds = seconds.map_err(|problem| line.deny(&Denied::field("since", problem)))?;
+            Ok(line.show(&line.ask(query::Lag { seconds }).await?, lag))
+        }
+        SyncVerb::LagLimit { verb: LagLimitVerb::List } => {
+            // The points are not what was asked for: the shortest look back.
+            Ok(line.show(&line.ask(query::Lag { seconds: 1 }).await?, lag_limits))
+        }
+        SyncVerb::LagLimit { verb: LagLimitVerb::Set { dataset, soft, hard } } => {
+            line.tell(Command::LagLimitSet(LagLimitForm { dataset, soft, hard })).await.map(|_| Exit::Done)
+        }
+        SyncVerb::LagLimit { verb: LagLimitVerb::Reset { dataset } } => {
+            line.tell(Command::LagLimitReset { dataset }).await.map(|_| Exit::Done)
+        }
+        SyncVerb::Points => Ok(line.show(&line.ask(query::Points {}).await?, points)),
+        SyncVerb::Retention { verb: RetentionVerb::Show } => {
+            let report = line.ask(query::Points {}).await?;
+            let mut policy = report["retention"].clone();
+            policy["schema"] = SCHEMA.into();
+            Ok(line.show(&policy, retention))
+        }
+        SyncVerb::Retention { verb: RetentionVerb::Set { newest, minutes, hours, days } } => {
+            let form = RetentionForm { newest, minutes, hours, days };
+            line.tell(Command::RetentionSet(form)).await.map(|_| Exit::Done)
+        }
+        SyncVerb::Verify { only, point } => {
+            let outcome = line.tell(Command::SyncVerify { only: group(only)?, point }).await?;
             follow(line, outcome, true).await
         }
         SyncVerb::Last => Ok(line.show(&line.ask(query::Tasks {}).await?, last)),
@@ -50,6 +79,48 @@ pub async fn run(line: &Line, verb: SyncVerb) -> Result<Exit, Exit> {
             line.tell(Command::ScrubSet { every }).await.map(|_| Exit::Done)
         }
     }
+}
+
+fn lag_limits(report: &Value) {
+    let keys = ["dataset", "soft_seconds", "hard_seconds", "own_limits"];
+    print::table(&["DATASET", "WARNING s", "ALARM s", "ITS OWN"], &print::rows(&report["datasets"], &keys));
+}
+
+fn lag(report: &Value) {
+    let rows = print::list(&report["datasets"]).map(|one| {
+        let points: Vec<f64> = print::list(&one["points"]).filter_map(|point| point["lag_seconds"].as_f64()).collect();
+        let worst = points.iter().copied().reduce(f64::max).map_or_else(|| "-".into(), |worst| worst.to_string());
+        let mut row = print::cells(one, &["dataset", "lag_seconds"]);
+        row.extend([worst, points.len().to_string()]);
+        row.extend(print::cells(one, &["soft_seconds", "hard_seconds"]));
+        row
+    });
+    let heads = ["DATASET", "LAG s", "WORST s", "POINTS", "WARNING s", "ALARM s"];
+    print::table(&heads, &rows.collect::<Vec<_>>());
+}
+
+fn retention(policy: &Value) {
+    for tier in Tier::ALL {
+        print::line(&format!("{:9}{}", tier.name(), print::text(&policy[tier.name()])));
+    }
+}
+
+fn points(report: &Value) {
+    let rows = print::list(&report["points"]).map(|point| {
+        let mut row = print::cells(point, &["id", "captured_at", "age_seconds", "bytes", "pinned"]);
+        let parts =
+            print::list(&point["datasets"]).map(|part| print::cells(part, &["dataset", "generation"]).join("="));
+        row.push(parts.collect::<Vec<_>>().join(" "));
+        let check = &point["checked"];
+        row.push(match check["differences"].as_u64() {
+            None => "-".into(),
+            Some(0) => format!("sound at {}", print::text(&check["at"])),
+            Some(n) => format!("{n} differences at {}", print::text(&check["at"])),
+        });
+        row
+    });
+    let heads = ["POINT", "THE MASTER'S DATA AT", "AGE s", "BYTES", "PINNED", "DATASETS", "VERIFIED"];
+    print::table(&heads, &rows.collect::<Vec<_>>());
 }
 
 fn last(report: &Value) {

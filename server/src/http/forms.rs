@@ -15,8 +15,10 @@ use axum::response::Response;
 use contract::command::Secret;
 use contract::dataset::DatasetForm;
 use contract::isolation::Attestation;
+use contract::lag::LagLimitForm;
 use contract::preflight::{Override, Release, Take};
 use contract::recipient::split;
+use contract::retention::RetentionForm;
 use contract::service::ServiceForm;
 use contract::{Command, Denied, Outcome, Problem, Rule};
 
@@ -96,9 +98,15 @@ pub(super) const fn page_of(action: Action) -> PageId {
         Action::LicenceLoad | Action::LicenceRemove => PageId::Licence,
         Action::PeerSet | Action::PeerToken | Action::PeerJoin | Action::PeerForget => PageId::Pairing,
         Action::DatasetAdd | Action::DatasetRemove => PageId::Datasets,
-        Action::SyncStart | Action::SyncStop | Action::SyncFull | Action::SyncVerify | Action::ScrubSet => {
-            PageId::Replication
-        }
+        Action::SyncStart
+        | Action::SyncStop
+        | Action::SyncFull
+        | Action::SyncVerify
+        | Action::SyncCancel
+        | Action::RetentionSet
+        | Action::LagLimitSet
+        | Action::LagLimitReset
+        | Action::ScrubSet => PageId::Replication,
         Action::AlarmAck => PageId::Alarms,
         Action::ServiceAdd | Action::ServiceRemove => PageId::Services,
         Action::Activate | Action::Takeover | Action::Deactivate | Action::Suspend => PageId::Activation,
@@ -205,7 +213,26 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
             let scope = text("scope").parse().map_err(|problem| Denied::field("scope", problem))?;
             Command::SyncFull { scope, only: group()? }
         }
-        Action::SyncVerify => Command::SyncVerify { only: group()? },
+        Action::SyncVerify => {
+            let point = Some(text("point")).filter(|point| !point.is_empty());
+            Command::SyncVerify { only: group()?, point }
+        }
+        Action::SyncCancel => Command::SyncCancel,
+        Action::LagLimitSet => Command::LagLimitSet(LagLimitForm {
+            dataset: text("dataset"),
+            soft: trimmed("soft"),
+            hard: trimmed("hard"),
+        }),
+        Action::LagLimitReset => Command::LagLimitReset { dataset: text("dataset") },
+        Action::RetentionSet => {
+            let typed = |name: &str| Some(trimmed(name));
+            Command::RetentionSet(RetentionForm {
+                newest: typed("newest"),
+                minutes: typed("minutes"),
+                hours: typed("hours"),
+                days: typed("days"),
+            })
+        }
         Action::ScrubSet => Command::ScrubSet { every: trimmed("every") },
         Action::AlarmAck => {
             Command::AlarmAck { id: text("id"), note: Some(trimmed("note")).filter(|note| !note.is_empty()) }

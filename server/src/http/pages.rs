@@ -13,6 +13,7 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use contract::alarm_list::AlarmFilter;
 use contract::command::JoinToken;
+use contract::lag::LagWindow;
 use contract::run::RunState;
 use contract::sms::SmsReport;
 use contract::{Actor, Denied, Lang, query as ask};
@@ -123,11 +124,14 @@ pub(super) async fn model(
         PageId::Datasets => {
             Page::Datasets(DatasetsPage { datasets: node.ask(actor, ask::Datasets {}).await?.datasets })
         }
-        PageId::Replication => Page::Replication(ReplicationPage {
+        PageId::Replication => Page::Replication(Box::new(ReplicationPage {
+            lag: node.ask(actor, ask::Lag { seconds: window(path).seconds() }).await?,
+            window: window(path),
             live: Arc::new(node.ask(actor, ask::Live {}).await?),
             tasks: node.ask(actor, ask::Tasks {}).await?,
+            points: node.ask(actor, ask::Points {}).await?,
             scrub: node.ask(actor, ask::Scrub {}).await?,
-        }),
+        })),
         PageId::Services => Page::Services(ServicesPage {
             services: node.ask(actor, ask::Services {}).await?.services,
             edit: query::value(path, "edit"),
@@ -143,6 +147,12 @@ pub(super) async fn model(
         PageId::Users => Page::Users(node.ask(actor, ask::Users {}).await?.users),
         PageId::Audit => Page::Audit(audit(panel, actor, path).await?),
     })
+}
+
+/// How far back the lag is looked at.
+fn window(path: &str) -> LagWindow {
+    let wanted = query::value(path, "lag").unwrap_or_default();
+    LagWindow::ALL.into_iter().find(|window| window.as_str() == wanted).unwrap_or_default()
 }
 
 async fn alarms(panel: &Panel, actor: &Actor, path: &str) -> Result<AlarmsPage, Denied> {

@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::dataset::{DatasetForm, Group};
 use crate::isolation::Attestation;
+use crate::lag::LagLimitForm;
 use crate::lang::Lang;
 use crate::own_step::OwnStepForm;
 use crate::power::{PowerForm, PowerReading};
 use crate::preflight::{Release, Take};
 use crate::recipient::Channel;
+use crate::retention::RetentionForm;
 use crate::role::{NodeRole, Role};
 use crate::service::ServiceForm;
 use crate::sms::SmsForm;
@@ -204,7 +206,20 @@ pub enum Command {
     SyncVerify {
         /// One row, or both.
         only: Option<Group>,
+        /// A restore point, by its id; `None` for the replica as it is now.
+        point: Option<String>,
     },
+    /// Ends the forced sync or the verification that runs; what has arrived stays (Client).
+    SyncCancel,
+    /// Gives a dataset limits of its own for its lag (Client).
+    LagLimitSet(LagLimitForm),
+    /// Gives it the limits of the Soglie page back (Client).
+    LagLimitReset {
+        /// Its name.
+        dataset: String,
+    },
+    /// How many restore points are kept (Client).
+    RetentionSet(RetentionForm),
     /// In how long every replica is read again, all the time (Client).
     ScrubSet {
         /// A span, as typed.
@@ -293,6 +308,7 @@ impl Command {
             Self::SyncSwitch { .. }
             | Self::SyncFull { .. }
             | Self::SyncVerify { .. }
+            | Self::SyncCancel
             | Self::AlarmAck { .. }
             | Self::PowerRead { .. }
             | Self::Activate(_)
@@ -326,6 +342,9 @@ impl Command {
             | Self::DatasetAdd(_)
             | Self::DatasetRemove { .. }
             | Self::ScrubSet { .. }
+            | Self::RetentionSet(_)
+            | Self::LagLimitSet(_)
+            | Self::LagLimitReset { .. }
             | Self::ServiceAdd(_)
             | Self::ServiceRemove { .. }
             | Self::GateSet { .. }
@@ -349,6 +368,10 @@ impl Command {
             | Self::SyncFull { .. }
             | Self::SyncVerify { .. }
             | Self::ScrubSet { .. }
+            | Self::SyncCancel
+            | Self::RetentionSet(_)
+            | Self::LagLimitSet(_)
+            | Self::LagLimitReset { .. }
             | Self::Activate(_)
             | Self::Deactivate(_)
             | Self::Suspend(_) => Some(NodeRole::Client),
@@ -404,6 +427,10 @@ impl Command {
             Self::SyncSwitch { on: false, .. } => "sync.stop",
             Self::SyncFull { .. } => "sync.full",
             Self::SyncVerify { .. } => "sync.verify",
+            Self::SyncCancel => "sync.cancel",
+            Self::RetentionSet(_) => "sync.retention.set",
+            Self::LagLimitSet(_) => "sync.lag_limit.set",
+            Self::LagLimitReset { .. } => "sync.lag_limit.reset",
             Self::ScrubSet { .. } => "sync.scrub.set",
             Self::ServiceAdd(_) => "service.add",
             Self::ServiceRemove { .. } => "service.remove",
@@ -447,6 +474,8 @@ impl Command {
             Self::MessageLanguage { language } => Some(language.tag().to_owned()),
             Self::DatasetAdd(form) => Some(form.name.clone()),
             Self::ScrubSet { every } => Some(every.clone()),
+            Self::LagLimitSet(form) => Some(form.dataset.clone()),
+            Self::LagLimitReset { dataset } => Some(dataset.clone()),
             Self::ServiceAdd(form) => Some(form.name.clone()),
             Self::StepAdd(form) => Some(form.name.clone()),
             Self::GateSet { policy, .. } => Some(policy.clone()),
@@ -457,7 +486,8 @@ impl Command {
             Self::RecipientAdd { channel, value } | Self::RecipientRemove { channel, value } => {
                 Some(format!("{}:{value}", channel.as_str()))
             }
-            Self::SyncSwitch { only, .. } | Self::SyncFull { only, .. } | Self::SyncVerify { only } => {
+            Self::SyncVerify { point: Some(point), .. } => Some(point.clone()),
+            Self::SyncSwitch { only, .. } | Self::SyncFull { only, .. } | Self::SyncVerify { only, .. } => {
                 only.map(|group| group.as_str().to_owned())
             }
             _ => None,

@@ -8,6 +8,7 @@ use crate::alarm_list::{AlarmFilter, AlarmHistory};
 use crate::audit::{AuditReport, AuditVerdict};
 use crate::dataset::Dataset;
 use crate::gate::GateReport;
+use crate::lag::LagReport;
 use crate::licence::LicenceReport;
 use crate::live;
 use crate::monitor::MonitorReport;
@@ -20,7 +21,7 @@ use crate::service::ServicesReport;
 use crate::sms::SmsReport;
 use crate::smtp::SmtpReport;
 use crate::status::{PeerReport, RecipientsReport, StatusReport};
-use crate::sync::SyncReport;
+use crate::sync::{PointsReport, SyncReport};
 use crate::task::{TaskReport, TasksReport};
 use crate::threshold::ThresholdsReport;
 use crate::users::UsersReport;
@@ -82,6 +83,13 @@ questions! {
     } => Option<TaskReport>;
     /// The last task of each kind.
     Tasks {} => TasksReport;
+    /// How far the replicas were behind.
+    Lag {
+        /// The last so many seconds.
+        seconds: u32,
+    } => LagReport;
+    /// What can be gone back to, and how many are kept.
+    Points {} => PointsReport;
     /// The verification that goes on all the time.
     Scrub {} => ScrubReport;
     /// The other machine and the recipients.

@@ -318,6 +318,9 @@ pub(crate) fn fact(rule: Rule, detail: &str, lang: Lang) -> String {
         (Rule::StateIllegal, "aborting") => {
             lang.pick("l'operazione viene già annullata", "the run is being aborted already").into()
         }
+        (Rule::StateIllegal, "no_task") => lang
+            .pick("nessuna sincronizzazione forzata o verifica è in corso", "no forced sync or verification is running")
+            .into(),
         (Rule::StateIllegal, "suspended") => lang.pick("il DR è già sospeso", "the DR is suspended already").into(),
         (Rule::StateIllegal, "mandate_written") => lang
             .pick(

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::dataset::{DatasetClass, DatasetKind, Group};
 use crate::lang::Lang;
+use crate::retention::Retention;
+use crate::role::NodeRole;
 
 /// How long a STOP that ends by itself may last, in seconds.
 pub const PAUSE_RANGE: std::ops::RangeInclusive<u32> = 1..=30 * 86_400;
@@ -246,7 +248,7 @@ pub fn error_sentence(code: &str, lang: Lang) -> &'static str {
     lang.pick(it, en)
 }
 
-/// One complete set of all datasets.
+/// One complete set of all datasets, in short; [`RestorePoint`] is the whole of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestorePointInfo {
     /// Its id.
@@ -266,6 +268,75 @@ pub struct NotReplicated {
     pub dataset: Option<String>,
     /// The path or pattern.
     pub path: String,
-    /// Why: `excluded`, `socket`, `device`, `own_data`.
+    /// Why: `excluded`, `socket`, `device`, `own_data`; `database` for a SQLite database that is copied as a plain file,
+    /// because nobody has declared it: its copy may be torn.
     pub reason: String,
+}
+
+/// A complete set of all datasets that can be gone back to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RestorePoint {
+    /// Its id, for `--point`.
+    pub id: String,
+    /// Where its data was made: `master`, or `client` for what an active DR left when it handed back.
+    pub made_on: NodeRole,
+    /// Its generation: the highest of its datasets.
+    pub generation: u64,
+    /// When it was captured, by the Master's clock.
+    pub captured_at: Timestamp,
+    /// How long ago that was, by the Master's clock; `null` where it was not asked for.
+    pub age_seconds: Option<f64>,
+    /// What it holds, in bytes; what does not change is shared with other points.
+    pub bytes: u64,
+    /// Kept whatever the policy says.
+    pub pinned: bool,
+    /// The vector: where each dataset stands in it.
+    pub datasets: Vec<PointPart>,
+    /// What its last verification came to; `null` when it was never verified.
+    pub checked: Option<PointCheck>,
+}
+
+impl RestorePoint {
+    /// Adds one dataset.
+    pub fn add(&mut self, part: PointPart) {
+        self.bytes += part.bytes;
+        self.generation = self.generation.max(part.generation);
+        self.captured_at = self.captured_at.max(part.captured_at);
+        self.datasets.push(part);
+    }
+}
+
+/// One dataset of a restore point.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointPart {
+    /// The dataset.
+    pub dataset: String,
+    /// Its generation.
+    pub generation: u64,
+    /// When that was captured, by the Master's clock.
+    pub captured_at: Timestamp,
+    /// Names of regular files; `null` where they were not counted.
+    pub files: Option<u64>,
+    /// Bytes of content.
+    pub bytes: u64,
+}
+
+/// What a verification of a restore point came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointCheck {
+    /// When.
+    pub at: Timestamp,
+    /// How much differs from what was committed; 0 when it is as it was.
+    pub differences: u64,
+}
+
+/// `tvox-dr sync points --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PointsReport {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// How many are kept.
+    pub retention: Retention,
+    /// What an active DR left first, then newest first.
+    pub points: Vec<RestorePoint>,
 }

@@ -125,6 +125,9 @@ pub struct TaskReport {
     pub scope: Scope,
     /// The group it is limited to.
     pub only: Option<Group>,
+    /// The restore point that is verified; `null` for the replica as it is now.
+    #[serde(default)]
+    pub point: Option<String>,
     /// How it stands.
     pub state: TaskState,
     /// Who started it.

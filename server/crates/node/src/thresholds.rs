@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use contract::lag::LagLimits;
 use contract::threshold::{Threshold, ThresholdInfo, ThresholdsReport};
 use contract::{Denied, FieldError, Outcome, SCHEMA};
 use serde_json::json;
@@ -13,15 +14,27 @@ use crate::store::{Tx, db};
 
 /// Every limit with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Limits(BTreeMap<Threshold, u32>);
+pub(crate) struct Limits {
+    general: BTreeMap<Threshold, u32>,
+    /// Datasets with limits of their own.
+    own: BTreeMap<String, LagLimits>,
+}
 
 impl Limits {
     pub(crate) fn get(&self, threshold: Threshold) -> u32 {
-        self.0.get(&threshold).copied().unwrap_or_else(|| threshold.default())
+        self.general.get(&threshold).copied().unwrap_or_else(|| threshold.default())
     }
 
-    pub(crate) fn seconds(&self, threshold: Threshold) -> f64 {
-        f64::from(self.get(threshold))
+    /// From when on a dataset is too far behind: its own limits, or those of the Soglie page.
+    pub(crate) fn lag(&self, dataset: &str) -> LagLimits {
+        let general =
+            || LagLimits { soft_seconds: self.get(Threshold::LagSoft), hard_seconds: self.get(Threshold::LagHard) };
+        self.own.get(dataset).copied().unwrap_or_else(general)
+    }
+
+    /// Whether a dataset has limits of its own.
+    pub(crate) fn has_own(&self, dataset: &str) -> bool {
+        self.own.contains_key(dataset)
     }
 
     pub(crate) fn probe_interval(&self) -> Duration {
@@ -35,8 +48,16 @@ impl Node {
             .fetch_all(self.store.pool())
             .await
             .map_err(db("read the limits"))?;
+        let own: Vec<(String, u32, u32)> = sqlx::query_as("SELECT dataset, soft_seconds, hard_seconds FROM lag_limit")
+            .fetch_all(self.store.pool())
+            .await
+            .map_err(db("read the limits"))?;
+        let own = own
+            .into_iter()
+            .map(|(dataset, soft_seconds, hard_seconds)| (dataset, LagLimits { soft_seconds, hard_seconds }));
         // A name of a later version is not ours to judge.
-        Ok(Limits(rows.into_iter().filter_map(|(name, value)| Some((name.parse().ok()?, value))).collect()))
+        let general = rows.into_iter().filter_map(|(name, value)| Some((name.parse().ok()?, value))).collect();
+        Ok(Limits { general, own: own.collect() })
     }
 
     pub(crate) async fn thresholds_report(&self) -> Result<ThresholdsReport, Denied> {

@@ -93,8 +93,8 @@ impl Node {
             });
             seen.insert((AlarmKind::SyncStopped, report.name.clone()), stopped);
             let lag = report.lag_seconds.unwrap_or(0.0);
-            let hard = lag > limits.seconds(Threshold::LagHard);
-            let soft = lag > limits.seconds(Threshold::LagSoft);
+            let own = limits.lag(&report.name);
+            let (soft, hard) = (lag > f64::from(own.soft_seconds), lag > f64::from(own.hard_seconds));
             let told = || duration(lag);
             // Beyond the hard limit the warning stands as well: it began first and ends last.
             seen.insert((AlarmKind::LagWarning, report.name.clone()), Seen::bad_if(soft, told));

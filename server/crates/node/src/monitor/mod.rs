@@ -6,6 +6,7 @@ mod disks;
 mod history;
 mod hysteresis;
 mod mandate;
+mod samples;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +25,7 @@ use conditions::Seen;
 use disks::Measured;
 use history::History;
 use hysteresis::{Hysteresis, Turn};
+use samples::Samples;
 
 /// A probe that takes longer has failed, however short the interval is.
 const LEAST_PATIENCE: Duration = Duration::from_secs(1);
@@ -33,6 +35,7 @@ const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Watchman {
     limits: Notify,
     history: Mutex<History>,
+    samples: Mutex<Samples>,
     disks: Mutex<Vec<Measured>>,
 }
 
@@ -85,7 +88,7 @@ impl Node {
                 tokio::time::sleep(LEAST_PATIENCE).await;
                 continue;
             };
-            self.copies.set_lag_limit(limits.get(Threshold::LagSoft));
+            self.copies.set_lag_limits(limits.clone());
             let mut ticks = interval(limits.probe_interval());
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
@@ -112,8 +115,17 @@ impl Node {
     /// Takes down how far each replica is behind.
     async fn remember_lags(&self) {
         let Ok(briefs) = self.briefs().await else { return };
-        let lags = briefs.into_iter().map(|brief| (brief.name, brief.lag_seconds));
-        self.watch.remember(self.clock.now(), lags);
+        let now = self.clock.now();
+        let lags: Vec<_> = briefs.into_iter().map(|brief| (brief.name, brief.lag_seconds)).collect();
+        self.watch.remember(now, lags.iter().cloned());
+        // What is not heard from the other machine is not known, whatever it was last.
+        let seen = if self.link.contact().reachable { lags.as_slice() } else { &[] };
+        let ended = self.watch.samples.lock().unwrap_or_else(PoisonError::into_inner).look(now, seen);
+        if let Some(ended) = ended
+            && let Err(error) = self.keep_samples(ended).await
+        {
+            tracing::warn!(?error, "the lag of the last seconds is lost");
+        }
     }
 
     /// The page *Monitor di sistema*.

@@ -15,7 +15,7 @@ use crate::node::Node;
 use crate::store::{db, time};
 use crate::sync::pull::Manner;
 use crate::sync::replica::Copy;
-use crate::sync::task::word;
+use crate::sync::verify::word;
 
 type Row = (String, String, i64, String, Option<String>, bool);
 

@@ -75,6 +75,7 @@ mod tests {
             kind,
             scope: Scope::All,
             only: None,
+            point: None,
             state,
             started_by: "anna".into(),
             started_at: Timestamp::from_second(second).unwrap(),

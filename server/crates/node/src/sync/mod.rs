@@ -10,13 +10,16 @@ mod kept;
 pub(crate) mod learn;
 pub(crate) mod meter;
 pub(crate) mod offer;
+mod points;
 pub(crate) mod pull;
 pub(crate) mod replica;
 pub(crate) mod report;
+mod retention;
 pub(crate) mod scrub;
 pub(crate) mod source;
 pub(crate) mod switch;
 pub(crate) mod task;
+mod verify;
 
 use contract::sync::SyncError;
 use contract::{Denied, Timestamp};

@@ -197,7 +197,10 @@ impl Node {
         match captured {
             Ok(captured) => {
                 let told = |one: &replication::Skipped| (one.path.clone(), skip_word(one.why).to_owned());
-                let skipped = captured.skipped.iter().take(MOST_SKIPPED).map(told).collect();
+                // Copied all the same, as a plain file: worth a word before anything that is left out.
+                let torn = |one: &&replication::Warning| one.what == replication::WarningKind::UndeclaredDatabase;
+                let torn = captured.warnings.iter().filter(torn).map(|one| (one.path.clone(), "database".to_owned()));
+                let skipped = torn.chain(captured.skipped.iter().map(told)).take(MOST_SKIPPED).collect();
                 *feed.skipped.lock().unwrap_or_else(PoisonError::into_inner) = skipped;
                 let size = replication::Measure { files: captured.manifest.files(), bytes: captured.manifest.bytes() };
                 *feed.size.lock().unwrap_or_else(PoisonError::into_inner) = Some((size, Instant::now()));

@@ -1,7 +1,7 @@
 //! Filling a replica: one worker for each dataset pulls when the Master says that something changed, when time has
 //! passed, or when it failed before; what it commits is what the target shows.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use contract::dataset::DatasetKind;
 use contract::sync::SyncError;
 use contract::{Rule, Timestamp};
-use replication::{Limits, Manifest, PullOptions, Replica, RestorePoint};
+use replication::{Limits, Manifest, PullOptions, Replica};
 use tokio_util::io::SyncIoBridge;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -21,6 +21,7 @@ use crate::node::Node;
 use crate::sync::meter::Meter;
 use crate::sync::offer::cut_when;
 use crate::sync::replica::{Copy, Pulling};
+use crate::sync::retention;
 use crate::sync::source::kind;
 use crate::sync::sync_error;
 
@@ -28,8 +29,6 @@ use crate::sync::sync_error;
 pub(super) const SCAN_EVERY: Duration = Duration::from_secs(30);
 /// Longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// Generations kept to go back to.
-const KEEP: usize = 5;
 /// How long what was made on a DR is kept after it was handed back and the Master's data has come again.
 const KEEP_DR: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 /// How long a reader that resolved the target may go on reading a superseded generation.
@@ -314,22 +313,30 @@ impl Node {
     /// Drops generations that nobody may be reading any more and that no restore point needs.
     async fn prune(&self, copy: &Copy) {
         let now = self.clock.now();
+        let policy = match self.retention().await {
+            Ok(policy) => policy,
+            // Whoever does not know what to keep, keeps everything.
+            Err(error) => return tracing::error!(?error, "nothing is pruned"),
+        };
         let points = self.with_engine(copy, move |replica| {
-            let pinned = pinned(&replica.restore_points()?, now);
-            replica.prune_except(KEEP, &pinned, now, GRACE, &replication::Unwatched)?;
+            let there = replica.restore_points()?;
+            let there: Vec<_> = there.iter().map(|point| (point.generation, point.captured_at)).collect();
+            let kept = retention::kept(&there, policy);
+            replica.prune_except(policy.newest as usize, &kept, now, GRACE, &replication::Unwatched)?;
             for point in replica.dr_points() {
                 // The Master has asserted the mandate, or there would have been no pull; a day to change one's mind.
                 if !point.visible && now.duration_since(point.handed_back_at) >= KEEP_DR {
                     replica.drop_dr_point(&point.run, &replication::Unwatched)?;
                 }
             }
-            Ok((replica.restore_points()?, replica.dr_points()))
+            Ok((replica.restore_points()?, replica.dr_points(), pins(replica)))
         });
         let points: Option<replication::Result<_>> = points.await;
         match points {
-            Some(Ok((points, dr_points))) => copy.change(|standing| {
+            Some(Ok((points, dr_points, pinned))) => copy.change(|standing| {
                 standing.points = points;
                 standing.dr_points = dr_points;
+                standing.pinned = pinned;
             }),
             Some(Err(error)) => tracing::warn!(%error, "old generations could not be pruned"),
             None => {}
@@ -351,26 +358,28 @@ impl Node {
         let opened = tokio::task::spawn_blocking(move || {
             let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(replica) = &*engine {
-                return Ok((replica.committed().cloned(), replica.restore_points()?, replica.dr_points(), Ok(())));
+                let points = replica.restore_points()?;
+                return Ok((replica.committed().cloned(), points, replica.dr_points(), pins(replica), Ok(())));
             }
             let mut replica = Replica::open(store, kind(&dataset))?;
             let (commit, points) = (replica.committed().cloned(), replica.restore_points()?);
-            let dr_points = replica.dr_points();
+            let (dr_points, pinned) = (replica.dr_points(), pins(&replica));
             // What is here is told also when it cannot be shown at its target.
             let shown = replica.set_target(Some(Path::new(&dataset.target)));
             if shown.is_ok() {
                 *engine = Some(replica);
             }
-            Ok((commit, points, dr_points, shown))
+            Ok((commit, points, dr_points, pinned, shown))
         });
         let told = |error: replication::Error| sync_error(&error, self.clock.now());
-        let (commit, points, dr_points, shown) =
+        let (commit, points, dr_points, pinned, shown) =
             opened.await.map_err(|error| self.error("io", error))?.map_err(told)?;
         copy.change(|standing| {
             standing.confirmed = standing.confirmed.max(commit.as_ref().map(|commit| commit.captured_at));
             standing.commit = commit;
             standing.points = points;
             standing.dr_points = dr_points;
+            standing.pinned = pinned;
         });
         shown.map_err(told)
     }
@@ -446,18 +455,7 @@ impl Node {
     }
 }
 
-/// Beside the newest: the last restore point of each of the last 24 hours and of each of the last 7 days, so that what
-/// went wrong an hour ago can still be gone back behind.
-fn pinned(points: &[RestorePoint], now: Timestamp) -> HashSet<u64> {
-    let mut last: BTreeMap<(u64, i64), u64> = BTreeMap::new();
-    for point in points {
-        let age = now.duration_since(point.captured_at).as_secs();
-        for (tier, length, count) in [(0, 3600, 24), (1, 86_400, 7)] {
-            if age < length * count {
-                let slot = last.entry((tier, point.captured_at.as_second().div_euclid(length))).or_default();
-                *slot = point.generation.max(*slot);
-            }
-        }
-    }
-    last.into_values().collect()
+/// The generations that no policy lets go: what a copy that serves was made from.
+fn pins(replica: &Replica) -> BTreeSet<u64> {
+    replica.promoted().map(|serving| serving.generation).into_iter().collect()
 }

@@ -1,9 +1,8 @@
 //! The Client's replicas: what is known of each at this moment. Who learns of them is [`super::learn`], who fills them
 //! [`super::pull`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -16,12 +15,15 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::sync::meter::Meter;
+use crate::thresholds::Limits;
 
 /// What is known of one replica at this moment.
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
     pub(crate) commit: Option<Commit>,
     pub(crate) points: Vec<RestorePoint>,
+    /// Generations that stay whatever the policy says.
+    pub(crate) pinned: BTreeSet<u64>,
     /// What earlier activations left.
     pub(crate) dr_points: Vec<DrPoint>,
     /// Until when the replica is known to equal the Master, by the Master's clock.
@@ -68,18 +70,13 @@ pub(crate) struct Copies {
     pub(super) slots: Semaphore,
     /// The Master's clock as last told, and when that was on ours.
     pub(super) clock: Mutex<Option<(Timestamp, Instant)>>,
-    /// The lag from which a replica counts as behind, in seconds.
-    lag_limit: AtomicU32,
+    /// From when on a replica counts as behind; `None` until the limits were read.
+    limits: Mutex<Option<Limits>>,
 }
 
 impl Default for Copies {
     fn default() -> Self {
-        Self {
-            all: Mutex::default(),
-            slots: Semaphore::new(2),
-            clock: Mutex::default(),
-            lag_limit: AtomicU32::new(Threshold::LagSoft.default()),
-        }
+        Self { all: Mutex::default(), slots: Semaphore::new(2), clock: Mutex::default(), limits: Mutex::default() }
     }
 }
 
@@ -88,12 +85,14 @@ impl Copies {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    pub(crate) fn lag_limit(&self) -> f64 {
-        f64::from(self.lag_limit.load(Ordering::Relaxed))
+    /// From when on a dataset's replica counts as behind, in seconds.
+    pub(crate) fn lag_limit(&self, dataset: &str) -> f64 {
+        let limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        f64::from(limits.as_ref().map_or(Threshold::LagSoft.default(), |limits| limits.lag(dataset).soft_seconds))
     }
 
-    pub(crate) fn set_lag_limit(&self, seconds: u32) {
-        self.lag_limit.store(seconds, Ordering::Relaxed);
+    pub(crate) fn set_lag_limits(&self, limits: Limits) {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = Some(limits);
     }
 
     pub(crate) fn wake_all(&self) {

@@ -1,10 +1,8 @@
-//! What is told about the sync: each replica in short and in full, and the points to go back to.
-
-use std::collections::BTreeMap;
+//! What is told about the sync: each replica in short and in full, and what stays out.
 
 use contract::dataset::{Dataset, DatasetKind};
 use contract::status::{DatasetBrief, StoppedUntil, Switches};
-use contract::sync::{DatasetReport, DatasetState, NotReplicated, Progress, RestorePointInfo, Switch, SyncReport};
+use contract::sync::{DatasetReport, DatasetState, NotReplicated, Progress, Switch, SyncReport};
 use contract::{Denied, NodeRole, SCHEMA, Timestamp};
 
 use crate::link::control::SILENCE;
@@ -88,7 +86,7 @@ impl Node {
 
     fn copy_report(&self, copy: &Copy, switches: Switches) -> DatasetReport {
         let mut report = blank(copy.dataset.clone(), switches);
-        report.lag_limit_seconds = self.copies.lag_limit();
+        report.lag_limit_seconds = self.copies.lag_limit(&report.name);
         let masters_now = self.copies.masters_now().unwrap_or_else(|| self.clock.now());
         copy.standing(|standing| {
             let commit = standing.commit.as_ref();
@@ -107,45 +105,6 @@ impl Node {
             report.state = state(&report, standing);
         });
         report
-    }
-
-    /// Each generation that can be gone back to: for every dataset the newest copy that is not newer than it.
-    pub(crate) fn restore_points(&self) -> Vec<RestorePointInfo> {
-        let copies = self.copies.all();
-        let kept: Vec<Vec<replication::RestorePoint>> =
-            copies.iter().map(|copy| copy.standing(|standing| standing.points.clone())).collect();
-        let mut points: BTreeMap<u64, Timestamp> = BTreeMap::new();
-        for point in kept.iter().flatten() {
-            points.insert(point.generation, point.captured_at);
-        }
-        // A point at which some dataset has no copy is none to go back to.
-        let whole = kept.iter().filter_map(|kept| kept.iter().map(|point| point.generation).min()).max();
-        let seeded = kept.iter().all(|kept| !kept.is_empty());
-        // What was made on the DR comes first: it is what somebody may be looking for.
-        let mut kept_dr: BTreeMap<String, RestorePointInfo> = BTreeMap::new();
-        for point in copies.iter().flat_map(|copy| copy.standing(|standing| standing.dr_points.clone())) {
-            let id = format!("dr-{}", point.run);
-            let (generation, captured_at) = (point.generation, point.handed_back_at);
-            let fresh = RestorePointInfo { id: id.clone(), generation, captured_at, bytes: 0 };
-            let info = kept_dr.entry(id).or_insert(fresh);
-            info.bytes += point.bytes;
-            info.generation = info.generation.max(generation);
-        }
-        let ordinary = points
-            .into_iter()
-            .rev()
-            .filter(|(generation, _)| seeded && whole.is_some_and(|whole| *generation >= whole))
-            .map(|(generation, captured_at)| {
-                let newest = |kept: &Vec<replication::RestorePoint>| {
-                    kept.iter()
-                        .filter(|point| point.generation <= generation)
-                        .max_by_key(|point| point.generation)
-                        .map(|point| point.bytes)
-                };
-                let bytes = kept.iter().filter_map(newest).sum();
-                RestorePointInfo { id: format!("g{generation}"), generation, captured_at, bytes }
-            });
-        kept_dr.into_values().chain(ordinary).collect()
     }
 
     fn not_replicated(&self, datasets: &[Dataset]) -> Vec<NotReplicated> {

@@ -1,4 +1,5 @@
-//! The forced sync and the verification: one at a time, started by a person, watched on the page and read afterwards.
+//! The forced sync and the verification ([`super::verify`]): one at a time, started by a person, watched on the page,
+//! cancelled there, and read afterwards.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,18 +7,16 @@ use std::time::Duration;
 
 use contract::dataset::{DatasetClass, Group};
 use contract::sync::{Progress, SyncError};
-use contract::task::{DifferenceInfo, LogLine, MAX_DIFFERENCES, Scope, TaskKind, TaskReport, TaskState};
+use contract::task::{LogLine, Scope, TaskKind, TaskReport, TaskState};
 use contract::{Denied, Lang, Outcome, Rule, SCHEMA, Text};
-use replication::{Difference, Replica};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::door::Act;
 use crate::node::Node;
 use crate::random;
-use crate::sync::meter::Meter;
 use crate::sync::pull::Manner;
 use crate::sync::replica::Copy;
-use crate::sync::sync_error;
 
 /// *Ultimi 2 mesi*: 61 days, by this machine's clock. A wrong clock keeps too much or too little of what the Master has
 /// deleted; it loses nothing that the Master has.
@@ -28,6 +27,8 @@ const RECENT: Duration = Duration::from_secs(61 * 86_400);
 pub(crate) struct Tasks {
     last: Mutex<Option<TaskReport>>,
     ended: Mutex<BTreeMap<TaskKind, TaskReport>>,
+    /// Ends the task that runs.
+    cancel: Mutex<CancellationToken>,
 }
 
 impl Tasks {
@@ -43,6 +44,19 @@ impl Tasks {
         self.report(None).filter(|report| report.kind == kind).or_else(ended)
     }
 
+    /// What the task that runs must look at.
+    pub(super) fn token(&self) -> CancellationToken {
+        self.cancel.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ends the task of that id; a later one goes on.
+    fn stop(&self, id: &str) {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref().is_some_and(|task| task.id == id && task.state == TaskState::Running) {
+            self.token().cancel();
+        }
+    }
+
     /// Takes a task over that has ended.
     pub(super) fn take_over(&self, report: TaskReport) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,7 +66,7 @@ impl Tasks {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(report.kind, report);
     }
 
-    fn change(&self, change: impl FnOnce(&mut TaskReport)) {
+    pub(super) fn change(&self, change: impl FnOnce(&mut TaskReport)) {
         if let Some(report) = &mut *self.last.lock().unwrap_or_else(PoisonError::into_inner) {
             change(report);
         }
@@ -60,16 +74,9 @@ impl Tasks {
 }
 
 /// The line of the console about an error: what it means first, the machine's words after it.
-fn failure_line(name: &str, error: &SyncError) -> Text {
+pub(super) fn failure_line(name: &str, error: &SyncError) -> Text {
     let line = |lang| format!("{name}: {} ({})", contract::sync::error_sentence(&error.code, lang), error.message);
     Text::new(line(Lang::It), line(Lang::En))
-}
-
-/// In which way something differs: the engine's word, and both values where it has them.
-pub(super) fn word(difference: &Difference) -> String {
-    let kind = serde_json::to_value(difference.what).ok().and_then(|word| word.as_str().map(str::to_owned));
-    let kind = kind.unwrap_or_default();
-    if difference.detail.is_empty() { kind } else { format!("{kind} ({})", difference.detail) }
 }
 
 impl Node {
@@ -79,11 +86,30 @@ impl Node {
         scope: Scope,
         only: Option<Group>,
     ) -> Result<Outcome, Denied> {
-        self.start_task(act, TaskKind::Full, scope, only).await
+        self.start_task(act, TaskKind::Full, scope, only, None).await
     }
 
-    pub(crate) async fn sync_verify(self: &Arc<Self>, act: Act<'_>, only: Option<Group>) -> Result<Outcome, Denied> {
-        self.start_task(act, TaskKind::Verify, Scope::All, only).await
+    pub(crate) async fn sync_verify(
+        self: &Arc<Self>,
+        act: Act<'_>,
+        only: Option<Group>,
+        point: Option<&str>,
+    ) -> Result<Outcome, Denied> {
+        if let Some(point) = point {
+            self.verifiable(point)?;
+        }
+        self.start_task(act, TaskKind::Verify, Scope::All, only, point).await
+    }
+
+    /// Ends the task that runs, as soon as it can be ended.
+    pub(crate) async fn sync_cancel(&self, act: Act<'_>) -> Result<Outcome, Denied> {
+        let Some(task) = self.tasks.report(None).filter(|task| task.state == TaskState::Running) else {
+            return Err(Denied::rule(Rule::StateIllegal, &self.info.name, "no_task"));
+        };
+        let tx = self.store.begin().await?;
+        let outcome = act.done(tx, None, Some(json!({ "task": task.id }))).await?;
+        self.tasks.stop(&task.id);
+        Ok(outcome)
     }
 
     async fn start_task(
@@ -92,6 +118,7 @@ impl Node {
         kind: TaskKind,
         scope: Scope,
         only: Option<Group>,
+        point: Option<&str>,
     ) -> Result<Outcome, Denied> {
         if self.peer().await?.pair.is_none() {
             return Err(Denied::rule(Rule::PairNotAssociated, &self.info.name, ""));
@@ -102,6 +129,7 @@ impl Node {
             kind,
             scope,
             only,
+            point: point.map(str::to_owned),
             state: TaskState::Running,
             started_by: act.actor.name.clone(),
             started_at: self.clock.now(),
@@ -117,6 +145,7 @@ impl Node {
             if last.as_ref().is_some_and(|task| task.state == TaskState::Running) {
                 return Err(Denied::rule(Rule::RunInProgress, &self.info.name, kind.code()));
             }
+            *self.tasks.cancel.lock().unwrap_or_else(PoisonError::into_inner) = self.stop.child_token();
             last.replace(report)
         };
         let started = async {
@@ -125,18 +154,19 @@ impl Node {
                 return Err(Denied::rule(Rule::RunInProgress, &self.info.name, run.kind.as_str()));
             }
             let tx = self.store.begin().await?;
-            act.done(tx, None, Some(json!({ "task": id, "scope": scope, "only": only }))).await
+            act.done(tx, None, Some(json!({ "task": id, "scope": scope, "only": only, "point": point }))).await
         };
         if let Err(error) = started.await {
             *self.tasks.last.lock().unwrap_or_else(PoisonError::into_inner) = before;
             return Err(error);
         }
         self.keep_task().await;
-        let node = Arc::clone(self);
+        let (node, point) = (Arc::clone(self), point.map(str::to_owned));
         self.tasks_running.spawn(async move {
-            let good = match kind {
-                TaskKind::Full => node.run_full(scope, only).await,
-                TaskKind::Verify => node.run_verify(only).await,
+            let good = match (kind, point) {
+                (TaskKind::Full, _) => node.run_full(scope, only).await,
+                (TaskKind::Verify, None) => node.run_verify(only).await,
+                (TaskKind::Verify, Some(point)) => node.run_verify_point(&point, only).await,
             };
             let now = node.clock.now();
             let line = match (good, kind) {
@@ -144,6 +174,10 @@ impl Node {
                 (true, TaskKind::Verify) => {
                     Text::new("Verifica completata: nessuna differenza", "Verification completed: no difference")
                 }
+                (false, _) if node.tasks.token().is_cancelled() => Text::new(
+                    "Interrotta da un operatore. Ciò che era arrivato resta valido.",
+                    "Cancelled by an operator. What had arrived stays good.",
+                ),
                 (false, _) => Text::new("Terminato con problemi", "Ended with problems"),
             };
             node.tasks.change(|task| {
@@ -160,21 +194,21 @@ impl Node {
         Ok(Outcome::Task { id })
     }
 
-    fn say(&self, it: impl Into<String>, en: impl Into<String>) {
+    pub(super) fn say(&self, it: impl Into<String>, en: impl Into<String>) {
         let line = LogLine { at: self.clock.now(), text: Text::new(it, en) };
         self.tasks.change(|task| task.log.push(line));
         self.poke();
     }
 
     /// Databases first, as the vendor does.
-    fn affected(&self, only: Option<Group>) -> Vec<Arc<Copy>> {
+    pub(super) fn affected(&self, only: Option<Group>) -> Vec<Arc<Copy>> {
         let mut copies = self.copies.all();
         copies.retain(|copy| only.is_none_or(|group| group == copy.dataset.kind.group()));
         copies.sort_by_key(|copy| (copy.dataset.kind.group(), copy.dataset.name.clone()));
         copies
     }
 
-    fn check_versions(&self) -> bool {
+    pub(super) fn check_versions(&self) -> bool {
         let contact = self.link.contact();
         let ours = &self.info.version;
         match contact.who.filter(|_| contact.reachable) {
@@ -204,10 +238,17 @@ impl Node {
         if !self.check_versions() {
             return false;
         }
+        self.say(
+            "Arresto servizi… non serve: la replica si aggiorna senza fermare nulla",
+            "Stopping services… not needed: the replica is brought up to date without stopping anything",
+        );
         let mut good = true;
         for copy in self.affected(only) {
             let name = &copy.dataset.name;
-            let stop = self.stop.child_token();
+            let stop = self.tasks.token();
+            if stop.is_cancelled() {
+                return false;
+            }
             let _busy = copy.busy.lock().await;
             // History is not read again from the beginning of time: what changed of it travels all the same.
             let deep = scope == Scope::All || copy.dataset.class == DatasetClass::Configuration;
@@ -237,8 +278,12 @@ impl Node {
                     }
                     let (generation, bytes) = (done.commit.generation, done.received_bytes);
                     self.say(
-                        format!("{name}: generazione {generation} completa, ricevuti {bytes} byte"),
-                        format!("{name}: generation {generation} complete, {bytes} bytes received"),
+                        format!("{name}: scaricamento… fatto: ricevuti {bytes} byte"),
+                        format!("{name}: downloading… done: {bytes} bytes received"),
+                    );
+                    self.say(
+                        format!("{name}: generazione {generation} completa e visibile"),
+                        format!("{name}: generation {generation} complete and visible"),
                     );
                 }
                 Err(error) => {
@@ -246,6 +291,13 @@ impl Node {
                     self.tasks.change(|task| task.log.push(LogLine { at: error.at, text: failure_line(name, &error) }));
                 }
             }
+        }
+        if good {
+            self.say("Pulizia… fatto", "Cleaning up… done");
+            self.say(
+                "Avvio servizi… non serve: nessuno è stato fermato",
+                "Starting services… not needed: none was stopped",
+            );
         }
         good
     }
@@ -267,77 +319,5 @@ impl Node {
                 }
             }
         }
-    }
-
-    async fn run_verify(self: &Arc<Self>, only: Option<Group>) -> bool {
-        let mut good = self.check_versions();
-        for copy in self.affected(only) {
-            let name = copy.dataset.name.clone();
-            self.say(format!("{name}: rilettura della replica…"), format!("{name}: re-reading the replica…"));
-            let _busy = copy.busy.lock().await;
-            match self.verify_one(&copy).await {
-                Ok(found) if found.is_empty() => self.say(format!("{name}: uguale"), format!("{name}: equal")),
-                Ok(found) => {
-                    good = false;
-                    let total = found.len();
-                    self.say(format!("{name}: {total} differenze"), format!("{name}: {total} differences"));
-                    self.tasks.change(|task| {
-                        task.differences_total += total as u64;
-                        let room = MAX_DIFFERENCES.saturating_sub(task.differences.len());
-                        task.differences.extend(found.iter().take(room).map(|difference| DifferenceInfo {
-                            dataset: name.clone(),
-                            path: difference.path.clone(),
-                            what: word(difference),
-                        }));
-                    });
-                }
-                Err(error) => {
-                    good = false;
-                    self.tasks
-                        .change(|task| task.log.push(LogLine { at: error.at, text: failure_line(&name, &error) }));
-                }
-            }
-        }
-        good
-    }
-
-    /// What is wrong on the replica's disk, and what the Master has otherwise. While the switch is on, what the Master
-    /// changed meanwhile is synced first: that is work to do, not a difference.
-    async fn verify_one(self: &Arc<Self>, copy: &Arc<Copy>) -> Result<Vec<Difference>, SyncError> {
-        let stop = self.stop.child_token();
-        let meter = Arc::new(Meter::new(stop.clone()));
-        let now = self.clock.now();
-        let damage = {
-            let seen = Arc::clone(&meter);
-            let watched = async {
-                let mut ticks = tokio::time::interval(Duration::from_millis(250));
-                loop {
-                    ticks.tick().await;
-                    if let Some(progress) = meter.shown() {
-                        self.tasks.change(|task| task.progress = progress);
-                        self.poke();
-                    }
-                }
-            };
-            let verified = self.with_engine(copy, move |replica: &mut Replica| replica.verify(&*seen));
-            tokio::select! { verified = verified => verified, () = watched => None }
-        };
-        let nothing =
-            || SyncError { code: "unseeded".into(), message: "there is no complete generation yet".into(), at: now };
-        let mut found = damage.ok_or_else(nothing)?.map_err(|error| sync_error(&error, now))?;
-        if !found.is_empty()
-            && let Err(error) = self.note_damage(&copy.dataset.name, &found).await
-        {
-            tracing::error!(?error, "a damage could not be noted");
-        }
-        let on = self.switches().await.is_ok_and(|switches| switches.of(copy.dataset.kind.group()).is_on());
-        if on {
-            self.pull(copy, Manner { rehash: true, forced: true, ..Manner::default() }, &stop).await?;
-        } else {
-            let manifest = self.fetch_manifest(copy).await?;
-            let compared = self.with_engine(copy, move |replica: &mut Replica| replica.compare(&manifest, &*meter));
-            found.extend(compared.await.ok_or_else(nothing)?.map_err(|error| sync_error(&error, now))?);
-        }
-        Ok(found)
     }
 }
