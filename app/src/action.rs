@@ -8,6 +8,11 @@ pub const ATTEST: &str = "attest:";
 /// How the name of a field begins that holds the reason why a guard is passed; `RULE@SUBJECT` follows.
 pub const OVERRIDE: &str = "override:";
 
+/// How the name of a box begins by which a machine is switched off on the way; its address follows.
+pub const POWER_OFF: &str = "power_off:";
+/// How the name of the field begins in which that is confirmed; the address follows.
+pub const POWER_OFF_CONFIRM: &str = "power_off_confirm:";
+
 macro_rules! actions {
     ($($(#[$doc:meta])* $variant:ident, $name:literal, $role:expr, $it:literal, $en:literal;)*) => {
         /// What a form asks for: the value of its hidden field `action`.
@@ -104,12 +109,18 @@ actions! {
     RunAbort, "run.abort", Role::Operator, "L'operazione viene annullata.", "The operation is being aborted.";
     /// What the return gate does in silence.
     GateSet, "gate.set", Role::Admin, "Scelta salvata.", "Choice saved.";
+    /// What proves a machine of the other site to be alive.
+    LifeSignsSet, "isolation.set", Role::Admin, "Segni di vita salvati.", "Signs of life saved.";
     /// How the power of a machine of the other site is read.
     PowerSet, "power.set", Role::Admin, "Alimentazione salvata.", "Power settings saved.";
     /// Forgets it.
     PowerRemove, "power.remove", Role::Admin, "Alimentazione tolta.", "Power settings removed.";
     /// Reads it now.
     PowerRead, "power.read", Role::Operator, "Lettura eseguita: l'esito è qui sotto.", "Read: the result is below.";
+    /// Switches a machine of the other site off, outside of a run.
+    PowerOff, "power.off", Role::Operator, "La macchina è spenta.", "The machine is off.";
+    /// Switches it on.
+    PowerOn, "power.on", Role::Operator, "La macchina è accesa.", "The machine is on.";
     /// Limits.
     ThresholdsSet, "thresholds.set", Role::Admin, "Soglie salvate.", "Thresholds saved.";
     /// The default of one limit.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use contract::rule::Failure;
 use contract::{Denied, FieldError, Lang, Refused, Rule};
 
-use crate::action::{ATTEST, Action, OVERRIDE};
+use crate::action::{ATTEST, Action, OVERRIDE, POWER_OFF_CONFIRM};
 
 /// Fields that are never sent back to the browser.
 pub const SECRET_FIELDS: &[&str] = &["password", "current", "new", "again", "token", "secret"];
@@ -80,7 +80,7 @@ impl FormState {
     }
 
     fn draws(&self, field: &str) -> bool {
-        self.action.is_some_and(|action| drawn(action).contains(&field))
+        self.action.is_some_and(|action| drawn(action).contains(&field)) || field.starts_with(POWER_OFF_CONFIRM)
     }
 
     /// What was typed into the fields whose names begin so, by the rest of the name.
@@ -111,18 +111,20 @@ pub fn override_field(refused: &Refused) -> String {
 
 /// The field whose value offends a guard. The summary on top still says what to do.
 fn offends(action: Action, refused: &Refused) -> Option<String> {
-    use Action::{Activate, Deactivate, LicenceLoad, PeerJoin, PeerSet, RunResume, Suspend, Takeover};
+    use Action::{
+        Activate, Deactivate, LicenceLoad, PeerJoin, PeerSet, PowerOff, PowerOn, RunResume, Suspend, Takeover,
+    };
     let field = match (action, refused.rule) {
         (PeerSet, Rule::PeerOwnAddress) => "address",
         (PeerJoin, Rule::TokenExpired | Rule::TokenUsed | Rule::TokenInvalid) => "token",
         (LicenceLoad, Rule::LicenceInvalid) => "text",
-        (Activate | Takeover | Deactivate | Suspend, Rule::ConfirmName) => "confirm_name",
+        (Activate | Takeover | Deactivate | Suspend | PowerOff | PowerOn, Rule::ConfirmName) => "confirm_name",
         (Activate | Takeover, Rule::DataLossConsent) => "accept_data_loss",
         (Deactivate, Rule::DrDataDiscard) => "discard_dr_data",
         (Activate | Takeover | RunResume, Rule::IsolationUnattested | Rule::EvidenceVoid) => {
             return Some(format!("{ATTEST}{}", refused.subject));
         }
-        (Activate | Takeover, rule) if rule.overridable() => return Some(override_field(refused)),
+        (Activate | Takeover | PowerOff, rule) if rule.overridable() => return Some(override_field(refused)),
         _ => return None,
     };
     Some(field.to_owned())
@@ -146,7 +148,24 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::Deactivate => &["confirm_name", "reason", "password", "discard_dr_data"],
         Action::Suspend => &["confirm_name", "reason", "password"],
         Action::GateSet => &["policy", "wait"],
-        Action::PowerSet => &["way", "host", "port", "user", "password", "status", "off", "shutdown", "on", "soft"],
+        Action::LifeSignsSet => &["tcp", "sip"],
+        Action::PowerOff | Action::PowerOn => &["confirm_name", "reason", "password"],
+        Action::PowerSet => &[
+            "way",
+            "host",
+            "port",
+            "user",
+            "url",
+            "system",
+            "fingerprint",
+            "ca",
+            "password",
+            "status",
+            "off",
+            "shutdown",
+            "on",
+            "soft",
+        ],
         Action::ThresholdsSet => {
             &["probe.interval_ms", "peer.bad", "peer.good", "lag.soft_s", "lag.hard_s", "disk.min_free_percent"]
         }

@@ -278,6 +278,8 @@ fn the_page_of_a_way_asks_for_what_that_way_needs_and_shows_what_is_saved_for_it
     let ipmi = document(&cx, &fixture::isolation(Some(("10.0.0.2", PowerWay::Ipmi))));
     assert_eq!(fields(&ipmi), ["host", "port", "user", "password", "soft"]);
     assert!(ipmi.contains("value=\"10.0.9.2\"") && ipmi.contains("value=\"30\""), "{ipmi}");
+    let redfish = document(&cx, &fixture::isolation(Some(("10.0.0.2", PowerWay::Redfish))));
+    assert_eq!(fields(&redfish), ["url", "user", "system", "fingerprint", "ca", "password", "soft"]);
     let command = document(&cx, &fixture::isolation(Some(("10.0.0.2", PowerWay::Command))));
     assert_eq!(fields(&command), ["status", "off", "shutdown", "on", "password", "soft"]);
     assert!(!command.contains("10.0.9.2"), "what is saved for another way is not its own");

@@ -181,6 +181,7 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         "recipient.add" => return words("Destinatario aggiunto", "Recipient added"),
         "message.language" => return words("Lingua dei messaggi", "Language of messages"),
         "threshold.set" => return words("Soglia impostata", "Threshold set"),
+        "power.ordered" => return words("Ordine all'alimentazione", "Power order"),
         "recipient.remove" => return words("Destinatario tolto", "Recipient removed"),
         _ => {}
     }
@@ -216,8 +217,11 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         Some(Action::RunResume) => words("Operazione ripresa", "Operation resumed"),
         Some(Action::RunAbort) => words("Operazione annullata", "Operation aborted"),
         Some(Action::GateSet) => words("Consenso al rientro", "Return gate"),
+        Some(Action::LifeSignsSet) => words("Segni di vita impostati", "Signs of life"),
         Some(Action::PowerSet) => words("Alimentazione impostata", "Power settings"),
         Some(Action::PowerRemove) => words("Alimentazione tolta", "Power settings removed"),
+        Some(Action::PowerOff) => words("Macchina spenta da qui", "Machine switched off"),
+        Some(Action::PowerOn) => words("Macchina accesa da qui", "Machine switched on"),
         Some(Action::PowerRead) => words("Lettura dell'alimentazione", "Power read"),
         Some(Action::ThresholdsSet) => words("Soglie", "Thresholds"),
         Some(Action::ThresholdReset) => words("Soglia predefinita", "Default threshold"),

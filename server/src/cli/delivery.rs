@@ -60,7 +60,7 @@ pub async fn sms_account(line: &Line, verb: SmsAccountVerb) -> Result<Exit, Exit
 }
 
 /// A certificate from a file; empty without one.
-fn certificate(file: Option<&Path>) -> Result<String, Exit> {
+pub(super) fn certificate(file: Option<&Path>) -> Result<String, Exit> {
     let Some(file) = file else { return Ok(String::new()) };
     let unreadable = |error| Exit::Usage.saying(format_args!("{} cannot be read: {error}", file.display()));
     Ok(String::from_utf8_lossy(&std::fs::read(file).map_err(unreadable)?).into_owned())

@@ -42,6 +42,9 @@ pub struct TakeArgs {
     /// The restore point; the last complete generation unless given
     #[arg(long, value_name = "ID")]
     point: Option<String>,
+    /// Switch this machine of the other site off on the way, before the evidence; may be repeated
+    #[arg(long, value_name = "IP")]
+    power_off: Vec<String>,
     /// Return at once instead of when it is done or stuck
     #[arg(long)]
     pub no_wait: bool,
@@ -60,6 +63,7 @@ impl TakeArgs {
             accept_data_loss: self.accept_data_loss,
             overrides: self.overrides.iter().map(|typed| passed(typed)).collect(),
             point: self.point,
+            power_off: self.power_off,
             password: None,
         }
     }
@@ -72,7 +76,7 @@ pub fn attestation(typed: &str) -> Attestation {
 }
 
 /// `RULE[@SUBJECT]=REASON`.
-fn passed(typed: &str) -> Override {
+pub(super) fn passed(typed: &str) -> Override {
     let (what, reason) = typed.split_once('=').unwrap_or((typed, ""));
     let (rule, subject) = what.split_once('@').map_or((what, None), |(rule, subject)| (rule, Some(subject)));
     Override {
@@ -114,18 +118,7 @@ fn words(report: &Value) {
     print::line(&format!("Can be done now:                {}", print::text(&verdict["now"])));
     print::line(&format!("This command would be obeyed:   {}", print::text(&report["allowed"])));
     let items = |list: &str| report[list].as_array().into_iter().flatten();
-    if items("isolation").next().is_some() {
-        let row = |machine: &Value| {
-            let probes = machine["evidence"].as_array().into_iter().flatten();
-            let told = |probe: &Value| format!("{} {}", print::text(&probe["probe"]), print::text(&probe["result"]));
-            let probes: Vec<String> = probes.map(told).collect();
-            let mut row = print::cells(machine, &["ip", "outcome", "attestation"]);
-            row.push(probes.join(", "));
-            row
-        };
-        let rows: Vec<Vec<String>> = items("isolation").map(row).collect();
-        print::table(&["MACHINE", "OUTCOME", "ATTESTATION", "PROBES"], &rows);
-    }
+    isolation(report);
     if items("loss").next().is_some() {
         let keys = ["dataset", "generation", "captured_at", "age_seconds", "in_flight", "none_confirmed"];
         print::table(
@@ -135,4 +128,20 @@ fn words(report: &Value) {
     }
     let steps: Vec<String> = items("steps").map(|step| print::text(&step["id"])).collect();
     print::line(&format!("Steps: {}", steps.join(" → ")));
+}
+
+/// What every machine of the other site came to.
+pub fn isolation(report: &Value) {
+    let row = |machine: &Value| {
+        let probes = print::list(&machine["evidence"]);
+        let told = |probe: &Value| format!("{} {}", print::text(&probe["probe"]), print::text(&probe["result"]));
+        let probes: Vec<String> = probes.map(told).collect();
+        let mut row = print::cells(machine, &["ip", "outcome", "attestation"]);
+        row.push(probes.join(", "));
+        row
+    };
+    let rows: Vec<Vec<String>> = print::list(&report["isolation"]).map(row).collect();
+    if !rows.is_empty() {
+        print::table(&["MACHINE", "OUTCOME", "ATTESTATION", "PROBES"], &rows);
+    }
 }

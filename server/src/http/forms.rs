@@ -113,7 +113,12 @@ pub(super) const fn page_of(action: Action) -> PageId {
         Action::StepAdd | Action::StepRemove | Action::StepMove => PageId::Procedure,
         Action::RunResume | Action::RunAbort | Action::RunAck => PageId::Runs,
         Action::GateSet => PageId::Pairing,
-        Action::PowerSet | Action::PowerRemove | Action::PowerRead => PageId::Isolation,
+        Action::LifeSignsSet
+        | Action::PowerSet
+        | Action::PowerRemove
+        | Action::PowerRead
+        | Action::PowerOff
+        | Action::PowerOn => PageId::Isolation,
         Action::ThresholdsSet | Action::ThresholdReset => PageId::Thresholds,
         Action::SmtpSet | Action::SmtpTest => PageId::Smtp,
         Action::SmsAccountAdd | Action::SmsAccountRemove | Action::SmsAccountDefault | Action::SmsTest => PageId::Sms,
@@ -247,8 +252,8 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
             order: trimmed("order"),
         }),
         Action::ServiceRemove => Command::ServiceRemove { name: text("name") },
-        Action::Activate => Command::Activate(taken(fields)),
-        Action::Takeover => Command::Takeover(taken(fields)),
+        Action::Activate => Command::Activate(taken(fields)?),
+        Action::Takeover => Command::Takeover(taken(fields)?),
         Action::Deactivate => Command::Deactivate(released(fields)),
         Action::Suspend => Command::Suspend(released(fields)),
         Action::RunResume => Command::RunResume { attest: attested(fields) },
@@ -258,8 +263,11 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         Action::StepRemove => Command::StepRemove { name: text("name") },
         Action::StepMove => Command::StepMove { name: text("name"), to: text("to") },
         Action::GateSet => Command::GateSet { policy: text("policy"), wait: trimmed("wait") },
+        Action::LifeSignsSet => Command::LifeSignsSet(isolation::signs(fields)),
         Action::PowerSet => Command::PowerSet(isolation::power(fields)),
         Action::PowerRemove => Command::PowerRemove { ip: text("name") },
+        Action::PowerOff => Command::PowerOff(isolation::order(fields)),
+        Action::PowerOn => Command::PowerOn(isolation::order(fields)),
         Action::PowerRead => Command::PowerRead { ip: text("name") },
         Action::ThresholdsSet => ways::thresholds(fields),
         Action::ThresholdReset => Command::ThresholdReset { name: text("name") },
@@ -285,16 +293,17 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
 }
 
 /// What is brought to take the service. A word or a reason that was left empty was not given.
-fn taken(fields: &Fields) -> Take {
-    Take {
+fn taken(fields: &Fields) -> Result<Take, Denied> {
+    Ok(Take {
         confirm_name: value(fields, "confirm_name").trim().to_owned(),
         reason: value(fields, "reason").trim().to_owned(),
         attest: attested(fields),
         accept_data_loss: !value(fields, "accept_data_loss").is_empty(),
         overrides: overridden(fields),
         point: None,
+        power_off: isolation::powered_off(fields)?,
         password: Some(Secret::new(value(fields, "password"))),
-    }
+    })
 }
 
 fn released(fields: &Fields) -> Release {
@@ -311,7 +320,7 @@ fn attested(fields: &Fields) -> Vec<Attestation> {
     under(fields, ATTEST).map(word).collect()
 }
 
-fn overridden(fields: &Fields) -> Vec<Override> {
+pub(super) fn overridden(fields: &Fields) -> Vec<Override> {
     let one = |(guard, reason): (&str, String)| {
         let (rule, subject) = guard.split_once('@').map_or((guard, None), |(rule, of)| (rule, Some(of.to_owned())));
         Override { rule: rule.to_owned(), subject, reason }
@@ -320,7 +329,7 @@ fn overridden(fields: &Fields) -> Vec<Override> {
 }
 
 /// The fields whose names begin so, by the rest of the name; only those in which something was typed.
-fn under<'a>(fields: &'a Fields, prefix: &'a str) -> impl Iterator<Item = (&'a str, String)> {
+pub(super) fn under<'a>(fields: &'a Fields, prefix: &'a str) -> impl Iterator<Item = (&'a str, String)> {
     let typed = fields.iter().filter_map(move |(name, text)| Some((name.strip_prefix(prefix)?, text.trim())));
     typed.filter(|(_, text)| !text.is_empty()).map(|(rest, text)| (rest, text.to_owned()))
 }

@@ -61,6 +61,14 @@ impl Authority {
             key: write("key", &key.serialize_pem()),
         }
     }
+
+    /// SHA-256 of the certificate it gave, in hex.
+    pub fn fingerprint(&self) -> String {
+        let openssl = ["x509", "-noout", "-fingerprint", "-sha256", "-in", self.certificate.to_str().unwrap()];
+        let told = Command::new("openssl").args(openssl).output().expect("openssl is there: run 'make setup'");
+        let text = String::from_utf8(told.stdout).unwrap();
+        text.trim().rsplit('=').next().unwrap().to_owned()
+    }
 }
 
 /// One mail as it arrived.

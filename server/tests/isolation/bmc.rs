@@ -57,7 +57,7 @@ impl Bmc {
              case \"$op $1\" in\n\
              'get power') echo \"power:$(cat '{dir}/power')\";;\n\
              'get '*) echo \"$1:0\";;\n\
-             'set power') [ -e '{dir}/stuck' ] || echo \"$2\" > '{dir}/power'; shift;;\n\
+             'set power') echo \"$2\" > '{dir}/power'; shift;;\n\
              'set shutdown') [ -e '{dir}/hung' ] || echo 0 > '{dir}/power'; shift;;\n\
              'set '*) shift;;\n\
              esac\n\
@@ -104,6 +104,17 @@ impl Bmc {
     /// Somebody switches the machine by hand.
     pub fn switch(&self, on: bool) {
         fs::write(self.dir.join("power"), if on { "1\n" } else { "0\n" }).unwrap();
+    }
+
+    /// Its system hears no request to shut down any more.
+    pub fn hang(&self) {
+        fs::write(self.dir.join("hung"), "").unwrap();
+    }
+
+    /// What the controller was ordered, in order.
+    pub fn orders(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.dir.join("orders")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
     }
 
     /// `power set` with everything that this controller needs.

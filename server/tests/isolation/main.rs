@@ -2,10 +2,15 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "test code")]
 
 mod bmc;
+#[path = "../counterparts/mod.rs"]
+mod counterparts;
+mod life;
 #[path = "../machines/mod.rs"]
 mod machines;
 mod reading;
+mod redfish;
 mod settings;
+mod switching;
 
 use std::fs;
 
@@ -33,8 +38,13 @@ fn watch(client: &Machine, bmc: &Bmc) {
     assert_eq!(set.code, 0, "{set:?}");
 }
 
+const DRY_RUN: [&str; 6] = ["activate", "--dry-run", "--json", "--override", NO_SERVICE, "--accept-data-loss"];
+/// Everything that an activation needs but a word for the Master.
+const ACTIVATE: [&str; 8] =
+    ["activate", "--confirm-name", "dr1", "--reason", "incendio", "--accept-data-loss", "--override", NO_SERVICE];
+
 fn dry_run(client: &Machine) -> Ran {
-    client.run(&["activate", "--dry-run", "--json", "--override", NO_SERVICE, "--accept-data-loss"])
+    client.run(&DRY_RUN)
 }
 
 /// `RULE@SUBJECT` of each finding that blocks.

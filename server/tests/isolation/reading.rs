@@ -21,8 +21,7 @@ fn a_master_that_its_controller_sees_off_needs_nobodys_word_and_the_report_says_
     let source = format!("ipmi 127.0.0.1:{}", bmc.port);
     assert!(seen["detail"].as_str().unwrap().starts_with(&format!("{source}: off (")), "{seen}");
 
-    let taken = ["activate", "--json", "--confirm-name", "dr1", "--reason", "incendio", "--accept-data-loss"];
-    let run = pair.client.ok(&[&taken[..], &["--override", NO_SERVICE]].concat()).json();
+    let run = pair.client.ok(&[&ACTIVATE[..], &["--json"]].concat()).json();
     assert_eq!((&run["state"], &run["isolation"][0]["outcome"]), (&json!("done"), &json!("already_down")), "{run}");
     assert_eq!(run["isolation"][0]["attestation"], Value::Null);
     assert_eq!(evidence(&run["isolation"], "power:ipmi")["result"], "off");

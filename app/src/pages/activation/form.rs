@@ -1,13 +1,14 @@
 //! The forms of the button. Everything that the door will ask is on them, so that one press suffices.
 
 use contract::Refused;
+use contract::isolation::{IsolationOutcome, MachineIsolation};
 use contract::live::Live;
 use leptos::prelude::*;
 
 use super::super::evidence;
 use super::outlook::answered_by_the_form;
 use super::to_attest;
-use crate::action::{ATTEST, Action};
+use crate::action::{ATTEST, Action, POWER_OFF, POWER_OFF_CONFIRM};
 use crate::form::override_field;
 use crate::fresh::fresh;
 use crate::model::Context;
@@ -33,6 +34,7 @@ pub(super) fn take(cx: &Context, live: &Live, action: Action, button: &str) -> A
             <input type="hidden" name="action" value=action.as_str() />
             {reason(cx, action)}
             {attest}
+            {power_off(cx, live, action)}
             {loss(cx, live, action)}
             {overrides(cx, live, action)}
             {proof(cx, action)}
@@ -98,6 +100,53 @@ fn attestation(cx: &Context, action: Action, ip: &str) -> AnyView {
         </p>
     }
     .into_any()
+}
+
+/// Machines that can be switched off from here, each behind a tick and its IP typed once more.
+fn power_off(cx: &Context, live: &Live, action: Action) -> Option<AnyView> {
+    let readable = |machine: &&MachineIsolation| machine.evidence.iter().any(|one| one.probe.starts_with("power:"));
+    let on = |machine: &&MachineIsolation| machine.outcome != IsolationOutcome::AlreadyDown;
+    let machines = live.preflight.iter().flat_map(|report| &report.isolation).filter(readable).filter(on);
+    let mut ips: Vec<String> = machines.map(|machine| machine.ip.to_string()).collect();
+    let typed = cx.form.typed_under(action, POWER_OFF).into_iter().map(|(ip, _)| ip);
+    ips.extend(
+        typed.filter(|ip| !live.preflight.iter().flat_map(|report| &report.isolation).any(|m| m.ip.to_string() == *ip)),
+    );
+    if ips.is_empty() {
+        return None;
+    }
+    let hint = cx.t(
+        "Prima della verifica si ordina lo spegnimento e si attende di vederla spenta: chi è collegato a quella macchina cade.",
+        "Before the evidence it is ordered off, and then awaited to be seen off: whoever is connected to that machine is cut off.",
+    );
+    let boxes = ips.iter().map(|ip| {
+        let name = format!("{POWER_OFF}{ip}");
+        let id = format!("{}-{name}", action.as_str());
+        let of = id.clone();
+        let ticked = !cx.form.value(action, &name, "").is_empty();
+        let label = format!("{} {ip}", cx.t("Spegnere", "Switch off"));
+        let confirm = format!("{POWER_OFF_CONFIRM}{ip}");
+        let asked = format!("{} {ip}", cx.t("Per conferma, scrivere", "To confirm, type"));
+        let help = cx.t("L'indirizzo della macchina da spegnere.", "The address of the machine to be switched off.");
+        view! {
+            <label class="check" for=of>
+                <input type="checkbox" id=id name=name value="yes" checked=ticked />
+                <span>{label}</span>
+            </label>
+            {Field::new(action, &confirm, &asked, help).optional().view(cx)}
+        }
+    });
+    let boxes = boxes.collect_view();
+    Some(
+        view! {
+            <fieldset class="consent">
+                <legend>{cx.t("Spegnere la macchina da qui", "Switch the machine off from here")}</legend>
+                <p class="hint">{hint}</p>
+                {boxes}
+            </fieldset>
+        }
+        .into_any(),
+    )
 }
 
 fn loss(cx: &Context, live: &Live, action: Action) -> Option<AnyView> {

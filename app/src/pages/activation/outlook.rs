@@ -54,7 +54,20 @@ pub(super) fn findings(list: &[&Refused], lang: Lang) -> AnyView {
 fn found(report: &PreflightReport, lang: Lang) -> AnyView {
     let obstacles: Vec<_> = report.blocked.iter().filter(|refused| !answered_by_the_form(refused.rule)).collect();
     let alive = obstacles.iter().any(|refused| refused.rule == Rule::IsolationAlive);
+    // Silent, but something sees that it has power.
+    let only_on = |refused: &&&Refused| {
+        refused.rule == Rule::IsolationAlive && refused.detail.split(", ").all(|sign| sign.starts_with("power:"))
+    };
+    let on = obstacles.iter().filter(only_on).count() == 1 && obstacles.len() == 1;
     let (tone, title, text) = match (alive, report.verdict.ready) {
+        (true, true) if on => (
+            Tone::Active,
+            lang.pick("Il Master non risponde, ma è acceso.", "The Master does not answer, but it has power."),
+            lang.pick(
+                "Prima va spento: da qui, nel modulo, oppure a mano.",
+                "Switch it off first: from here, in the form, or by hand.",
+            ),
+        ),
         (true, true) => (
             Tone::Good,
             lang.pick(

@@ -10,8 +10,9 @@ use crate::dataset::{DatasetForm, Group};
 use crate::isolation::Attestation;
 use crate::lag::LagLimitForm;
 use crate::lang::Lang;
+use crate::life::LifeSignsForm;
 use crate::own_step::OwnStepForm;
-use crate::power::{PowerForm, PowerReading};
+use crate::power::{PowerForm, PowerOrder, PowerReading};
 use crate::preflight::{Release, Take};
 use crate::recipient::Channel;
 use crate::retention::RetentionForm;
@@ -239,6 +240,8 @@ pub enum Command {
         /// Seconds; empty leaves it.
         wait: String,
     },
+    /// Declares what proves a machine of the other site to be alive besides its node.
+    LifeSignsSet(LifeSignsForm),
     /// Sets how the power of a machine of the other site is read and switched.
     PowerSet(PowerForm),
     /// Forgets it, its password too.
@@ -251,6 +254,10 @@ pub enum Command {
         /// The machine, as typed.
         ip: String,
     },
+    /// Switches a machine of the other site off, outside of a run.
+    PowerOff(PowerOrder),
+    /// Switches it on.
+    PowerOn(PowerOrder),
     /// The button: takes the service (Client); starts the suspended services again where it has it already.
     Activate(Take),
     /// Rolls back: gives the service to the Master (Client).
@@ -296,6 +303,7 @@ impl Command {
         match self {
             Self::Activate(take) | Self::Takeover(take) => Some(&take.reason),
             Self::Deactivate(release) | Self::Suspend(release) => Some(&release.reason),
+            Self::PowerOff(order) | Self::PowerOn(order) => Some(&order.reason),
             _ => None,
         }
     }
@@ -311,6 +319,8 @@ impl Command {
             | Self::SyncCancel
             | Self::AlarmAck { .. }
             | Self::PowerRead { .. }
+            | Self::PowerOff(_)
+            | Self::PowerOn(_)
             | Self::Activate(_)
             | Self::Deactivate(_)
             | Self::Suspend(_)
@@ -348,6 +358,7 @@ impl Command {
             | Self::ServiceAdd(_)
             | Self::ServiceRemove { .. }
             | Self::GateSet { .. }
+            | Self::LifeSignsSet(_)
             | Self::PowerSet(_)
             | Self::PowerRemove { .. }
             | Self::StepAdd(_)
@@ -435,9 +446,12 @@ impl Command {
             Self::ServiceAdd(_) => "service.add",
             Self::ServiceRemove { .. } => "service.remove",
             Self::GateSet { .. } => "gate.set",
+            Self::LifeSignsSet(_) => "isolation.set",
             Self::PowerSet(_) => "power.set",
             Self::PowerRemove { .. } => "power.remove",
             Self::PowerRead { .. } => "power.read",
+            Self::PowerOff(_) => "power.off",
+            Self::PowerOn(_) => "power.on",
             Self::Activate(_) => "activate",
             Self::Deactivate(_) => "deactivate",
             Self::Suspend(_) => "suspend",
@@ -479,8 +493,10 @@ impl Command {
             Self::ServiceAdd(form) => Some(form.name.clone()),
             Self::StepAdd(form) => Some(form.name.clone()),
             Self::GateSet { policy, .. } => Some(policy.clone()),
+            Self::LifeSignsSet(form) => Some(form.ip.clone()),
             Self::PowerSet(form) => Some(form.ip.clone()),
             Self::PowerRemove { ip } | Self::PowerRead { ip } => Some(ip.clone()),
+            Self::PowerOff(order) | Self::PowerOn(order) => Some(order.ip.clone()),
             Self::RunAck { step, .. } => Some(step.clone()),
             Self::PeerSet { address, .. } => Some(address.clone()),
             Self::RecipientAdd { channel, value } | Self::RecipientRemove { channel, value } => {

@@ -96,6 +96,18 @@ pub enum Problem {
     NotAUnit,
     /// A systemd unit and commands of one's own at the same time.
     UnitAndCommands,
+    /// In clear over a network, where a password would go.
+    NotProtected,
+    /// Not an id that may stand in an address.
+    NotAnId,
+    /// Not the SHA-256 of a certificate in hex.
+    NotAFingerprint,
+    /// More values than make sense.
+    TooMany(u32),
+    /// Two fields of which only one may be filled in.
+    OnlyOne,
+    /// The text that stands here must be typed to confirm.
+    TypeToConfirm(String),
     /// A template without a placeholder that it needs.
     NoPlaceholder(String),
     /// One of several values in the field cannot be taken.
@@ -221,6 +233,31 @@ impl Problem {
             ),
             Self::NotARegex => ("Non è un'espressione regolare", "Not a regular expression"),
             Self::NotACertificate => ("Non è un certificato in formato PEM", "Not a certificate in PEM"),
+            Self::NotProtected => (
+                "Serve https://: in chiaro la password andrebbe a chiunque ascolti",
+                "https:// is needed: in clear the password would go to whoever listens",
+            ),
+            Self::NotAnId => ("Solo lettere, cifre, punto, trattino", "Only letters, digits, dots and dashes"),
+            Self::NotAFingerprint => (
+                "Non è l'impronta SHA-256 di un certificato: 64 cifre esadecimali",
+                "Not the SHA-256 fingerprint of a certificate: 64 hexadecimal digits",
+            ),
+            Self::OnlyOne => (
+                "Indicare l'impronta oppure l'autorità, non entrambe",
+                "Give the fingerprint or the authority, not both",
+            ),
+            Self::TooMany(most) => {
+                return match lang {
+                    Lang::It => format!("Al massimo {most} valori"),
+                    Lang::En => format!("At most {most} values"),
+                };
+            }
+            Self::TypeToConfirm(text) => {
+                return match lang {
+                    Lang::It => format!("Per confermare, scrivere {text}"),
+                    Lang::En => format!("To confirm, type {text}"),
+                };
+            }
             Self::NoPlaceholder(text) => {
                 return match lang {
                     Lang::It => format!("Manca il segnaposto {text}"),

@@ -45,7 +45,7 @@ impl ProbeResult {
 /// One look at one machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// `peer_link`, `panel`, `tcp:PORT`, `icmp`, `power:WAY`.
+    /// `peer_link`, `panel`, `tcp:PORT`, `sip:IP:PORT`, `icmp`, `power:WAY`.
     pub probe: String,
     /// What it came to.
     pub result: ProbeResult,
@@ -63,6 +63,7 @@ pub const CONTRADICTED: &str = "contradicted";
 pub fn probe_label(probe: &str, lang: Lang) -> String {
     match probe.split_once(':') {
         Some(("tcp", port)) => format!("{} {port}", lang.pick("porta", "port")),
+        Some(("sip", address)) => format!("SIP {address}"),
         Some(("power", way)) => {
             let way = way.parse::<PowerWay>().map_or(way, |way| way.label(lang));
             format!("{} ({way})", lang.pick("alimentazione", "power"))

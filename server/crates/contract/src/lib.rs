@@ -17,6 +17,7 @@ pub mod isolation;
 pub mod lag;
 pub mod lang;
 pub mod licence;
+pub mod life;
 pub mod live;
 pub mod mandate;
 pub mod monitor;

@@ -34,6 +34,9 @@ pub struct Take {
     pub overrides: Vec<Override>,
     /// The restore point; `None` for the last complete generation.
     pub point: Option<String>,
+    /// Machines of the other site that are to be switched off on the way, as typed.
+    #[serde(default)]
+    pub power_off: Vec<String>,
     /// The operator's own password again; asked of whoever comes through the panel.
     pub password: Option<Secret>,
 }
@@ -84,7 +87,7 @@ pub struct Loss {
 /// One step to come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedStep {
-    /// `close_inbound`, `evidence`, `mandate`, `freeze`, `start:NAME`, `verify`, …
+    /// `close_inbound`, `power_off:IP`, `evidence`, `mandate`, `freeze`, `start:NAME`, `verify`, …
     pub id: String,
 }
 

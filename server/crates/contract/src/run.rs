@@ -133,6 +133,7 @@ pub fn step_label(id: &str, lang: Lang) -> String {
     let (verb, name) = id.split_once(':').map_or((id, ""), |(verb, name)| (verb, name));
     let words = match verb {
         "close_inbound" => lang.pick("Chiudere la replicazione in arrivo", "Close the inbound sync"),
+        "power_off" => lang.pick("Spegnere la macchina", "Switch off the machine"),
         "evidence" => lang.pick("Verificare l'isolamento dell'altra sede", "Check the isolation of the other site"),
         "mandate" => lang.pick("Scrivere il mandato", "Write the mandate"),
         "freeze" => lang.pick("Rendere scrivibile la copia dei dati", "Make the copy of the data writable"),

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use contract::power::{MachineSetup, PowerAccess, PowerState};
 use contract::{Actor, NodeRole, Role, query};
 
-use super::Bench;
+use super::{Bench, PASSWORD};
 
 const MASTER: &str = "192.0.2.1";
 
@@ -77,4 +77,40 @@ async fn what_cannot_be_taken_comes_back_on_the_page_of_its_way_with_every_field
     let operator = bench.login(Role::Operator).await;
     let set = [("action", "power.set"), ("ip", MASTER), ("way", "command"), ("status", "echo on")];
     assert_eq!(bench.post("/isolamento", &operator, &set).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_machine_is_switched_off_on_the_way_only_where_its_address_was_typed_beside_the_tick() {
+    let bench = bench().await;
+    let operator = bench.login(Role::Operator).await;
+    let press = [
+        ("action", "activate"),
+        ("reason", "incendio"),
+        ("confirm_name", "machine1"),
+        ("password", PASSWORD),
+        ("power_off:192.0.2.1", "yes"),
+        ("power_off_confirm:192.0.2.1", "192.0.2.2"),
+    ];
+    let answer = bench.post("/attivazione", &operator, &press).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let field = answer.body.split("id=\"activate-power_off_confirm:192.0.2.1\"").nth(1).unwrap_or_default();
+    assert!(field.contains("value=\"192.0.2.2\"") && field.contains("Per confermare, scrivere 192.0.2.1"), "{field}");
+    let tick = answer.body.split("id=\"activate-power_off:192.0.2.1\"").nth(1).unwrap_or_default();
+    assert!(tick.split('>').next().is_some_and(|tick| tick.contains("checked")), "{tick}");
+}
+
+#[tokio::test]
+async fn what_proves_a_machine_to_be_alive_is_declared_beside_it_and_marked_in_its_own_row() {
+    let bench = bench().await;
+    let admin = bench.login(Role::Admin).await;
+    let wrong = [("action", "isolation.set"), ("name", MASTER), ("tcp", "5060 x"), ("sip", "pbx")];
+    let answer = bench.post("/isolamento", &admin, &wrong).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    for field in ["tcp", "sip"] {
+        assert!(answer.body.contains(&format!("id=\"isolation-set-{field}-{MASTER}-error\"")), "{field}");
+    }
+    let right = [("action", "isolation.set"), ("name", MASTER), ("tcp", "5060, 3306"), ("sip", "192.0.2.1/tcp")];
+    assert_eq!(bench.post("/isolamento", &admin, &right).await.status, StatusCode::SEE_OTHER);
+    let page = bench.get("/isolamento", &admin).await.body;
+    assert!(page.contains("value=\"3306 5060\"") && page.contains("value=\"192.0.2.1:5060/tcp\""), "{page}");
 }

@@ -41,7 +41,7 @@ pub(super) struct Envelope<'a> {
 }
 
 /// Whether there is at least one certificate in this text, and nothing that is none.
-pub(super) fn is_certificate(pem: &str) -> bool {
+pub(crate) fn is_certificate(pem: &str) -> bool {
     let mut roots = RootCertStore::empty();
     let all = CertificateDer::pem_slice_iter(pem.as_bytes()).all(|one| one.is_ok_and(|one| roots.add(one).is_ok()));
     all && !roots.is_empty()

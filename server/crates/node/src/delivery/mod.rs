@@ -19,6 +19,7 @@ use contract::{Denied, Lang, NodeRole, Text, Timestamp};
 use crate::identity::sha256;
 use crate::store::{Tx, db};
 
+pub(crate) use mailer::is_certificate;
 pub(crate) use outbox::Outbox;
 
 /// One event of one alarm, to be told to every recipient.

@@ -1,32 +1,23 @@
 //! One SMS to one number through one HTTP gateway, as its account describes it. No redirect is followed and no proxy of
 //! the environment is used: a message goes where the account says, or nowhere.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use contract::sms::SmsAccount;
 use contract::{FieldError, Problem};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body, Bytes};
+use http_body_util::Full;
+use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
-use hyper_util::rt::TokioIo;
 use regex::Regex;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::mailer::is_certificate;
 use super::template::{Place, Values, fill};
 use super::{Undelivered, short};
-use crate::link::tls::provider;
+use crate::http_client::{self, HttpError, Trust};
 
 /// For one request with its answer.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What is read of an answer.
-const LONGEST_ANSWER: usize = 64 * 1024;
 /// A regular expression that needs more memory than this is a mistake.
 const LARGEST_REGEX: usize = 256 * 1024;
 
@@ -117,15 +108,13 @@ async fn exchange(account: &SmsAccount, values: Values<'_>) -> Result<(u16, Stri
     let unusable = || Undelivered::for_good("the URL cannot be used");
     let (uri, tls, host, port) = target(&url).ok_or_else(unusable)?;
     let request = request(account, values, &uri)?;
-    let unreachable = |error: std::io::Error| Undelivered::for_now(format!("{host}:{port}: {error}"));
-    let stream = TcpStream::connect((host.as_str(), port)).await.map_err(unreachable)?;
-    if tls {
-        let name = ServerName::try_from(host.clone()).map_err(|_| unusable())?;
-        let connector = tokio_rustls::TlsConnector::from(trust(account.ca.clone()).await?);
-        talk(connector.connect(name, stream).await.map_err(unreachable)?, request).await
-    } else {
-        talk(stream, request).await
-    }
+    let trust = tls.then(|| account.ca.clone().map_or(Trust::System, Trust::Authority));
+    let answer = http_client::exchange(&host, port, trust.as_ref(), request).await;
+    answer.map_err(|error| match error {
+        HttpError::Unreachable(error) => Undelivered::for_now(format!("{host}:{port}: {error}")),
+        HttpError::Broken(words) => Undelivered::for_now(format!("the gateway: {words}")),
+        error @ HttpError::Tls(_) => Undelivered::for_now(error.to_string()),
+    })
 }
 
 fn request(account: &SmsAccount, values: Values<'_>, uri: &Uri) -> Result<Request<Full<Bytes>>, Undelivered> {
@@ -152,55 +141,6 @@ fn request(account: &SmsAccount, values: Values<'_>, uri: &Uri) -> Result<Reques
         headers.insert(name, value);
     }
     Ok(request)
-}
-
-/// Trusts this authority, or what the machine trusts; the latter is read each time, because it may change while we run.
-async fn trust(ca: Option<String>) -> Result<Arc<ClientConfig>, Undelivered> {
-    let read = move || {
-        let mut roots = RootCertStore::empty();
-        match &ca {
-            Some(pem) => roots.add_parsable_certificates(CertificateDer::pem_slice_iter(pem.as_bytes()).flatten()),
-            None => roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
-        };
-        let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-        Ok::<_, rustls::Error>(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
-    };
-    let unusable = |why: String| Undelivered::for_now(format!("TLS cannot be set up: {why}"));
-    let made = tokio::task::spawn_blocking(read).await.map_err(|error| unusable(error.to_string()))?;
-    made.map_err(|error| unusable(error.to_string()))
-}
-
-async fn talk<S>(stream: S, request: Request<Full<Bytes>>) -> Result<(u16, String), Undelivered>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let broken = |error: hyper::Error| Undelivered::for_now(format!("the gateway: {error}"));
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-    let mut answer = Box::pin(async move {
-        let response = sender.send_request(request).await?;
-        let status = response.status().as_u16();
-        let mut body = response.into_body();
-        let mut text = Vec::new();
-        while text.len() < LONGEST_ANSWER && !body.is_end_stream() {
-            match body.frame().await {
-                Some(Ok(frame)) => text.extend_from_slice(frame.data_ref().map_or(&[], |data| &data[..])),
-                // The status is what counts: some gateways close without a word.
-                Some(Err(_)) | None => break,
-            }
-        }
-        text.truncate(LONGEST_ANSWER);
-        Ok((status, String::from_utf8_lossy(&text).into_owned()))
-    });
-    let mut connection = Box::pin(connection);
-    // The connection moves only while somebody asks it to; its end is not the answer's.
-    tokio::select! {
-        biased;
-        answer = &mut answer => answer.map_err(broken),
-        ended = &mut connection => match tokio::time::timeout(Duration::from_secs(1), answer).await {
-            Ok(answer) => answer.map_err(broken),
-            Err(_) => Err(Undelivered::for_now(format!("the gateway closed the connection: {ended:?}"))),
-        },
-    }
 }
 
 fn judge(account: &SmsAccount, status: u16, body: &str, words: &str) -> Result<(), Undelivered> {

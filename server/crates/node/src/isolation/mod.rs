@@ -3,6 +3,7 @@
 //! Any sign of life is one, also a refusal, and having power. Silence is never evidence here: what it needs is somebody
 //! that sees the machine off (`power`), or an operator's word, and that is kept apart from what was found.
 
+mod life_signs;
 mod power;
 mod probe;
 
@@ -10,6 +11,7 @@ use std::net::IpAddr;
 
 use contract::address::PeerAddress;
 use contract::isolation::{Attestation, CONTRADICTED, Evidence, IsolationOutcome, MachineIsolation, ProbeResult};
+use contract::life::LifeSigns;
 use contract::{Denied, Problem, Refused, Rule};
 use futures_util::future::join_all;
 
@@ -18,9 +20,6 @@ use crate::pairing::Peer;
 pub(crate) use power::{Pace, Power};
 use probe::Probe;
 
-/// Ports beside `tvox-dr`'s own that prove a machine to be alive: SIP and those of the datasets. None is declared yet.
-const PORTS: &[u16] = &[];
-
 /// One machine of the other site, and how it is looked at.
 #[derive(Debug)]
 struct Machine {
@@ -28,23 +27,26 @@ struct Machine {
     probes: Vec<Probe>,
 }
 
-fn machines(peer: &Peer, panel: Option<u16>) -> Vec<Machine> {
-    let machine = |address: PeerAddress| Machine {
-        ip: address.ip,
-        probes: [Probe::PeerLink(address.port), Probe::Panel(panel), Probe::Icmp]
-            .into_iter()
-            .chain(PORTS.iter().copied().map(Probe::Tcp))
-            .collect(),
-    };
-    peer.address.map(machine).into_iter().collect()
+fn machine(address: PeerAddress, panel: Option<u16>, signs: &LifeSigns) -> Machine {
+    let own = [Probe::PeerLink(address.port), Probe::Panel(panel), Probe::Icmp];
+    let ports = signs.tcp.iter().copied().map(Probe::Tcp);
+    Machine { ip: address.ip, probes: own.into_iter().chain(ports).chain(signs.sip.map(Probe::Sip)).collect() }
 }
 
 impl Node {
-    /// Probes every machine of the other site, all at once: two seconds at most for the network, and five more for the
+    /// Probes every machine of the other site, all at once: two seconds at most for the network, and eight more for the
     /// power where it is read.
     pub(crate) async fn probe_machines(&self, pace: Pace) -> Vec<MachineIsolation> {
         let Ok(peer) = self.peer().await else { return Vec::new() };
-        let machines = machines(&peer, self.peer_panel_port());
+        let mut machines = Vec::new();
+        if let Some(address) = peer.address {
+            // What cannot be read must not keep the others from being tried.
+            let signs = self.life_signs(address.ip).await.unwrap_or_else(|error| {
+                tracing::error!(?error, "the signs of life cannot be read");
+                LifeSigns::default()
+            });
+            machines.push(machine(address, self.peer_panel_port(), &signs));
+        }
         let looked = join_all(machines.iter().map(|machine| self.look_at(machine, &peer, pace))).await;
         let yielded = self.peer_has_yielded();
         looked
@@ -72,8 +74,13 @@ impl Node {
 }
 
 /// Whether a probe found the machine alive. One that has power is not off, whatever its silence suggests.
-const fn lives(one: &Evidence) -> bool {
+pub(crate) const fn lives(one: &Evidence) -> bool {
     matches!(one.result, ProbeResult::Answered | ProbeResult::Refused | ProbeResult::On)
+}
+
+/// Whether it was a service that was asked, not the machine or its node.
+fn is_of_a_service(one: &Evidence) -> bool {
+    ["tcp:", "sip:"].iter().any(|kind| one.probe.starts_with(kind))
 }
 
 /// Who sees the machine off, where anything does.
@@ -85,7 +92,7 @@ pub(crate) fn seen_off(machine: &MachineIsolation) -> Option<&str> {
 /// What follows from the probes. Of a machine that has yielded, `tvox-dr` and the kernel may answer; its services may not.
 /// Whoever answers is alive, also where its power is said to be off: then it is not the machine that was looked at.
 fn outcome(evidence: &[Evidence], yielded: bool) -> IsolationOutcome {
-    if evidence.iter().filter(|one| lives(one)).any(|one| !yielded || one.probe.starts_with("tcp:")) {
+    if evidence.iter().filter(|one| lives(one)).any(|one| !yielded || is_of_a_service(one)) {
         IsolationOutcome::Alive
     } else if evidence.iter().any(|one| one.result == ProbeResult::Off) {
         IsolationOutcome::AlreadyDown
@@ -119,9 +126,12 @@ pub(crate) fn attest(machines: &mut [MachineIsolation], words: &[Attestation]) -
     Ok(())
 }
 
-/// What stands against taking the service from these machines.
-pub(crate) fn findings(machines: &[MachineIsolation]) -> Vec<Refused> {
+/// What stands against taking the service from these machines, of which some are to be switched off on the way. One whose
+/// `tvox-dr` answers can stand down in good order: it is not switched off without an override.
+pub(crate) fn findings(machines: &[MachineIsolation], off: &[IpAddr]) -> Vec<Refused> {
+    let talks = |one: &Evidence| one.probe == "peer_link" && one.result == ProbeResult::Answered;
     let finding = |machine: &MachineIsolation| match machine.outcome {
+        _ if off.contains(&machine.ip) && !machine.evidence.iter().any(talks) => None,
         IsolationOutcome::Alive => Some(Refused::new(Rule::IsolationAlive, machine.ip.to_string(), signs(machine))),
         IsolationOutcome::Unreachable if machine.attestation.is_none() => {
             Some(Refused::new(Rule::IsolationUnattested, machine.ip.to_string(), ""))
@@ -132,7 +142,7 @@ pub(crate) fn findings(machines: &[MachineIsolation]) -> Vec<Refused> {
 }
 
 /// The probes to which a machine answered, and that something sees it off all the same.
-fn signs(machine: &MachineIsolation) -> String {
+pub(crate) fn signs(machine: &MachineIsolation) -> String {
     let signs = machine.evidence.iter().filter(|one| lives(one)).map(|one| one.probe.as_str());
     signs.chain(seen_off(machine).map(|_| CONTRADICTED)).collect::<Vec<_>>().join(", ")
 }
@@ -192,7 +202,7 @@ mod tests {
             evidence: vec![evidence("power:ipmi", Off)],
             ..silent("192.0.2.1")
         };
-        assert_eq!(findings(&[machine]), []);
+        assert_eq!(findings(&[machine], &[]), []);
     }
 
     #[test]
@@ -202,10 +212,22 @@ mod tests {
             evidence: vec![evidence("icmp", ProbeResult::Answered), evidence("power:ipmi", ProbeResult::Off)],
             ..silent("192.0.2.1")
         };
-        let told = &findings(&[machine])[0];
+        let told = &findings(&[machine], &[])[0];
         assert_eq!(told.detail, "icmp, contradicted");
         let words = told.finding(contract::Lang::En).message;
         assert!(words.contains("ping") && words.contains("although its power is said to be off"), "{words}");
+    }
+
+    #[test]
+    fn what_is_to_be_switched_off_on_the_way_needs_no_word_unless_its_node_can_stand_down() {
+        let mut machine = silent("192.0.2.1");
+        let off = [machine.ip];
+        assert_eq!(findings(std::slice::from_ref(&machine), &off), []);
+        machine.outcome = IsolationOutcome::Alive;
+        machine.evidence = vec![evidence("icmp", ProbeResult::Answered), evidence("power:ipmi", ProbeResult::On)];
+        assert_eq!(findings(std::slice::from_ref(&machine), &off), []);
+        machine.evidence.push(evidence("peer_link", ProbeResult::Answered));
+        assert_eq!(findings(std::slice::from_ref(&machine), &off)[0].rule, Rule::IsolationAlive);
     }
 
     #[test]
@@ -215,8 +237,10 @@ mod tests {
         let own = [own, vec![evidence("power:ipmi", ProbeResult::On)]].concat();
         assert_eq!(outcome(&own, true), IsolationOutcome::Fenced);
         assert_eq!(outcome(&own, false), IsolationOutcome::Alive);
-        let sip = [own, vec![evidence("tcp:5060", ProbeResult::Answered)]].concat();
-        assert_eq!(outcome(&sip, true), IsolationOutcome::Alive);
+        for service in ["tcp:5432", "sip:192.0.2.1:5060"] {
+            let served = [own.clone(), vec![evidence(service, ProbeResult::Answered)]].concat();
+            assert_eq!(outcome(&served, true), IsolationOutcome::Alive, "{service}");
+        }
     }
 
     #[test]
@@ -224,7 +248,8 @@ mod tests {
         let mut machines = [silent("192.0.2.1"), silent("192.0.2.2")];
         attest(&mut machines, &[word(" 192.0.2.2 ", " Rossi, spenta dal rack ")]).unwrap();
         assert_eq!(machines[1].attestation.as_deref(), Some("Rossi, spenta dal rack"));
-        let left: Vec<_> = findings(&machines).into_iter().map(|finding| (finding.rule, finding.subject)).collect();
+        let left: Vec<_> =
+            findings(&machines, &[]).into_iter().map(|finding| (finding.rule, finding.subject)).collect();
         assert_eq!(left, [(Rule::IsolationUnattested, "192.0.2.1".to_owned())]);
     }
 
@@ -242,7 +267,7 @@ mod tests {
         machines[0].outcome = IsolationOutcome::Alive;
         machines[0].evidence.push(evidence("icmp", ProbeResult::Answered));
         attest(&mut machines, &[word("192.0.2.1", "off")]).unwrap();
-        let left = findings(&machines);
+        let left = findings(&machines, &[]);
         assert_eq!((left.len(), left[0].rule, left[0].detail.as_str()), (1, Rule::IsolationAlive, "icmp"));
     }
 }

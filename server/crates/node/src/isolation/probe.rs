@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use contract::address::PeerAddress;
 use contract::isolation::ProbeResult::{self, Answered, NotApplicable, Refused, Timeout};
+use contract::life::SipAddress;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
+use sip::{ProbeError, Transport};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::timeout;
 
@@ -35,6 +37,8 @@ pub(super) enum Probe {
     Icmp,
     /// A connection to a service.
     Tcp(u16),
+    /// An OPTIONS request.
+    Sip(SipAddress),
 }
 
 impl fmt::Display for Probe {
@@ -44,6 +48,7 @@ impl fmt::Display for Probe {
             Self::Panel(_) => f.write_str("panel"),
             Self::Icmp => f.write_str("icmp"),
             Self::Tcp(port) => write!(f, "tcp:{port}"),
+            Self::Sip(address) => write!(f, "sip:{address}"),
         }
     }
 }
@@ -60,6 +65,7 @@ impl Node {
             Probe::Panel(None) => (NotApplicable, "its port is not known".into()),
             Probe::Panel(Some(port)) | Probe::Tcp(port) => knock(SocketAddr::new(ip, port), from, PATIENCE).await,
             Probe::Icmp => ping(ip).await,
+            Probe::Sip(address) => ask(address, from).await,
         }
     }
 
@@ -81,6 +87,24 @@ impl Node {
                 knock(address.socket(), self.config.peer.ip(), CONNECTION).await
             }
         }
+    }
+}
+
+/// Asks a telephone system whether it is there. Whatever it answers, it is.
+async fn ask(address: SipAddress, from: IpAddr) -> Look {
+    let from = Some(from).filter(|from| !from.is_unspecified() && from.is_ipv4() == address.at.is_ipv4());
+    let transport = if address.tcp { Transport::Tcp } else { Transport::Udp };
+    match sip::options(address.at, from, transport, PATIENCE).await {
+        Ok(answer) => {
+            let server = answer.server.map(|server| format!(", {server}")).unwrap_or_default();
+            (Answered, format!("{} {}{server}", answer.status, answer.reason))
+        }
+        Err(ProbeError::Silent) => (Timeout, "no answer in time".into()),
+        Err(error @ ProbeError::NotSip(_)) => (Answered, error.to_string()),
+        Err(ProbeError::Io(error)) if is_of_a_conversation(&error) => {
+            (Answered, format!("something else answers: {error}"))
+        }
+        Err(ProbeError::Io(error)) => unanswered(&error, address.at.ip()),
     }
 }
 

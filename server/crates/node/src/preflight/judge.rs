@@ -1,6 +1,8 @@
 //! The judgement: what is known, and what an operator would bring, go in; the report comes out. No disk, no network, no
 //! clock. Every guard that fails is told at once.
 
+use std::net::IpAddr;
+
 use contract::isolation::MachineIsolation;
 use contract::mandate::MandateFinding;
 use contract::own_step::{OwnStep, Place};
@@ -64,9 +66,10 @@ pub(crate) fn judge(facts: &Facts, take: &Take) -> Result<PreflightReport, Denie
     let mut machines = facts.isolation.clone();
     isolation::attest(&mut machines, &take.attest)?;
     let passes = passes(&take.overrides)?;
+    let off: Vec<IpAddr> = take.power_off.iter().filter_map(|typed| typed.trim().parse().ok()).collect();
     let mut found = standing(facts);
     if !facts.resumes() {
-        found.extend(isolation::findings(&machines));
+        found.extend(isolation::findings(&machines, &off));
         found.extend(data(facts, take)?);
     }
     let passed = |refused: &Refused| passes.iter().any(|pass| pass.covers(refused));
@@ -88,7 +91,7 @@ pub(crate) fn judge(facts: &Facts, take: &Take) -> Result<PreflightReport, Denie
         verdict,
         isolation: machines,
         loss: if facts.resumes() { Vec::new() } else { facts.losses.clone() },
-        steps: steps(facts),
+        steps: steps(facts, &off),
     })
 }
 
@@ -205,6 +208,15 @@ impl Pass<'_> {
     }
 }
 
+/// What of this no override passes.
+///
+/// # Errors
+/// [`Denied::Invalid`] on the field `override`.
+pub(crate) fn remaining(found: Vec<Refused>, overrides: &[Override]) -> Result<Vec<Refused>, Denied> {
+    let passes = passes(overrides)?;
+    Ok(found.into_iter().filter(|refused| !passes.iter().any(|pass| pass.covers(refused))).collect())
+}
+
 /// Overrides name a rule that may be overridden, and say why.
 fn passes(overrides: &[Override]) -> Result<Vec<Pass<'_>>, Denied> {
     overrides.iter().map(pass).collect()
@@ -227,7 +239,7 @@ fn overridable() -> String {
 }
 
 /// Every step to come.
-fn steps(facts: &Facts) -> Vec<PlannedStep> {
+fn steps(facts: &Facts, off: &[IpAddr]) -> Vec<PlannedStep> {
     let before: &[&str] = match facts.side {
         NodeRole::Client if facts.resumes() => &[],
         NodeRole::Client => &["close_inbound", "evidence", "mandate", "freeze"],
@@ -238,12 +250,17 @@ fn steps(facts: &Facts) -> Vec<PlannedStep> {
         let there = facts.own.iter().filter(move |step| step.place == place && !facts.resumes());
         there.map(|step| format!("own:{}", step.name))
     };
-    let ids = before
+    let mut ids: Vec<String> = before
         .iter()
         .map(|id| (*id).to_owned())
         .chain(own(Place::BeforeServices))
         .chain(starts)
         .chain(["verify".to_owned()])
-        .chain(own(Place::AfterServices));
-    ids.map(|id| PlannedStep { id }).collect()
+        .chain(own(Place::AfterServices))
+        .collect();
+    // Before the evidence, of which it is part.
+    if let Some(at) = ids.iter().position(|id| id == "evidence") {
+        ids.splice(at..at, off.iter().map(|ip| format!("power_off:{ip}")));
+    }
+    ids.into_iter().map(|id| PlannedStep { id }).collect()
 }

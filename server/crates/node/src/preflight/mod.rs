@@ -20,6 +20,8 @@ use tokio::time::Instant;
 use crate::isolation::Pace;
 use crate::node::Node;
 
+pub(crate) use judge::remaining;
+
 /// How often the other site is probed while nothing happens.
 const EVERY: Duration = Duration::from_secs(15);
 /// How soon it is probed again when something did.
@@ -144,6 +146,7 @@ impl Node {
 
     /// Finds out, for what an operator would bring; the other site is probed anew.
     pub(crate) async fn dry_run(&self, take: &Take) -> Result<PreflightReport, Denied> {
+        self.check_power_off(&take.power_off).await?;
         self.judge_now(&self.probe_all(Pace::Now).await, take).await
     }
 

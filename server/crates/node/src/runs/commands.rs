@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::evidence::Testimony;
 use super::log::{Event, Plan, State};
-use super::procedure::{Step, steps};
+use super::procedure::{Step, steps, with_power_off};
 use super::{Run, store};
 use crate::door::Act;
 use crate::node::Node;
@@ -41,18 +41,20 @@ impl Node {
         let found = self.dry_run(take).await?;
         self.guard_take(take, found.blocked).await?;
         let generation = take.point.as_deref().and_then(|point| point.strip_prefix('g')?.parse().ok());
+        let plan = self.plan(kind, &act, &take.reason).await?;
         let plan = Plan {
             overrides: take.overrides.clone(),
             generation,
             consent: take.accept_data_loss,
             loss: found.loss,
-            ..self.plan(kind, &act, &take.reason).await?
+            steps: with_power_off(plan.steps, &take.power_off),
+            ..plan
         };
         let mut testimony = Testimony::default();
         testimony.vouch(&take.attest);
         let brought = json!({
             "attest": take.attest, "accept_data_loss": take.accept_data_loss,
-            "overrides": take.overrides, "point": take.point,
+            "overrides": take.overrides, "point": take.point, "power_off": take.power_off,
         });
         self.begin(act, plan, testimony, brought).await
     }

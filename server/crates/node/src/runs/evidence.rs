@@ -7,11 +7,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use contract::isolation::{Attestation, IsolationOutcome, MachineIsolation, ProbeResult};
+use contract::power::PowerState;
 use contract::preflight::Override;
-use contract::{Denied, Lang, Refused, Rule};
+use contract::{Denied, Lang, Refused, Rule, Text};
 
 use super::Run;
 use super::log::{Event, Plan};
+use super::procedure::Step;
 use super::step::Stop;
 use crate::isolation::{self, Pace};
 use crate::mandate::Book;
@@ -117,12 +119,39 @@ impl Testimony {
 }
 
 impl Node {
+    /// Whether a machine is seen off now; what is read, in words.
+    pub(super) async fn is_powered_off(&self, ip: &str) -> Option<String> {
+        let reading = self.read_power(ip.parse().ok()?, false).await.ok()??;
+        (reading.state == PowerState::Off).then(|| reading.text(Lang::En))
+    }
+
+    /// Switches a machine off, and returns when it was seen off.
+    pub(super) async fn power_off(&self, ip: &str) -> Result<String, Stop> {
+        let ip: IpAddr = ip.parse().map_err(|_| Stop::new(format!("{ip} is no machine"), cut_off_by_hand()))?;
+        match self.switch_off(ip).await {
+            Ok(reading) => Ok(reading.text(Lang::En)),
+            Err(fault) => Err(Stop::new(fault.text(Lang::En), cut_off_by_hand())),
+        }
+    }
+
+    /// The machines as they are found now. One that this run has switched off is told as that.
+    async fn probe_for(&self, plan: &Plan) -> Vec<MachineIsolation> {
+        let mut machines = self.probe_machines(Pace::Now).await;
+        let ours = |ip: IpAddr| plan.steps.contains(&Step::PowerOff(ip.to_string()));
+        for machine in &mut machines {
+            if machine.outcome == IsolationOutcome::AlreadyDown && ours(machine.ip) {
+                machine.outcome = IsolationOutcome::PoweredOff;
+            }
+        }
+        machines
+    }
+
     /// Looks at every machine of the other site and keeps what may count as evidence.
     pub(super) async fn gather_evidence(self: &Arc<Self>, run: &Run, plan: &Plan) -> Result<(), Stop> {
         run.testify(|testimony| testimony.held = None);
         let mut found = Instant::now();
         let head = self.book.look(|record| record.mandate.as_ref().map(|head| head.id.clone()));
-        let mut machines = self.probe_machines(Pace::Now).await;
+        let mut machines = self.probe_for(plan).await;
         if machines.is_empty() {
             return Err(Stop::refused(&[Refused::new(Rule::PeerUnset, &self.info.name, "")]));
         }
@@ -139,7 +168,7 @@ impl Node {
             };
             // A telephone system takes its time to stop: what counts is how it looks now.
             found = Instant::now();
-            machines = self.probe_machines(Pace::Now).await;
+            machines = self.probe_for(plan).await;
             let alive = machines.iter().filter(|machine| machine.outcome == IsolationOutcome::Alive);
             let (passed, blocking): (Vec<_>, Vec<_>) = alive.partition(|machine| is_passed(&plan.overrides, machine));
             settled = !passed.is_empty();
@@ -193,6 +222,14 @@ impl Node {
         let held = run.testify(|testimony| testimony.held());
         held.ok_or_else(|| Stop::refused(&[Refused::new(Rule::EvidenceVoid, &self.info.name, "restart")]))
     }
+}
+
+/// What can be done about a machine that does not let itself be switched off.
+fn cut_off_by_hand() -> Text {
+    Text::new(
+        "Correggere la causa, oppure spegnere la macchina a mano, poi premere Riprendi (tvox-dr run resume). Se l'alimentazione non si può leggere, annullare (tvox-dr run abort) e ricominciare senza spegnerla da qui, dichiarando chi l'ha vista spenta.",
+        "Correct the cause, or switch the machine off by hand, then resume (tvox-dr run resume). If its power cannot be read, abort (tvox-dr run abort) and begin again without switching it off from here, stating who saw it off.",
+    )
 }
 
 impl Run {

@@ -11,7 +11,7 @@ use crate::node::Node;
 
 impl Node {
     /// Checks what an operator typed beside the guards: a reason, and the own password of whoever comes through the panel.
-    pub(super) async fn check_typed(
+    pub(crate) async fn check_typed(
         &self,
         act: &Act<'_>,
         reason: &str,
@@ -52,7 +52,7 @@ impl Node {
     }
 
     /// The guards of every button.
-    pub(super) fn guard(&self, confirm_name: &str) -> Vec<Refused> {
+    pub(crate) fn guard(&self, confirm_name: &str) -> Vec<Refused> {
         let mut refused = Vec::new();
         if confirm_name.trim() != self.info.name {
             refused.push(Refused::new(Rule::ConfirmName, &self.info.name, ""));

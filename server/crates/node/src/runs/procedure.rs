@@ -1,8 +1,8 @@
 //! The procedures: which steps each kind of run takes, in which order.
 //!
 //! ```text
-//! activation    close_inbound → evidence → mandate → freeze → own:… → start:… → verify → own:…
-//! takeover      close_inbound → evidence → mandate → own:… → start:… → verify → own:…
+//! activation    close_inbound → power_off:… → evidence → mandate → freeze → own:… → start:… → verify → own:…
+//! takeover      close_inbound → power_off:… → evidence → mandate → own:… → start:… → verify → own:…
 //! deactivation  revert:… → stop:… → revert:… → ledger → mandate → preserve
 //! suspension    suspend → stop:…
 //! resumption    resume → start:… → verify
@@ -15,10 +15,12 @@
 //! DR is put aside *after* the mandate that gives the service back: until then the services may have to start on it again.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use contract::own_step::{OwnStep, Place, Work};
+use contract::power::SOFT_MAX;
 use contract::run::RunKind;
 use contract::service::Service;
 use serde::{Deserialize, Serialize};
@@ -30,6 +32,8 @@ use super::log::Plan;
 #[serde(into = "String", try_from = "String")]
 pub(crate) enum Step {
     CloseInbound,
+    /// A machine of the other site.
+    PowerOff(String),
     Evidence,
     Mandate,
     Freeze,
@@ -57,6 +61,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CloseInbound => f.write_str("close_inbound"),
+            Self::PowerOff(ip) => write!(f, "power_off:{ip}"),
             Self::Evidence => f.write_str("evidence"),
             Self::Mandate => f.write_str("mandate"),
             Self::Freeze => f.write_str("freeze"),
@@ -88,6 +93,7 @@ impl FromStr for Step {
             Some(("stop", name)) => Self::Stop(name.to_owned()),
             Some(("own", name)) => Self::Own(name.to_owned()),
             Some(("revert", name)) => Self::Revert(name.to_owned()),
+            Some(("power_off", ip)) => Self::PowerOff(ip.to_owned()),
             _ => match id {
                 "close_inbound" => Self::CloseInbound,
                 "evidence" => Self::Evidence,
@@ -138,6 +144,16 @@ pub(crate) fn steps(kind: RunKind, services: &[Service], own: &[OwnStep]) -> Vec
     }
 }
 
+/// Puts the machines that are to be switched off before the evidence, of which that is part.
+pub(crate) fn with_power_off(mut steps: Vec<Step>, off: &[String]) -> Vec<Step> {
+    if let Some(at) = steps.iter().position(|step| *step == Step::Evidence) {
+        // As the machines are called elsewhere, however it was typed.
+        let named = |typed: &String| typed.trim().parse::<IpAddr>().map_or_else(|_| typed.clone(), |ip| ip.to_string());
+        steps.splice(at..at, off.iter().map(|typed| Step::PowerOff(named(typed))));
+    }
+    steps
+}
+
 impl Step {
     /// How long one attempt may take, to do it and to see that it is done.
     pub(crate) fn limit(&self, plan: &Plan) -> Duration {
@@ -158,6 +174,8 @@ impl Step {
             // The other side may have to stop its services first.
             Self::Evidence | Self::Mandate => Duration::from_secs(180),
             Self::CloseInbound => Duration::from_secs(60),
+            // Each wait of it has a limit of its own.
+            Self::PowerOff(_) => Duration::from_secs(u64::from(SOFT_MAX) + 300),
             Self::Suspend | Self::Resume => Duration::from_secs(20),
             Self::Own(_) | Self::Revert(_) => plan.own_step(self).map_or(Duration::ZERO, limit_of),
         }
@@ -247,6 +265,9 @@ mod tests {
                 assert!(it != en && it != id && en != id, "{id}");
             }
         }
+        let off = with_power_off(steps(RunKind::Takeover, &[], &[]), &[" 2001:DB8::1".into()]);
+        assert_eq!(off[1].to_string(), "power_off:2001:db8::1");
+        assert_eq!(off[1].to_string().parse(), Ok(off[1].clone()));
         assert!("dance".parse::<Step>().is_err());
     }
 }

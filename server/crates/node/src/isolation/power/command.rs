@@ -18,7 +18,8 @@ pub(super) async fn status(ip: IpAddr, script: &str, password: Option<&Secret>) 
     }
 }
 
-async fn run(ip: IpAddr, script: &str, password: Option<&Secret>) -> Result<Said, PowerFault> {
+/// Runs any of them.
+pub(super) async fn run(ip: IpAddr, script: &str, password: Option<&Secret>) -> Result<Said, PowerFault> {
     let ip = ip.to_string();
     let mut env = vec![("TVOX_DR_MACHINE", ip.as_str())];
     env.extend(password.map(|password| ("TVOX_DR_POWER_PASSWORD", password.reveal())));

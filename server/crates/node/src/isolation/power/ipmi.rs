@@ -4,6 +4,7 @@
 use contract::command::Secret;
 use contract::power::{PowerFault, PowerState};
 
+use super::Order;
 use super::child::{self, Said};
 
 /// The cipher suites that are tried, the better one first. Left to itself the tool asks the controller which ones it knows,
@@ -30,23 +31,32 @@ impl Controller<'_> {
         }
     }
 
+    /// Orders what is to become of the power. The controller takes the order; what comes of it must be read.
+    pub(super) async fn give(&self, order: Order) -> Result<(), PowerFault> {
+        let verb = match order {
+            Order::Off => "off",
+            Order::Shutdown => "soft",
+            Order::On => "on",
+        };
+        self.say(verb).await.map(drop)
+    }
+
     /// `chassis power VERB`.
     async fn say(&self, verb: &str) -> Result<Said, PowerFault> {
-        let mut fault = PowerFault::NoCommonCipher;
         for suite in SUITES {
             match self.say_with(suite, verb).await {
-                Err(PowerFault::NoCommonCipher) => fault = PowerFault::NoCommonCipher,
+                Err(PowerFault::NoCommonCipher) => {}
                 other => return other,
             }
         }
-        Err(fault)
+        Err(PowerFault::NoCommonCipher)
     }
 
     async fn say_with(&self, suite: &str, verb: &str) -> Result<Said, PowerFault> {
         let port = self.port.to_string();
         let args = [
             // `-v`: it says then why no session came about.
-            &["-v", "-I", "lanplus", "-E", "-L", "OPERATOR", "-N", "1", "-R", "2", "-C", suite][..],
+            &["-v", "-I", "lanplus", "-E", "-L", "OPERATOR", "-N", "2", "-R", "3", "-C", suite][..],
             &["-H", self.host, "-p", &port, "-U", self.user, "chassis", "power", verb],
         ]
         .concat();

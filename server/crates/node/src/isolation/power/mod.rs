@@ -4,7 +4,9 @@
 mod child;
 mod command;
 mod ipmi;
+mod redfish;
 mod settings;
+mod switch;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -21,7 +23,7 @@ use crate::door::Act;
 use crate::node::Node;
 
 /// How long a reading may take. What was seen must still be fresh when the mandate is written.
-const READING: Duration = Duration::from_secs(5);
+const READING: Duration = Duration::from_secs(8);
 /// How old a reading may be for the standing lookout, while the machine answers and while it does not. Controllers write
 /// each login into a log of their own, and the lookout looks every few seconds, for years.
 const STANDING_ALIVE: Duration = Duration::from_secs(15 * 60);
@@ -68,6 +70,17 @@ impl Latest {
     }
 }
 
+/// What a machine can be ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// Its power is cut.
+    Off,
+    /// Its system is asked to shut down.
+    Shutdown,
+    /// It gets power.
+    On,
+}
+
 /// How the power is to be read beside the probes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
@@ -81,6 +94,7 @@ pub(crate) enum Pace {
 async fn status(settings: &PowerSettings, password: Option<&Secret>) -> Result<PowerState, PowerFault> {
     match &settings.access {
         PowerAccess::Ipmi { host, port, user } => ipmi::Controller { host, port: *port, user, password }.status().await,
+        access @ PowerAccess::Redfish { .. } => redfish::Service::new(access, password)?.status().await,
         PowerAccess::Command { status, .. } => command::status(settings.ip, status, password).await,
     }
 }

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use contract::command::Secret;
+use contract::life::LifeSigns;
 use contract::power::{IsolationReport, MachineSetup, PowerAccess, PowerFault, PowerForm, PowerSettings};
 use contract::{Denied, Outcome, Problem, SCHEMA};
 use serde_json::{Value, json};
 
-use crate::delivery::seal;
+use crate::delivery::{is_certificate, seal};
 use crate::door::Act;
 use crate::identity::sha256;
 use crate::node::Node;
@@ -42,6 +43,10 @@ pub(super) fn not_set() -> Denied {
 fn trusts(stored: &PowerAccess, other: &PowerAccess) -> bool {
     match (stored, other) {
         (PowerAccess::Ipmi { .. }, PowerAccess::Ipmi { .. }) => stored == other,
+        (
+            PowerAccess::Redfish { url, user, fingerprint, ca, .. },
+            PowerAccess::Redfish { url: url2, user: user2, fingerprint: fingerprint2, ca: ca2, .. },
+        ) => (url, user, fingerprint, ca) == (url2, user2, fingerprint2, ca2),
         (PowerAccess::Command { .. }, PowerAccess::Command { .. }) => true,
         _ => false,
     }
@@ -55,6 +60,13 @@ fn told(settings: &PowerSettings, has_password: bool) -> Value {
             told["host"] = json!(host);
             told["port"] = json!(port);
             told["user"] = json!(user);
+        }
+        PowerAccess::Redfish { url, user, system, fingerprint, ca } => {
+            told["url"] = json!(url);
+            told["user"] = json!(user);
+            told["system"] = json!(system);
+            told["fingerprint"] = json!(fingerprint);
+            told["ca_sha256"] = json!(ca.as_ref().map(|pem| sha256(pem.as_bytes())));
         }
         access @ PowerAccess::Command { .. } => {
             told["commands_sha256"] = json!(sha256(json!(access).to_string().as_bytes()));
@@ -105,6 +117,7 @@ impl Node {
             has_password: stored.as_ref().is_some_and(|one| one.sealed.is_some()),
             power: stored.map(|one| one.settings),
             reading: self.power.last(ip).map(|last| last.reading),
+            signs: LifeSigns::default(),
         };
         // Those that count first.
         if let Some(ip) = current {
@@ -112,11 +125,24 @@ impl Node {
             machines.push(setup(ip, at.map(|at| stored.remove(at))));
         }
         machines.extend(stored.into_iter().map(|one| setup(one.settings.ip, Some(one))));
+        for ip in self.machines_with_life_signs().await? {
+            if !machines.iter().any(|machine| machine.ip == ip) {
+                machines.push(setup(ip, None));
+            }
+        }
+        for machine in &mut machines {
+            machine.signs = self.life_signs(machine.ip).await?;
+        }
         Ok(IsolationReport { schema: SCHEMA, machines })
     }
 
     pub(crate) async fn power_set(&self, act: Act<'_>, form: &PowerForm) -> Result<Outcome, Denied> {
         let settings = form.check().map_err(Denied::Invalid)?;
+        if let PowerAccess::Redfish { ca: Some(pem), .. } = &settings.access
+            && !is_certificate(pem)
+        {
+            return Err(Denied::field("ca", Problem::NotACertificate));
+        }
         let ip = settings.ip;
         let stored = self.power_settings(ip).await?;
         // An IP that is nobody's is a typing error: its settings would never be asked.

@@ -1,15 +1,16 @@
 //! `/isolamento`: what can see whether a machine of the other site is off. One page per way of reading its power, so that
 //! each shows only what that way needs, also without JavaScript.
 
-use contract::power::{
-    IPMI_PORT, MachineSetup, PowerAccess, PowerReading, PowerSettings, PowerState, PowerWay, SOFT_MAX,
-};
+mod editor;
+
+use contract::power::{MachineSetup, PowerAccess, PowerReading, PowerSettings, PowerState, PowerWay};
 use leptos::prelude::*;
 
 use crate::action::Action;
+use crate::form::override_field;
 use crate::model::{Context, IsolationPage};
 use crate::routes::{self, PageId};
-use crate::widgets::{Field, Kind, cancel_save, card, card_with_help, confirm, facts, help, title};
+use crate::widgets::{Field, Kind, cancel_save, card, card_with_help, confirm, facts, title};
 
 const SET: Action = Action::PowerSet;
 
@@ -19,7 +20,7 @@ pub(crate) fn view(cx: &Context, model: &IsolationPage) -> AnyView {
         let setup = model.report.machines.iter().find(|machine| machine.ip.to_string() == ip);
         return view! {
             {title(route.label(cx.lang), cancel_save(cx, "power-form", route.path))}
-            {editor(cx, &ip, way, setup)}
+            {editor::view(cx, &ip, way, setup)}
         }
         .into_any();
     }
@@ -74,7 +75,9 @@ fn setup(cx: &Context, machine: &MachineSetup) -> AnyView {
         None => view! { <p>{unset}</p> }.into_any(),
     };
     let heading = format!("{ip}: {}", cx.t("alimentazione", "power"));
-    card(&heading, view! { {gone} {body} {buttons(cx, machine, &ip)} })
+    let switches = (machine.current && machine.power.is_some())
+        .then(|| [Action::PowerOff, Action::PowerOn].map(|action| cx.may(action).then(|| switch(cx, action, &ip))));
+    card(&heading, view! { {gone} {body} {buttons(cx, machine, &ip)} {switches} {signs(cx, machine, &ip)} })
 }
 
 fn shown(cx: &Context, power: &PowerSettings, machine: &MachineSetup) -> AnyView {
@@ -83,6 +86,17 @@ fn shown(cx: &Context, power: &PowerSettings, machine: &MachineSetup) -> AnyView
         PowerAccess::Ipmi { host, port, user } => {
             rows.push((cx.t("Controller", "Controller"), format!("{host}:{port}")));
             rows.push((cx.t("Username", "User name"), user.clone()));
+        }
+        PowerAccess::Redfish { url, user, system, fingerprint, ca } => {
+            rows.push(("URL", url.clone()));
+            rows.push((cx.t("Username", "User name"), user.clone()));
+            rows.push((cx.t("Sistema", "System"), system.clone().unwrap_or_else(|| "–".to_owned())));
+            let trust = match (fingerprint, ca) {
+                (Some(fingerprint), _) => fingerprint.clone(),
+                (None, Some(_)) => cx.t("autorità propria", "its own authority").to_owned(),
+                (None, None) => cx.t("autorità del sistema", "the system's authorities").to_owned(),
+            };
+            rows.push((cx.t("Certificato", "Certificate"), trust));
         }
         // People write keys into commands.
         PowerAccess::Command { .. } if !cx.may(SET) => {}
@@ -155,162 +169,100 @@ fn buttons(cx: &Context, machine: &MachineSetup, ip: &str) -> AnyView {
     view! { <div class="card-buttons">{read} {ways} {remove}</div> }.into_any()
 }
 
-fn editor(cx: &Context, ip: &str, way: PowerWay, setup: Option<&MachineSetup>) -> AnyView {
-    let power = setup.and_then(|setup| setup.power.as_ref());
-    let saved = power.filter(|power| power.access.way() == way);
-    let heading = format!("{ip}: {} ({})", cx.t("alimentazione", "power"), way.label(cx.lang));
-    let about = match way {
-        PowerWay::Ipmi => cx.t(
-            "Il controller di gestione della macchina (iDRAC, iLO, IPMI). Ha un indirizzo proprio e risponde anche quando la macchina è spenta. L'utente ha bisogno del privilegio Operator.",
-            "The machine's management controller (iDRAC, iLO, IPMI). It has an address of its own and answers also while the machine is off. The user needs the privilege Operator.",
-        ),
-        PowerWay::Command => cx.t(
-            "Comandi eseguiti da /bin/sh su questa macchina: un hypervisor, una presa comandata. Trovano l'IP in TVOX_DR_MACHINE e la password in TVOX_DR_POWER_PASSWORD.",
-            "Commands that /bin/sh runs on this machine: a hypervisor, a switched socket. They find the IP in TVOX_DR_MACHINE and the password in TVOX_DR_POWER_PASSWORD.",
-        ),
-    };
-    let fields = match way {
-        PowerWay::Ipmi => ipmi(cx, saved),
-        PowerWay::Command => commands(cx, saved),
-    };
-    let stored = setup.is_some_and(|setup| setup.has_password && saved.is_some());
-    let soft = saved.map_or_else(|| "0".to_owned(), |saved| saved.soft_seconds.to_string());
-    let soft_help = match cx.lang {
-        contract::Lang::It => format!(
-            "Quanti secondi ha il sistema per arrestarsi prima che si tolga l'alimentazione, al massimo {SOFT_MAX}. Con 0 si toglie subito."
-        ),
-        contract::Lang::En => format!(
-            "How many seconds its system has to shut down before the power is cut, at most {SOFT_MAX}. With 0 it is cut at once."
-        ),
-    };
-    view! {
-        <section class="card">
-            <div class="card-title">
-                <h2>{heading.clone()}</h2>
-                {help(cx, "power", &heading, about)}
-            </div>
-            <form method="post" action=routes::of(PageId::Isolation).path id="power-form">
-                <input type="hidden" name="action" value=SET.as_str() />
-                <input type="hidden" name="ip" value=ip.to_owned() />
-                <input type="hidden" name="way" value=way.as_str() />
-                {fields}
-                {password(cx, way, stored)}
-                {Field::new(
-                        SET,
-                        "soft",
-                        cx.t("Arresto ordinato (secondi)", "Shut down first (seconds)"),
-                        &soft_help,
-                    )
-                    .optional()
-                    .kind(Kind::Number)
-                    .saved(&soft)
-                    .view(cx)}
-            </form>
-        </section>
-    }
-    .into_any()
-}
-
-fn ipmi(cx: &Context, saved: Option<&PowerSettings>) -> AnyView {
-    let (host, port, user) = match saved.map(|saved| &saved.access) {
-        Some(PowerAccess::Ipmi { host, port, user }) => (host.as_str(), port.to_string(), user.as_str()),
-        _ => ("", IPMI_PORT.to_string(), ""),
-    };
-    view! {
-        {Field::new(
-                SET,
-                "host",
-                cx.t("Indirizzo del controller", "The controller's address"),
-                cx.t(
-                    "Nome o IP del controller, non della macchina. Con un IP funziona anche senza DNS.",
-                    "Name or IP of the controller, not of the machine. With an IP it works also without DNS.",
-                ),
-            )
-            .saved(host)
-            .view(cx)}
-        {Field::new(
-                SET,
-                "port",
-                cx.t("Porta UDP", "UDP port"),
-                cx.t("Di norma 623.", "623 as a rule."),
-            )
-            .optional()
-            .kind(Kind::Number)
-            .saved(&port)
-            .view(cx)}
-        {Field::new(
-                SET,
-                "user",
-                cx.t("Username", "User name"),
-                cx.t("L'utente del controller, al massimo 16 caratteri.", "The controller's user, at most 16 characters."),
-            )
-            .saved(user)
-            .view(cx)}
-    }
-    .into_any()
-}
-
-fn commands(cx: &Context, saved: Option<&PowerSettings>) -> AnyView {
-    let empty = (String::new(), None, None, None);
-    let (status, off, shutdown, on) = match saved.map(|saved| &saved.access) {
-        Some(PowerAccess::Command { status, off, shutdown, on }) => {
-            (status.clone(), off.clone(), shutdown.clone(), on.clone())
-        }
-        _ => empty,
-    };
-    let optional = |name: &'static str, label: &str, about: &str, saved: Option<String>| {
-        let saved = saved.unwrap_or_default();
-        Field::new(SET, name, label, about).optional().kind(Kind::Lines(2)).saved(&saved).view(cx)
-    };
-    view! {
-        {Field::new(
-                SET,
-                "status",
-                cx.t("Lettura", "Reading"),
-                cx.t(
-                    "Scrive on oppure off, e nient'altro, ed esce con 0. Tutto il resto vale come non leggibile.",
-                    "Prints on or off and nothing else, and exits with 0. Anything else counts as not readable.",
-                ),
-            )
-            .kind(Kind::Lines(2))
-            .saved(&status)
-            .view(cx)}
-        {optional(
-            "off",
-            cx.t("Spegnimento", "Off"),
-            cx.t("Toglie subito l'alimentazione.", "Cuts the power at once."),
-            off,
-        )}
-        {optional(
-            "shutdown",
-            cx.t("Arresto ordinato", "Shut down"),
-            cx.t("Chiede al sistema di arrestarsi.", "Asks its system to shut down."),
-            shutdown,
-        )}
-        {optional("on", cx.t("Accensione", "On"), cx.t("Accende la macchina.", "Switches the machine on."), on)}
-    }
-    .into_any()
-}
-
-fn password(cx: &Context, way: PowerWay, stored: bool) -> AnyView {
-    let hint = stored.then(|| {
-        let text = cx.t(
-            "Una password è salvata e non viene mostrata: lasciare vuoto per non cambiarla.",
-            "A password is stored and is not shown: leave it empty to keep it.",
+/// What proves it to be alive besides its node.
+fn signs(cx: &Context, machine: &MachineSetup, ip: &str) -> AnyView {
+    let (action, signs) = (Action::LifeSignsSet, &machine.signs);
+    let ports = signs.tcp.iter().map(u16::to_string).collect::<Vec<_>>().join(" ");
+    let sip = signs.sip.map(|sip| sip.to_string()).unwrap_or_default();
+    let heading = cx.t("Che cosa prova che è viva", "What proves it to be alive");
+    let about = cx.t(
+        "Oltre a tvox-dr, al pannello e al ping. Dopo che il suo tvox-dr ha fermato i servizi, questi devono tacere.",
+        "Besides tvox-dr, the panel and ping. After its tvox-dr has stopped the services these must be silent.",
+    );
+    let body = if cx.may(action) {
+        let tcp_help = cx.t(
+            "Quelle dei servizi e dei database, separate da spazi, ad esempio 5060 3306. Vuoto: nessuna.",
+            "Those of services and databases, with spaces between them, e.g. 5060 3306. Empty: none.",
         );
-        view! { <p class="hint">{text}</p> }
-    });
-    let about = match way {
-        PowerWay::Ipmi => cx.t(
-            "Al massimo 20 caratteri. Va scritta di nuovo quando si cambiano indirizzo, porta o utente.",
-            "At most 20 characters. It is written again when address, port or user change.",
+        let sip_help = cx.t(
+            "Dove risponde alle chiamate, ad esempio 10.0.100.206 oppure 10.0.100.206:5060/tcp. Gli si invia una richiesta OPTIONS.",
+            "Where it answers calls, e.g. 10.0.100.206 or 10.0.100.206:5060/tcp. It is sent an OPTIONS request.",
+        );
+        view! {
+            <form method="post">
+                <input type="hidden" name="action" value=action.as_str() />
+                <input type="hidden" name="name" value=ip.to_owned() />
+                <div class="columns">
+                    {Field::new(action, "tcp", cx.t("Porte TCP", "TCP ports"), tcp_help).row(ip).optional().saved(&ports).view(cx)}
+                    {Field::new(action, "sip", cx.t("Indirizzo SIP", "SIP address"), sip_help).row(ip).optional().saved(&sip).view(cx)}
+                </div>
+                <button class="button">{cx.t("Salva i segni di vita", "Save the signs of life")}</button>
+            </form>
+        }
+        .into_any()
+    } else {
+        let dash = |text: String| if text.is_empty() { "–".to_owned() } else { text };
+        let rows = [(cx.t("Porte TCP", "TCP ports"), dash(ports)), (cx.t("Indirizzo SIP", "SIP address"), dash(sip))];
+        facts(rows.map(|(name, value)| (name.to_owned(), value.into_any())))
+    };
+    view! {
+        <h3>{heading}</h3>
+        <p class="hint">{about}</p>
+        {body}
+    }
+    .into_any()
+}
+
+/// Switches the machine, outside of a run. Grave: behind a disclosure, with reason, name and password.
+fn switch(cx: &Context, action: Action, ip: &str) -> AnyView {
+    let (word, about) = match action {
+        Action::PowerOn => (
+            cx.t("Accendere", "Switch on"),
+            cx.t(
+                "La macchina si avvia e chiede il consenso prima di servire. La pagina attende di vederla accesa.",
+                "The machine boots and asks for consent before it serves. The page waits until it is seen on.",
+            ),
         ),
-        PowerWay::Command => cx.t(
-            "Se i comandi ne hanno bisogno: la trovano in TVOX_DR_POWER_PASSWORD.",
-            "Where the commands need one: they find it in TVOX_DR_POWER_PASSWORD.",
+        _ => (
+            cx.t("Spegnere", "Switch off"),
+            cx.t(
+                "Chi è collegato a quella macchina cade. La pagina attende di vederla spenta. Se la macchina risponde, serve un motivo per procedere.",
+                "Whoever is connected to that machine is cut off. The page waits until it is seen off. If the machine answers, a reason to proceed is needed.",
+            ),
         ),
     };
-    let field = Field::new(SET, "password", "Password", about).kind(Kind::Password("new-password"));
-    let field = if stored || way == PowerWay::Command { field.optional() } else { field };
-    view! { {field.view(cx)} {hint} }.into_any()
+    let here = cx.form.is_row(action, ip);
+    let alive = cx.form.refused().iter().find(|refused| here && refused.rule.overridable()).map(|refused| {
+        let name = override_field(refused);
+        let message = refused.finding(cx.lang).message;
+        let label = format!("{}: {message}", cx.t("Motivo per procedere nonostante", "Reason to proceed in spite of"));
+        let help = cx.t("Finisce nel registro.", "It goes into the audit log.");
+        Field::new(action, &name, &label, help).row(ip).optional().view(cx)
+    });
+    let reason = cx.t("Finisce nel registro.", "It goes into the audit log.");
+    let name = cx.t("Quello scritto in alto, per intero.", "The one written above, all of it.");
+    let summary = format!("{word} {ip}");
+    view! {
+        <details class="fold" open=here>
+            <summary>{summary.clone()}</summary>
+            <p class="hint">{about}</p>
+            <form method="post" class="grave-form">
+                <input type="hidden" name="action" value=action.as_str() />
+                <input type="hidden" name="name" value=ip.to_owned() />
+                {Field::new(action, "reason", cx.t("Motivo", "Reason"), reason).row(ip).view(cx)}
+                {alive}
+                <div class="columns">
+                    {Field::new(action, "confirm_name", cx.t("Nome di questa macchina", "This machine's name"), name)
+                        .row(ip)
+                        .view(cx)}
+                    {Field::new(action, "password", "Password", cx.t("La propria, di nuovo.", "Your own, again."))
+                        .row(ip)
+                        .kind(Kind::Password("current-password"))
+                        .view(cx)}
+                </div>
+                <button class="button danger">{summary}</button>
+            </form>
+        </details>
+    }
+    .into_any()
 }

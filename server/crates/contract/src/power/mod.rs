@@ -1,6 +1,8 @@
 //! The power of the machines of the other site: what can see whether one is off, as typed, as stored and as read. The
 //! password goes in and never comes out.
 
+mod form;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -9,8 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::command::Secret;
-use crate::field::{FieldError, Problem};
+use crate::field::Problem;
 use crate::lang::Lang;
+use crate::life::LifeSigns;
+use crate::preflight::Override;
+
+pub use form::PowerForm;
 
 /// The port of IPMI over LAN (RMCP+, IPMI 2.0, 13.1.2).
 pub const IPMI_PORT: u16 = 623;
@@ -23,19 +29,22 @@ pub const SOFT_MAX: u32 = 600;
 pub enum PowerWay {
     /// The machine's management controller, over the network (IPMI 2.0).
     Ipmi,
+    /// The same, by its web service (DMTF Redfish).
+    Redfish,
     /// A command of one's own: a hypervisor, a switched socket.
     Command,
 }
 
 impl PowerWay {
     /// All of them, in the order in which they are offered.
-    pub const ALL: [Self; 2] = [Self::Ipmi, Self::Command];
+    pub const ALL: [Self; 3] = [Self::Ipmi, Self::Redfish, Self::Command];
 
     /// The word in commands, tables and JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ipmi => "ipmi",
+            Self::Redfish => "redfish",
             Self::Command => "command",
         }
     }
@@ -45,6 +54,7 @@ impl PowerWay {
     pub const fn label(self, lang: Lang) -> &'static str {
         match self {
             Self::Ipmi => "IPMI",
+            Self::Redfish => "Redfish",
             Self::Command => lang.pick("comando", "command"),
         }
     }
@@ -60,7 +70,7 @@ impl FromStr for PowerWay {
     type Err = Problem;
 
     fn from_str(text: &str) -> Result<Self, Problem> {
-        let unknown = || Problem::NotOneOf("ipmi, command".into());
+        let unknown = || Problem::NotOneOf("ipmi, redfish, command".into());
         Self::ALL.into_iter().find(|way| way.as_str() == text).ok_or_else(unknown)
     }
 }
@@ -77,6 +87,19 @@ pub enum PowerAccess {
         port: u16,
         /// Its user, with the privilege *Operator*.
         user: String,
+    },
+    /// Redfish over HTTPS.
+    Redfish {
+        /// `https://HOST[:PORT]`.
+        url: String,
+        /// Its user.
+        user: String,
+        /// The system's id where the service has several; `null` for its only one.
+        system: Option<String>,
+        /// SHA-256 of the only certificate that is taken, in hex; `null` where an authority vouches for it.
+        fingerprint: Option<String>,
+        /// The authority that signed its certificate, as PEM; `null` for the system's.
+        ca: Option<String>,
     },
     /// Shell commands (`/bin/sh -c`), run on this machine.
     Command {
@@ -97,6 +120,7 @@ impl PowerAccess {
     pub const fn way(&self) -> PowerWay {
         match self {
             Self::Ipmi { .. } => PowerWay::Ipmi,
+            Self::Redfish { .. } => PowerWay::Redfish,
             Self::Command { .. } => PowerWay::Command,
         }
     }
@@ -106,8 +130,15 @@ impl PowerAccess {
     pub fn source(&self) -> String {
         match self {
             Self::Ipmi { host, port, .. } => format!("ipmi {host}:{port}"),
+            Self::Redfish { url, .. } => format!("redfish {url}"),
             Self::Command { .. } => "command".to_owned(),
         }
+    }
+
+    /// Whether it can switch off, not only tell.
+    #[must_use]
+    pub const fn can_switch_off(&self) -> bool {
+        !matches!(self, Self::Command { off: None, .. })
     }
 }
 
@@ -121,115 +152,6 @@ pub struct PowerSettings {
     pub access: PowerAccess,
     /// How long its system may take to shut down before the power is cut; 0 cuts it at once.
     pub soft_seconds: u32,
-}
-
-/// The same as typed. What belongs to another way is left empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct PowerForm {
-    /// The machine of the other site.
-    pub ip: String,
-    /// `ipmi`, `command`.
-    pub way: String,
-    /// IPMI: name or IP of the controller.
-    pub host: String,
-    /// IPMI: empty for 623.
-    pub port: String,
-    /// IPMI: the user.
-    pub user: String,
-    /// `None` leaves the one that is stored.
-    pub password: Option<Secret>,
-    /// Command: prints `on` or `off`.
-    pub status: String,
-    /// Command: switches it off.
-    pub off: String,
-    /// Command: asks its system to shut down.
-    pub shutdown: String,
-    /// Command: switches it on.
-    pub on: String,
-    /// Seconds; empty for 0.
-    pub soft: String,
-}
-
-impl PowerForm {
-    /// Checks everything that can be checked without asking anybody.
-    ///
-    /// # Errors
-    /// One [`FieldError`] for each field that cannot be taken.
-    pub fn check(&self) -> Result<PowerSettings, Vec<FieldError>> {
-        let mut errors = Vec::new();
-        let mut keep = |field: &str, problem: Problem| errors.push(FieldError::new(field, problem));
-        let ip = self.ip.trim().parse().map_err(|_| keep("ip", Problem::NotAnIp)).ok();
-        let way = self.way.parse().map_err(|problem| keep("way", problem)).ok();
-        let soft = soft(&self.soft).map_err(|problem| keep("soft", problem)).ok();
-        let access = match way {
-            Some(PowerWay::Ipmi) => Some(self.ipmi(&mut keep)),
-            Some(PowerWay::Command) => Some(self.command(soft.unwrap_or(0), &mut keep)),
-            None => None,
-        };
-        match (ip, access, soft) {
-            (Some(ip), Some(access), Some(soft_seconds)) if errors.is_empty() => {
-                Ok(PowerSettings { ip, access, soft_seconds })
-            }
-            _ => Err(errors),
-        }
-    }
-
-    fn ipmi(&self, keep: &mut impl FnMut(&str, Problem)) -> PowerAccess {
-        let (host, user) = (self.host.trim(), self.user.trim());
-        if host.is_empty() {
-            keep("host", Problem::Required);
-        } else if !is_host(host) {
-            keep("host", Problem::NotAServer);
-        }
-        if user.is_empty() {
-            keep("user", Problem::Required);
-        } else if user.len() > 16 {
-            // IPMI 2.0, 22.28.
-            keep("user", Problem::TooLong(16));
-        }
-        if self.password.as_ref().is_some_and(|password| password.reveal().len() > 20) {
-            // IPMI 2.0, 22.30.
-            keep("password", Problem::TooLong(20));
-        }
-        let port = match self.port.trim() {
-            "" => IPMI_PORT,
-            typed => typed.parse().ok().filter(|port| *port > 0).unwrap_or_else(|| {
-                keep("port", Problem::BadPort);
-                IPMI_PORT
-            }),
-        };
-        PowerAccess::Ipmi { host: host.to_owned(), port, user: user.to_owned() }
-    }
-
-    fn command(&self, soft: u32, keep: &mut impl FnMut(&str, Problem)) -> PowerAccess {
-        let optional = |text: &str| Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned);
-        let status = self.status.trim().to_owned();
-        if status.is_empty() {
-            keep("status", Problem::Required);
-        }
-        let shutdown = optional(&self.shutdown);
-        if soft > 0 && shutdown.is_none() {
-            keep("shutdown", Problem::Required);
-        }
-        PowerAccess::Command { status, off: optional(&self.off), shutdown, on: optional(&self.on) }
-    }
-}
-
-fn soft(typed: &str) -> Result<u32, Problem> {
-    match typed.trim() {
-        "" => Ok(0),
-        typed => match typed.parse::<u32>() {
-            Ok(seconds) if seconds <= SOFT_MAX => Ok(seconds),
-            Ok(_) => Err(Problem::OutOfRange { min: 0, max: SOFT_MAX }),
-            Err(_) => Err(Problem::NotANumber),
-        },
-    }
-}
-
-/// A name or an IP; never a leading dash, which would be an option of the program that is given it.
-fn is_host(text: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':');
-    text.len() <= 253 && !text.starts_with('-') && text.chars().all(allowed)
 }
 
 /// Whether a machine has power.
@@ -278,6 +200,16 @@ pub enum PowerFault {
     WrongUser,
     /// The password is wrong.
     WrongPassword,
+    /// User or password is wrong; which one is not said.
+    WrongLogin,
+    /// It could not show that it is the expected one.
+    WrongCertificate(String),
+    /// It has no such system, or none.
+    NoSystem,
+    /// It has several, and none was chosen.
+    SeveralSystems(String),
+    /// It was ordered, and was not seen to follow in so many seconds.
+    NotFollowed(u32),
     /// The user may not do it.
     NotPermitted,
     /// Both sides know no common way to protect the conversation.
@@ -307,7 +239,29 @@ impl PowerFault {
             }
             Self::WrongUser => ("l'utente non esiste o non è abilitato", "there is no such user, or it is not enabled"),
             Self::WrongPassword => ("la password non è corretta", "the password is wrong"),
-            Self::NotPermitted => ("l'utente non ha il privilegio Operator", "the user has not the privilege Operator"),
+            Self::WrongLogin => ("l'utente o la password non sono corretti", "user or password is wrong"),
+            Self::WrongCertificate(words) => {
+                return match lang {
+                    Lang::It => format!("il certificato non è quello atteso ({words})"),
+                    Lang::En => format!("its certificate is not the expected one ({words})"),
+                };
+            }
+            Self::NoSystem => ("non ha un sistema con questo id", "it has no system of that id"),
+            Self::SeveralSystems(ids) => {
+                return match lang {
+                    Lang::It => format!("ha più sistemi: indicarne uno fra {ids}"),
+                    Lang::En => format!("it has several systems: choose one of {ids}"),
+                };
+            }
+            Self::NotFollowed(seconds) => {
+                return match lang {
+                    Lang::It => format!("l'ordine è stato dato, ma dopo {seconds} secondi non è ancora eseguito"),
+                    Lang::En => format!("it was ordered and is not done after {seconds} seconds"),
+                };
+            }
+            Self::NotPermitted => {
+                ("l'utente non ha il privilegio necessario (Operator)", "the user lacks the privilege (Operator)")
+            }
             Self::NoCommonCipher => (
                 "nessuna cifratura in comune (servono le suite 17 o 3)",
                 "no cipher in common (suite 17 or 3 is needed)",
@@ -373,6 +327,21 @@ impl PowerReading {
     }
 }
 
+/// What an operator brings to switch a machine outside of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PowerOrder {
+    /// The machine of the other site, as typed.
+    pub ip: String,
+    /// The name of the machine on which the command runs, typed.
+    pub confirm_name: String,
+    /// Why.
+    pub reason: String,
+    /// Guards that are passed.
+    pub overrides: Vec<Override>,
+    /// The operator's own password again; asked of whoever comes through the panel.
+    pub password: Option<Secret>,
+}
+
 /// One machine of the other site, and what is set for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MachineSetup {
@@ -386,6 +355,8 @@ pub struct MachineSetup {
     pub has_password: bool,
     /// What was read last since the start; `null` before.
     pub reading: Option<PowerReading>,
+    /// What proves it to be alive besides its node.
+    pub signs: LifeSigns,
 }
 
 /// `tvox-dr isolation show --json`, and the page Isolamento.
@@ -400,69 +371,6 @@ pub struct IsolationReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ipmi() -> PowerForm {
-        PowerForm {
-            ip: "10.0.0.2".into(),
-            way: "ipmi".into(),
-            host: "10.0.9.2".into(),
-            user: "tvox".into(),
-            ..PowerForm::default()
-        }
-    }
-
-    fn command() -> PowerForm {
-        PowerForm { ip: "10.0.0.2".into(), way: "command".into(), status: "pdu 3".into(), ..PowerForm::default() }
-    }
-
-    fn fields(form: &PowerForm) -> Vec<String> {
-        form.check().unwrap_err().into_iter().map(|error| error.field).collect()
-    }
-
-    #[test]
-    fn each_way_asks_for_its_own_fields_and_for_no_other() {
-        let settings = ipmi().check().unwrap();
-        assert_eq!((settings.access.source().as_str(), settings.soft_seconds), ("ipmi 10.0.9.2:623", 0));
-        assert_eq!(command().check().unwrap().access.way(), PowerWay::Command);
-        assert_eq!(fields(&PowerForm { way: "ipmi".into(), ..PowerForm::default() }), ["ip", "host", "user"]);
-        assert_eq!(fields(&PowerForm { way: "command".into(), ..PowerForm::default() }), ["ip", "status"]);
-        assert_eq!(fields(&PowerForm { way: "telepathy".into(), ..ipmi() }), ["way"]);
-    }
-
-    #[test]
-    fn a_gentle_way_needs_a_command_and_a_limit_that_makes_sense() {
-        assert_eq!(fields(&PowerForm { soft: "30".into(), ..command() }), ["shutdown"]);
-        assert!(PowerForm { soft: "30".into(), shutdown: "ssh x poweroff".into(), ..command() }.check().is_ok());
-        assert!(PowerForm { soft: "600".into(), ..ipmi() }.check().is_ok());
-        for bad in ["601", "-1", "a"] {
-            assert_eq!(fields(&PowerForm { soft: bad.into(), ..ipmi() }), ["soft"], "{bad}");
-        }
-    }
-
-    #[test]
-    fn what_would_be_an_option_or_cannot_be_sent_is_refused_beside_its_field() {
-        let long = Some(Secret::new("x".repeat(21)));
-        for (field, form) in [
-            ("host", PowerForm { host: "-x".into(), ..ipmi() }),
-            ("host", PowerForm { host: "a b".into(), ..ipmi() }),
-            ("user", PowerForm { user: "x".repeat(17), ..ipmi() }),
-            ("port", PowerForm { port: "0".into(), ..ipmi() }),
-            ("port", PowerForm { port: "70000".into(), ..ipmi() }),
-            ("password", PowerForm { password: long, ..ipmi() }),
-            ("ip", PowerForm { ip: "master1".into(), ..ipmi() }),
-        ] {
-            assert_eq!(fields(&form), [field], "{form:?}");
-        }
-    }
-
-    #[test]
-    fn settings_are_read_back_as_they_were_written() {
-        for form in [ipmi(), command()] {
-            let settings = form.check().unwrap();
-            let text = serde_json::to_string(&settings).unwrap();
-            assert_eq!(serde_json::from_str::<PowerSettings>(&text).unwrap(), settings, "{text}");
-        }
-    }
 
     #[test]
     fn a_reading_says_what_it_saw_who_told_and_how_long_it_took() {
