@@ -37,46 +37,21 @@ impl Changes {
     /// From a tree that holds `have`, of which `missing` names are not there or not to be trusted.
     pub(crate) fn between(have: &Manifest, missing: &HashSet<TreePath>, want: &Manifest) -> Self {
         let (had, firsts) = (firsts(have), firsts(want));
-        let mut changes = Self { gone: Vec::new(), make: Vec::new(), dress: Vec::new(), open: Vec::new(), firsts };
-        let mut dress = BTreeSet::new();
-        let mut touched = BTreeSet::new();
-        let (old, new) = (have.entries(), want.entries());
-        let (mut a, mut b) = (0, 0);
-        while a < old.len() || b < new.len() {
-            let order = match (old.get(a), new.get(b)) {
-                (Some(x), Some(y)) => x.path.cmp(&y.path),
-                (Some(_), None) => Ordering::Less,
-                _ => Ordering::Greater,
-            };
-            let there = order != Ordering::Greater && !missing.contains(&old[a].path);
-            let stays = order == Ordering::Equal && there && changes.stays(have, &had, a, want, b);
-            if !stays {
-                let dirs =
-                    order == Ordering::Equal && there && old[a].kind == EntryKind::Dir && new[b].kind == old[a].kind;
-                if dirs {
-                    dress.insert(b);
-                } else {
-                    if there {
-                        changes.gone.push(a);
-                        touched.extend(old[a].path.split().map(|(parent, _)| parent));
-                    }
-                    if order != Ordering::Less {
-                        changes.make.push(b);
-                        touched.extend(new[b].path.split().map(|(parent, _)| parent));
-                        if new[b].kind == EntryKind::Dir {
-                            dress.insert(b);
-                        }
-                    }
-                }
-            }
-            a += usize::from(order != Ordering::Greater);
-            b += usize::from(order != Ordering::Less);
+        let single = missing.is_empty() && had.iter().chain(&firsts).all(Vec::is_empty);
+        let mut work = Work {
+            have,
+            want,
+            changes: Self { gone: Vec::new(), make: Vec::new(), dress: Vec::new(), open: Vec::new(), firsts },
+            dress: BTreeSet::new(),
+            touched: BTreeSet::new(),
+        };
+        // Where every file has one name, what the manifests have in common need not be looked at.
+        if single {
+            work.compare_entries()
+        } else {
+            work.compare_files(missing, &had)
         }
-        // Whatever is made or taken away in a directory changes its time.
-        dress.extend(touched.iter().filter_map(|dir| position(want, dir)));
-        changes.unlock(have, want, &touched, &mut dress);
-        changes.dress = dress.into_iter().collect();
-        changes
+        work.finish()
     }
 
     /// Whether what is there is what is wanted, and one file with the same names.
@@ -89,25 +64,6 @@ impl Changes {
         old.same_inode_as(new) && have.entries()[old_first].path == want.entries()[new_first].path
     }
 
-    /// Finds the directories on the way to a change whose mode keeps their owner out.
-    fn unlock(&mut self, have: &Manifest, want: &Manifest, touched: &BTreeSet<&[u8]>, dress: &mut BTreeSet<usize>) {
-        if rustix::process::geteuid().is_root() {
-            return;
-        }
-        let mut open = BTreeSet::new();
-        for dir in touched {
-            let mut at = Some(*dir);
-            while let Some(dir) = at {
-                let locked = position(have, dir).filter(|index| have.entries()[*index].mode & 0o700 != 0o700);
-                if let Some(index) = locked.filter(|index| open.insert(*index)) {
-                    dress.extend(position(want, have.entries()[index].path.as_bytes()));
-                }
-                at = parent(dir);
-            }
-        }
-        self.open = open.into_iter().collect();
-    }
-
     /// The entry whose file this name is: itself, or the first name of its group.
     pub(crate) fn first(&self, index: usize, entry: &Entry) -> usize {
         first(&self.firsts, index, entry)
@@ -117,6 +73,99 @@ impl Changes {
     pub(crate) fn leaders<'a>(&'a self, want: &'a Manifest) -> impl Iterator<Item = usize> + 'a {
         let file = |index: &usize| matches!(want.entries()[*index].kind, EntryKind::File { .. });
         self.make.iter().copied().filter(file).filter(|index| self.first(*index, &want.entries()[*index]) == *index)
+    }
+}
+
+/// A comparison under way.
+struct Work<'m> {
+    have: &'m Manifest,
+    want: &'m Manifest,
+    changes: Changes,
+    dress: BTreeSet<usize>,
+    /// Directories in which a name is made or taken away.
+    touched: BTreeSet<&'m [u8]>,
+}
+
+impl<'m> Work<'m> {
+    /// Entry by entry, as far as the manifests differ.
+    fn compare_entries(&mut self) {
+        let found = self.want.changes_from(self.have);
+        for path in found.gone() {
+            self.differs(entry_at(self.have, path), None);
+        }
+        for entry in found.put() {
+            self.differs(entry_at(self.have, &entry.path), entry_at(self.want, &entry.path));
+        }
+        self.changes.gone.sort_unstable();
+    }
+
+    /// Name by name: what is the same file is more than the entry says.
+    fn compare_files(&mut self, missing: &HashSet<TreePath>, had: &Firsts) {
+        let (old, new) = (self.have.entries(), self.want.entries());
+        let (mut a, mut b) = (0, 0);
+        while a < old.len() || b < new.len() {
+            let order = match (old.get(a), new.get(b)) {
+                (Some(x), Some(y)) => x.path.cmp(&y.path),
+                (Some(_), None) => Ordering::Less,
+                _ => Ordering::Greater,
+            };
+            let was = (order != Ordering::Greater && !missing.contains(&old[a].path)).then_some(a);
+            let is = (order != Ordering::Less).then_some(b);
+            let stays = was.zip(is).is_some_and(|(a, b)| self.changes.stays(self.have, had, a, self.want, b));
+            if !stays {
+                self.differs(was, is);
+            }
+            a += usize::from(order != Ordering::Greater);
+            b += usize::from(order != Ordering::Less);
+        }
+    }
+
+    /// Notes a name that is not what it was: the entry that is there, and the one that is wanted.
+    fn differs(&mut self, was: Option<usize>, is: Option<usize>) {
+        let (have, want) = (self.have, self.want);
+        let is_dir = |manifest: &Manifest, index: usize| manifest.entries()[index].kind == EntryKind::Dir;
+        if let Some((_, b)) = was.zip(is).filter(|(a, b)| is_dir(have, *a) && is_dir(want, *b)) {
+            self.dress.insert(b);
+            return;
+        }
+        if let Some(a) = was {
+            self.changes.gone.push(a);
+            self.touched.extend(have.entries()[a].path.split().map(|(parent, _)| parent));
+        }
+        if let Some(b) = is {
+            self.changes.make.push(b);
+            self.touched.extend(want.entries()[b].path.split().map(|(parent, _)| parent));
+            if is_dir(want, b) {
+                self.dress.insert(b);
+            }
+        }
+    }
+
+    fn finish(mut self) -> Changes {
+        // Whatever is made or taken away in a directory changes its time.
+        self.dress.extend(self.touched.iter().filter_map(|dir| position(self.want, dir)));
+        self.unlock();
+        self.changes.dress = self.dress.into_iter().collect();
+        self.changes
+    }
+
+    /// Finds the directories on the way to a change whose mode keeps their owner out.
+    fn unlock(&mut self) {
+        if rustix::process::geteuid().is_root() {
+            return;
+        }
+        let mut open = BTreeSet::new();
+        for dir in &self.touched {
+            let mut at = Some(*dir);
+            while let Some(dir) = at {
+                let locked = position(self.have, dir).filter(|index| self.have.entries()[*index].mode & 0o700 != 0o700);
+                if let Some(index) = locked.filter(|index| open.insert(*index)) {
+                    self.dress.extend(position(self.want, self.have.entries()[index].path.as_bytes()));
+                }
+                at = parent(dir);
+            }
+        }
+        self.changes.open = open.into_iter().collect();
     }
 }
 
@@ -148,9 +197,12 @@ fn parent(dir: &[u8]) -> Option<&[u8]> {
     Some(dir.iter().rposition(|byte| *byte == b'/').map_or(&[], |slash| &dir[..slash]))
 }
 
+fn entry_at(manifest: &Manifest, path: &TreePath) -> Option<usize> {
+    manifest.entries().binary_search_by(|entry| entry.path.cmp(path)).ok()
+}
+
 /// The entry of a directory, where it is one.
 fn position(manifest: &Manifest, dir: &[u8]) -> Option<usize> {
-    let path = TreePath::parse(dir).ok()?;
-    let found = manifest.entries().binary_search_by(|entry| entry.path.cmp(&path)).ok();
+    let found = entry_at(manifest, &TreePath::parse(dir).ok()?);
     found.filter(|index| manifest.entries()[*index].kind == EntryKind::Dir)
 }

@@ -175,6 +175,8 @@ impl Spares {
     /// Brings every spare to the newest generation, so that the next one finds little to change and nothing that is
     /// gone keeps its space.
     pub(crate) fn freshen(&mut self, store: &Store, newest: Holds, reuse: &mut Reuse, watch: &dyn Watch) -> Result<()> {
+        // They all come from the same few generations.
+        let mut known: Vec<(Holds, Manifest)> = Vec::new();
         for spare in std::mem::take(&mut self.all) {
             if spare.holds == newest {
                 self.all.push(spare);
@@ -182,7 +184,7 @@ impl Spares {
             }
             let hidden = spare.place.with_extension(CHANGING);
             fs::rename(&spare.place, &hidden).map_err(|e| Error::io("cannot take a spare tree", &spare.place, e))?;
-            match freshen_one(store, &hidden, spare.holds, reuse, watch) {
+            match freshen_one(store, &hidden, spare.holds, &mut known, reuse, watch) {
                 Ok(()) => {}
                 // It costs a new one, no more.
                 Err(error) if error.kind() != crate::ErrorKind::Cancelled => {
@@ -202,9 +204,24 @@ impl Spares {
 
 const CHANGING: &str = "changing";
 
-fn freshen_one(store: &Store, hidden: &Path, from: Holds, reuse: &mut Reuse, watch: &dyn Watch) -> Result<()> {
+fn freshen_one(
+    store: &Store,
+    hidden: &Path,
+    from: Holds,
+    known: &mut Vec<(Holds, Manifest)>,
+    reuse: &mut Reuse,
+    watch: &dyn Watch,
+) -> Result<()> {
     let root = hidden.join("tree");
-    let (have, want) = (store.manifests.read(from)?, reuse.manifest.clone());
+    let have = match known.iter().find(|(holds, _)| *holds == from) {
+        Some((_, manifest)) => manifest.clone(),
+        None => {
+            let manifest = store.manifests.read(from)?;
+            known.push((from, manifest.clone()));
+            manifest
+        }
+    };
+    let want = reuse.manifest.clone();
     let changes = Changes::between(&have, &HashSet::new(), &want);
     let mut ground = Beneath::open(&root).map_err(|e| Error::io("cannot change a spare tree", &root, e))?;
     let links = reuse.links(&changes, &want, Some(&mut ground));

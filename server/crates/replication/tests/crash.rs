@@ -201,6 +201,10 @@ fn the_process_that_is_killed() {
     let mut replica = Replica::open(dir.join("store"), SourceKind::Files).unwrap();
     let capture = source.capture(now(), false, watch).unwrap();
     pull(&mut replica, &capture, generation, false, watch, watch).0.unwrap();
+    // What lies behind goes on to be the next spare, and may be killed in the middle of that as well.
+    let later = now() + SignedDuration::from_hours(1);
+    replica.prune_except(2, &[].into(), later, Duration::ZERO, watch).unwrap();
+    replica.prepare(watch).unwrap();
 }
 
 fn start(pair: &Pair, generation: u64, point: Option<Point>) -> Child {
@@ -235,12 +239,22 @@ fn a_process_that_dies_at_any_point_leaves_a_whole_generation() {
 
 #[test]
 fn twenty_kills_at_random_moments_leave_a_whole_generation_each() {
+    kill_at_random_moments(20);
+}
+
+#[test]
+#[ignore = "minutes long: `make soak`"]
+fn two_hundred_kills_at_random_moments_leave_a_whole_generation_each() {
+    kill_at_random_moments(200);
+}
+
+fn kill_at_random_moments(rounds: u32) {
     let mut pair = Pair::files();
     shape(&pair, 0);
     let first = pair.sync().unwrap().commit;
     let mut known = HashMap::from([(first.content_id, first.generation)]);
     let mut killed = 0;
-    for round in 1..=20u32 {
+    for round in 1..=rounds {
         shape(&pair, round);
         let generation = u64::from(round) + 1;
         known.insert(pair.capture().manifest.content_id(), generation);
@@ -256,7 +270,7 @@ fn twenty_kills_at_random_moments_leave_a_whole_generation_each() {
         assert_whole(pair.reopen(), &known);
     }
     assert!(killed > 0, "every child was faster than its killer");
-    pair.generation = 100;
+    pair.generation = u64::from(rounds) + 100;
     pair.sync().unwrap();
     pair.assert_equal();
 }

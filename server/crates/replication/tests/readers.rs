@@ -6,6 +6,9 @@ mod pair;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Barrier, RwLock};
+use std::thread;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -47,6 +50,47 @@ fn a_reader_that_resolved_the_link_once_goes_on_reading_one_generation() {
     pair.replica().prune(1, now() + SignedDuration::from_secs(60), grace).unwrap();
     assert!(!resolved.exists());
     assert_eq!(fs::read(target.join("b")).unwrap(), b"two");
+}
+
+#[test]
+fn readers_in_a_burst_of_changes_see_one_generation_or_the_next_also_when_trees_are_used_again() {
+    let mut pair = Pair::files();
+    let names: Vec<String> = (0..24).map(|i| format!("dir-{}/file-{i}", i % 3)).collect();
+    let write = |pair: &Pair, n: u32| names.iter().for_each(|name| pair.write(name, format!("version {n}")));
+    write(&pair, 0);
+    pair.sync().unwrap();
+    let current = pair.dir.path().join("store/current");
+    // Held by whoever is in a tree: pruning with no grace at all is then as late as it must be.
+    let (inside, done) = (RwLock::new(()), AtomicBool::new(false));
+    let reading = Barrier::new(3);
+    let looks = thread::scope(|scope| {
+        let read = || {
+            let mut looks = 0;
+            reading.wait();
+            while !done.load(Ordering::SeqCst) || looks == 0 {
+                let _inside = inside.read().unwrap();
+                let tree = fs::canonicalize(&current).unwrap();
+                let first = fs::read_to_string(tree.join(&names[0])).unwrap();
+                for name in &names {
+                    assert_eq!(fs::read_to_string(tree.join(name)).unwrap(), first, "two generations in one look");
+                }
+                looks += 1;
+            }
+            looks
+        };
+        let readers = [scope.spawn(read), scope.spawn(read)];
+        reading.wait();
+        for n in 1..40 {
+            write(&pair, n);
+            pair.sync().unwrap();
+            let _nobody = inside.write().unwrap();
+            pair.replica().prune(1, now() + SignedDuration::from_hours(1), Duration::ZERO).unwrap();
+        }
+        done.store(true, Ordering::SeqCst);
+        readers.map(|reader| reader.join().unwrap())
+    });
+    assert!(looks.iter().all(|looks| *looks > 0), "{looks:?}");
+    pair.assert_equal();
 }
 
 #[test]
