@@ -176,6 +176,7 @@ fn a_dataset_taken_back_loses_its_target_and_keeps_its_data() {
     let (source, target) = pair.declare("etc", "files");
     fs::write(source.join("a"), "1").unwrap();
     until("the first copy", || target.join("a").exists());
+    pair.until_current("etc");
     let tree = pair.client.dataset("etc")["path"].as_str().unwrap().to_owned();
     pair.master.ok(&["dataset", "remove", "etc"]);
     until("the target is gone", || target.symlink_metadata().is_err());
