@@ -330,7 +330,10 @@ await story(async (t) => {
       assert.equal(await send(c, '/replicazione', 'sync.stop', { only: 'disk' }), 422);
       assert.match(await c.locator('main').innerText(), lang === 'it' ? /Valore non ammesso/ : /Not a possible value/);
     }
-    for (const pause of ['2', 'presto', '31d']) assert.equal(await send(c, '/replicazione', 'sync.stop', { pause }), 422);
+    for (const pause of ['2', 'presto', '31d']) {
+      const answer = await client.ask('POST', '/replicazione', { cookie: clientAdmin, form: { action: 'sync.stop', only: 'files', pause } });
+      assert.equal(answer.status, 422, pause);
+    }
     assert.deepEqual((await client.json(['status'])).sync, { database: 'on', files: 'on', until: { database: null, files: null } });
   });
 
