@@ -12,6 +12,8 @@ pub const OVERRIDE: &str = "override:";
 pub const POWER_OFF: &str = "power_off:";
 /// How the name of the field begins in which that is confirmed; the address follows.
 pub const POWER_OFF_CONFIRM: &str = "power_off_confirm:";
+/// How the name of a field begins that leaves a dataset as the Master has it; the dataset's name follows.
+pub const DISCARD: &str = "discard:";
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $variant:ident, $name:literal, $role:expr, $it:literal, $en:literal;)*) => {
@@ -93,6 +95,8 @@ actions! {
     Takeover, "takeover", Role::Operator, "Ripresa del servizio avviata.", "Take-over begun.";
     /// Roll back.
     Deactivate, "deactivate", Role::Operator, "Rientro sul Master avviato.", "Roll back begun.";
+    /// The service goes back together with what was made on the DR.
+    Failback, "failback", Role::Operator, "Rientro con i dati avviato.", "Failback begun.";
     /// Stops the services of the DR.
     Suspend, "suspend", Role::Operator, "Sospensione avviata.", "Suspension begun.";
     /// Declares a step of one's own, or replaces the one of that name.

@@ -112,15 +112,18 @@ pub fn override_field(refused: &Refused) -> String {
 /// The field whose value offends a guard. The summary on top still says what to do.
 fn offends(action: Action, refused: &Refused) -> Option<String> {
     use Action::{
-        Activate, Deactivate, LicenceLoad, PeerJoin, PeerSet, PowerOff, PowerOn, RunResume, Suspend, Takeover,
+        Activate, Deactivate, Failback, LicenceLoad, PeerJoin, PeerSet, PowerOff, PowerOn, RunResume, Suspend, Takeover,
     };
     let field = match (action, refused.rule) {
         (PeerSet, Rule::PeerOwnAddress) => "address",
         (PeerJoin, Rule::TokenExpired | Rule::TokenUsed | Rule::TokenInvalid) => "token",
         (LicenceLoad, Rule::LicenceInvalid) => "text",
-        (Activate | Takeover | Deactivate | Suspend | PowerOff | PowerOn, Rule::ConfirmName) => "confirm_name",
+        (Activate | Takeover | Deactivate | Failback | Suspend | PowerOff | PowerOn, Rule::ConfirmName) => {
+            "confirm_name"
+        }
         (Activate | Takeover, Rule::DataLossConsent) => "accept_data_loss",
-        (Deactivate, Rule::DrDataDiscard) => "discard_dr_data",
+        (Deactivate | Failback, Rule::DrDataDiscard) => "discard_dr_data",
+        (Failback, Rule::FailbackTail) => "accept_data_loss",
         (Activate | Takeover | RunResume, Rule::IsolationUnattested | Rule::EvidenceVoid) => {
             return Some(format!("{ATTEST}{}", refused.subject));
         }
@@ -146,6 +149,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::ServiceAdd => &["name", "unit", "start", "stop", "check", "timeout", "order"],
         Action::Activate | Action::Takeover => &["confirm_name", "reason", "password", "accept_data_loss"],
         Action::Deactivate => &["confirm_name", "reason", "password", "discard_dr_data"],
+        Action::Failback => &["confirm_name", "reason", "password", "discard_dr_data", "accept_data_loss"],
         Action::Suspend => &["confirm_name", "reason", "password"],
         Action::GateSet => &["policy", "wait"],
         Action::LifeSignsSet => &["tcp", "sip"],
@@ -166,9 +170,15 @@ const fn drawn(action: Action) -> &'static [&'static str] {
             "on",
             "soft",
         ],
-        Action::ThresholdsSet => {
-            &["probe.interval_ms", "peer.bad", "peer.good", "lag.soft_s", "lag.hard_s", "disk.min_free_percent"]
-        }
+        Action::ThresholdsSet => &[
+            "probe.interval_ms",
+            "peer.bad",
+            "peer.good",
+            "lag.soft_s",
+            "lag.hard_s",
+            "disk.min_free_percent",
+            "failback.stable_s",
+        ],
         Action::SmtpSet => &["server", "port", "security", "from", "user", "password", "ca"],
         Action::SmtpTest => &["to"],
         Action::SmsAccountAdd => {

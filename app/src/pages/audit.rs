@@ -213,6 +213,7 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         Some(Action::Activate) => words("Attivazione del DR", "Activation of the DR"),
         Some(Action::Takeover) => words("Ripresa da parte del Master", "Take-over by the Master"),
         Some(Action::Deactivate) => words("Rientro sul Master", "Roll back to the Master"),
+        Some(Action::Failback) => words("Rientro con i dati del DR", "Failback with the data of the DR"),
         Some(Action::Suspend) => words("Sospensione del DR", "Suspension of the DR"),
         Some(Action::RunResume) => words("Operazione ripresa", "Operation resumed"),
         Some(Action::RunAbort) => words("Operazione annullata", "Operation aborted"),

@@ -30,14 +30,15 @@ fn banners(html: &str) -> &str {
 
 #[test]
 fn each_day_offers_what_can_be_done_on_it_and_nothing_else() {
-    use Action::{Activate, Deactivate, RunAbort, RunResume, Suspend, Takeover};
-    let all = [Activate, Deactivate, Suspend, Takeover, RunAbort, RunResume];
+    use Action::{Activate, Deactivate, Failback, RunAbort, RunResume, Suspend, Takeover};
+    let all = [Activate, Deactivate, Failback, Suspend, Takeover, RunAbort, RunResume];
     for scene in Scene::ALL {
         let offered: &[Action] = match scene {
             Scene::Ready | Scene::Now | Scene::Blocked => &[Activate],
-            Scene::Active => &[Deactivate, Suspend],
+            Scene::Active => &[Deactivate, Failback, Suspend],
             Scene::Suspended => &[Activate, Deactivate],
             Scene::Held | Scene::Fenced | Scene::SetBack => &[Takeover],
+            Scene::Receiving => &[],
             Scene::Activating | Scene::Stuck | Scene::HandingBack | Scene::Serving | Scene::Unverified => &[],
         };
         let html = activation(scene);
@@ -58,6 +59,14 @@ fn the_wrong_console_says_so_in_its_title_in_its_heading_and_in_colour() {
         assert_eq!(html.contains("<h1>Attivazione: questa NON è la macchina DR</h1>"), wrong, "{scene:?}");
         assert_eq!(html.contains("class=\"console-band wrong\""), wrong, "{scene:?}");
         assert_eq!(html.contains("class=\"console-band right\""), !wrong, "{scene:?}");
+    }
+}
+
+#[test]
+fn a_master_that_receives_shows_how_far_it_is_and_what_is_wrong() {
+    let html = activation(Scene::Receiving);
+    for said in ["IN RICEZIONE: master1 riceve i dati da", "cdr: avanzamento", "value=\"0.5\"", "disk_full"] {
+        assert!(html.contains(said), "{said}: {html}");
     }
 }
 

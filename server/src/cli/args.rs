@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use node::Config;
 
 use super::alarm::{AlarmVerb, ThresholdVerb};
+use super::failback::FailbackArgs;
 use super::gate::GateVerb;
 use super::isolation::{IsolationVerb, PowerVerb};
 use super::operate::{DeactivateArgs, ReleaseArgs, RunVerb};
@@ -125,6 +126,8 @@ pub enum Verb {
     },
     /// Client: give the service back to the Master
     Deactivate(DeactivateArgs),
+    /// Client: give the service back to the Master together with what was made on the DR
+    Failback(FailbackArgs),
     /// Client: stop the services of the DR, keep mandate and data
     Suspend(ReleaseArgs),
     /// What the button has set going

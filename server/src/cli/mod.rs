@@ -6,6 +6,7 @@
 mod alarm;
 mod args;
 mod delivery;
+mod failback;
 mod gate;
 mod isolation;
 mod licence;

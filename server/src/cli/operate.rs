@@ -166,7 +166,7 @@ async fn warn_of_silence(line: &Line) -> Result<(), Exit> {
 }
 
 /// Waits for the run that a command has begun or moved, where that is wanted.
-async fn watch(line: &Line, outcome: Outcome, wait: bool) -> Result<Exit, Exit> {
+pub(super) async fn watch(line: &Line, outcome: Outcome, wait: bool) -> Result<Exit, Exit> {
     let Outcome::Run { id } = outcome else { return Err(no_run()) };
     if wait {
         return follow(line, &id).await;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::args::{
     AuditArgs, DatasetVerb, InitArgs, LicenceVerb, PeerVerb, RecipientVerb, RoleArg, SmsVerb, UserVerb, Verb,
 };
-use super::{Exit, alarm, delivery, gate, isolation, operate, print, service, step, sync};
+use super::{Exit, alarm, delivery, failback, gate, isolation, operate, print, service, step, sync};
 use crate::socket::{self, Request, Told};
 
 /// Where a command line goes and how it answers.
@@ -187,6 +187,7 @@ async fn dispatch(line: &Line, verb: Verb) -> Result<Exit, Exit> {
         Verb::Activate(args) => return operate::activate(line, args).await,
         Verb::Takeover(args) => return operate::takeover(line, args).await,
         Verb::Deactivate(args) => return operate::deactivate(line, args).await,
+        Verb::Failback(args) => return failback::run(line, args).await,
         Verb::Suspend(args) => return operate::suspend(line, args).await,
         Verb::Run { verb } => return operate::run(line, verb).await,
         Verb::Audit(args) => return audit(line, &args).await,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use app::action::{ATTEST, Action, OVERRIDE};
+use app::action::{ATTEST, Action, DISCARD, OVERRIDE};
 use app::form::FormState;
 use app::model::ProblemKind;
 use app::routes::PageId;
@@ -14,6 +14,7 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 use contract::command::Secret;
 use contract::dataset::DatasetForm;
+use contract::failback::Failback;
 use contract::isolation::Attestation;
 use contract::lag::LagLimitForm;
 use contract::preflight::{Override, Release, Take};
@@ -109,7 +110,9 @@ pub(super) const fn page_of(action: Action) -> PageId {
         | Action::ScrubSet => PageId::Replication,
         Action::AlarmAck => PageId::Alarms,
         Action::ServiceAdd | Action::ServiceRemove => PageId::Services,
-        Action::Activate | Action::Takeover | Action::Deactivate | Action::Suspend => PageId::Activation,
+        Action::Activate | Action::Takeover | Action::Deactivate | Action::Failback | Action::Suspend => {
+            PageId::Activation
+        }
         Action::StepAdd | Action::StepRemove | Action::StepMove => PageId::Procedure,
         Action::RunResume | Action::RunAbort | Action::RunAck => PageId::Runs,
         Action::GateSet => PageId::Pairing,
@@ -255,6 +258,7 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         Action::Activate => Command::Activate(taken(fields)?),
         Action::Takeover => Command::Takeover(taken(fields)?),
         Action::Deactivate => Command::Deactivate(released(fields)),
+        Action::Failback => Command::Failback(sent_home(fields)),
         Action::Suspend => Command::Suspend(released(fields)),
         Action::RunResume => Command::RunResume { attest: attested(fields) },
         Action::RunAbort => Command::RunAbort,
@@ -304,6 +308,21 @@ fn taken(fields: &Fields) -> Result<Take, Denied> {
         power_off: isolation::powered_off(fields)?,
         password: Some(Secret::new(value(fields, "password"))),
     })
+}
+
+/// What an operator brings to give the service back with what was made on the DR.
+fn sent_home(fields: &Fields) -> Failback {
+    let ticked = |name: &str| !value(fields, name).is_empty();
+    let left = fields.iter().filter(|(_, ticked)| !ticked.is_empty());
+    let left = left.filter_map(|(name, _)| name.strip_prefix(DISCARD)).map(str::to_owned);
+    Failback {
+        confirm_name: value(fields, "confirm_name").trim().to_owned(),
+        reason: value(fields, "reason").trim().to_owned(),
+        discard: left.collect(),
+        discard_dr_data: ticked("discard_dr_data"),
+        accept_data_loss: ticked("accept_data_loss"),
+        password: Some(Secret::new(value(fields, "password"))),
+    }
 }
 
 fn released(fields: &Fields) -> Release {

@@ -323,13 +323,30 @@ impl Pair {
         Self { master, client, root }
     }
 
+    /// Associated, with the Master's data in a place of its own.
+    pub fn with_master_in(dir: &Path) -> Self {
+        let mut pair = Self::strangers();
+        pair.master.kill();
+        pair.master = Machine::init_in(dir, pair.root.path(), "master", "master1");
+        pair.master.start();
+        pair.master.license(pair.root.path());
+        pair.master.ok(&["peer", "set", &format!("127.0.0.1:{}", pair.client.peer)]);
+        pair.master.ok(&["threshold", "set", "disk.min_free_percent", "0"]);
+        pair.client.ok(&["peer", "set", &format!("127.0.0.1:{}", pair.master.peer)]);
+        pair.join();
+        pair
+    }
+
     /// Associated.
     pub fn new() -> Self {
         let pair = Self::strangers();
-        let token = pair.token();
-        let joined = pair.client.run_with(&["peer", "join", "-"], &token);
-        assert_eq!(joined.code, 0, "{joined:?}");
+        pair.join();
         pair
+    }
+
+    fn join(&self) {
+        let joined = self.client.run_with(&["peer", "join", "-"], &self.token());
+        assert_eq!(joined.code, 0, "{joined:?}");
     }
 
     pub fn token(&self) -> String {

@@ -63,8 +63,26 @@ fn active(cx: &Context, live: &Live) -> AnyView {
     let release = || {
         view! {
             <section class="card">
-                <h2>{cx.t("Rientro sul Master", "Roll back to the Master")}</h2>
-                {form::release(cx, Action::Deactivate, &back, "primary")}
+                <h2>{cx.t("Rientro sul Master con i dati del DR", "Failback with the data of the DR")}</h2>
+                <p>
+                    {cx
+                        .t(
+                            "Il Master riceve i dati mentre il DR serve ancora; poi i servizi si fermano qui, passano le ultime modifiche e il Master parte con quelle. Il Master deve essere acceso.",
+                            "The Master receives the data while the DR still serves; then the services stop here, the last changes travel and the Master starts with them. The Master must be on.",
+                        )}
+                </p>
+                {form::failback(cx, live)}
+            </section>
+            <section class="card">
+                <h2>{cx.t("Rientro sul Master senza i dati del DR", "Roll back without the data of the DR")}</h2>
+                <p>
+                    {cx
+                        .t(
+                            "Il Master riparte con i dati che aveva: ciò che è stato fatto sul DR non torna.",
+                            "The Master starts again with the data it had: what was done on the DR does not travel.",
+                        )}
+                </p>
+                {form::release(cx, Action::Deactivate, &back, "")}
             </section>
             {suspend(cx)}
         }
@@ -87,8 +105,8 @@ fn active(cx: &Context, live: &Live) -> AnyView {
                     <li>
                         {cx
                             .t(
-                                "Ciò che è stato fatto sul DR non torna sul Master: resta qui come punto di ripristino.",
-                                "What was done on the DR does not travel to the Master: it stays here as a restore point.",
+                                "In entrambi i casi ciò che è stato fatto sul DR resta qui per un giorno come punto di ripristino, e ciò che viene sostituito sul Master vi resta da parte.",
+                                "Either way what was done on the DR stays here for a day as a restore point, and what is replaced on the Master is kept aside there.",
                             )}
                     </li>
                     <li>

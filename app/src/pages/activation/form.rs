@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use super::super::evidence;
 use super::outlook::answered_by_the_form;
 use super::to_attest;
-use crate::action::{ATTEST, Action, POWER_OFF, POWER_OFF_CONFIRM};
+use crate::action::{ATTEST, Action, DISCARD, POWER_OFF, POWER_OFF_CONFIRM};
 use crate::form::override_field;
 use crate::fresh::fresh;
 use crate::model::Context;
@@ -72,6 +72,56 @@ pub(super) fn release(cx: &Context, action: Action, button: &str, class: &str) -
             <input type="hidden" name="action" value=action.as_str() />
             {reason(cx, action)} {discard} {proof(cx, action)}
             <button class=format!("button large {class}")>{button.to_owned()}</button>
+        </form>
+    }
+    .into_any()
+}
+
+/// Gives the service back together with what was made on the DR, all of it or all but some datasets.
+pub(super) fn failback(cx: &Context, live: &Live) -> AnyView {
+    let action = Action::Failback;
+    let rows = live.sync.datasets.iter().map(|dataset| {
+        let name = format!("{DISCARD}{}", dataset.name);
+        let label = match cx.lang {
+            contract::Lang::It => {
+                format!("{} ({}): lasciare sul Master ciò che c'è", dataset.name, dataset.class.label(cx.lang))
+            }
+            contract::Lang::En => {
+                format!("{} ({}): leave the Master what it has", dataset.name, dataset.class.label(cx.lang))
+            }
+        };
+        check(cx, action, &name, &label, None)
+    });
+    let rows = rows.collect_view();
+    let all = cx.t(
+        "Tutto ciò che è stato creato sul DR torna sul Master. Spuntare solo i dati che non devono tornare: ciò che ne è stato creato sul DR viene esportato qui e scartato.",
+        "Everything that was made on the DR travels to the Master. Tick only the data that is not to travel: what was made of it on the DR is exported here and discarded.",
+    );
+    let discard = cx.t(
+        "Accetto di scartare ciò che è stato creato sul DR nei dati spuntati",
+        "I accept that what was made on the DR in the ticked data is discarded",
+    );
+    let tail = cx.t(
+        "Accetto di sostituire ciò che il Master ha scritto prima di fermarsi e che il DR non ha mai avuto",
+        "I accept that what the Master wrote before it stopped, and the DR never had, is replaced",
+    );
+    let kept = cx.t(
+        "Viene comunque messo da parte sul Master. Senza questo consenso, se c'è qualcosa del genere, l'operazione non comincia e lo dice.",
+        "It is put aside on the Master all the same. Without this consent, if there is anything of the kind, the operation does not begin and says so.",
+    );
+    view! {
+        <form method="post" class="grave-form">
+            <input type="hidden" name="action" value=action.as_str() />
+            {reason(cx, action)}
+            <fieldset class="consent">
+                <legend>{cx.t("Che cosa torna sul Master", "What travels to the Master")}</legend>
+                <p class="hint">{all}</p>
+                {rows}
+                {check(cx, action, "discard_dr_data", discard, None)}
+                {check(cx, action, "accept_data_loss", tail, Some(kept))}
+            </fieldset>
+            {proof(cx, action)}
+            <button class="button large primary">{cx.t("RIENTRA CON I DATI", "FAIL BACK WITH THE DATA")}</button>
         </form>
     }
     .into_any()
@@ -182,8 +232,8 @@ fn loss(cx: &Context, live: &Live, action: Action) -> Option<AnyView> {
 }
 
 /// A box to tick, with its error.
-fn check(cx: &Context, action: Action, name: &'static str, label: &str, hint: Option<&str>) -> AnyView {
-    let id = format!("{}-{name}", action.as_str());
+fn check(cx: &Context, action: Action, name: &str, label: &str, hint: Option<&str>) -> AnyView {
+    let id = format!("{}-{}", action.as_str(), name.replace(':', "-"));
     let error = cx.form.error(action, name, cx.lang);
     let ticked = !cx.form.value(action, name, "").is_empty();
     let described = [hint.map(|_| format!("{id}-hint")), error.as_ref().map(|_| format!("{id}-error"))];
@@ -194,7 +244,7 @@ fn check(cx: &Context, action: Action, name: &'static str, label: &str, hint: Op
             <input
                 type="checkbox"
                 id=id
-                name=name
+                name=name.to_owned()
                 value="yes"
                 checked=ticked
                 aria-describedby=(!described.is_empty()).then_some(described)

@@ -7,7 +7,7 @@ use contract::state::NodeState;
 use leptos::prelude::*;
 
 use super::outlook::stance;
-use super::{background, fold, form, held};
+use super::{background, fold, form, held, travel};
 use crate::action::Action;
 use crate::headline::Tone;
 use crate::model::Context;
@@ -15,7 +15,8 @@ use crate::model::Context;
 pub(super) fn view(cx: &Context, live: &Live) -> AnyView {
     let there = live.status.peer_name();
     let state = match live.status.state {
-        NodeState::Fenced | NodeState::Receiving => fenced(cx, there),
+        NodeState::Fenced => fenced(cx, there),
+        NodeState::Receiving => receiving(cx, there),
         NodeState::Held => held(cx, live),
         state => serving(cx, there, state),
     };
@@ -23,7 +24,7 @@ pub(super) fn view(cx: &Context, live: &Live) -> AnyView {
     let lost = matches!(live.status.state, NodeState::Fenced | NodeState::Held).then(|| {
         view! { {form::or_who(cx, Action::Takeover, || takeover(cx, live))} {background(cx, live)} }
     });
-    view! { <section class="card">{state} {way(cx, live)}</section> {lost} }.into_any()
+    view! { <section class="card">{state} {travel(cx, live)} {way(cx, live)}</section> {lost} }.into_any()
 }
 
 fn serving(cx: &Context, there: &str, state: NodeState) -> AnyView {
@@ -57,6 +58,25 @@ fn fenced(cx: &Context, there: &str) -> AnyView {
             format!("FENCED: the service is on {there}."),
             format!(
                 "The services of {name} stay down, after a reboot too, so that never two machines serve at once. The way back is the roll back, on the panel of {there}."
+            ),
+        ),
+    };
+    stance(Tone::Active, &head, &text)
+}
+
+fn receiving(cx: &Context, there: &str) -> AnyView {
+    let name = &cx.node.name;
+    let (head, text) = match cx.lang {
+        Lang::It => (
+            format!("IN RICEZIONE: {name} riceve i dati da {there}."),
+            format!(
+                "I servizi di {name} restano fermi finché i dati non sono al loro posto, poi partono da soli. Non avviarli a mano e non spegnere la macchina: se succede, si riprende da dove si era arrivati. L'operazione si segue dal pannello di {there}."
+            ),
+        ),
+        Lang::En => (
+            format!("RECEIVING: {name} takes the data in from {there}."),
+            format!(
+                "The services of {name} stay down until the data is in its place, then they start by themselves. Do not start them by hand and do not switch the machine off: should it happen, it goes on from where it was. The operation is followed on the panel of {there}."
             ),
         ),
     };

@@ -17,6 +17,7 @@ pub(super) use self::outlook::stance;
 use super::evidence;
 use crate::action::Action;
 use crate::banner::{held_text, held_title};
+use crate::format;
 use crate::fresh::{fresh, fresh_keyed};
 use crate::headline::Tone;
 use crate::model::Context;
@@ -36,7 +37,7 @@ pub(crate) fn view(cx: &Context) -> AnyView {
     let Some(live) = &cx.live else { return ().into_any() };
     let run = live.status.open_run();
     let body = match (run, cx.node.role) {
-        (Some(run), _) => following(cx, run),
+        (Some(run), _) => following(cx, live, run),
         (None, NodeRole::Client) => client::view(cx, live),
         (None, NodeRole::Master) => master::view(cx, live),
     };
@@ -84,7 +85,7 @@ fn changed(cx: &Context, live: &Live) -> AnyView {
 }
 
 /// While a run is not over there is one thing to do: look at it.
-fn following(cx: &Context, run: &RunBrief) -> AnyView {
+fn following(cx: &Context, live: &Live, run: &RunBrief) -> AnyView {
     let step = run.step.as_deref().map(|step| step_label(step, cx.lang)).unwrap_or_default();
     let (tone, word) = match run.state {
         RunState::Stuck => (Tone::Bad, cx.t("RISOLVI", "SOLVE IT")),
@@ -94,10 +95,33 @@ fn following(cx: &Context, run: &RunBrief) -> AnyView {
     view! {
         <section class="card">
             {stance(tone, &head, &step)}
+            {travel(cx, live)}
             <p><a class="button primary large" href=format!("/operazioni?id={}", run.id)>{word}</a></p>
         </section>
     }
     .into_any()
+}
+
+/// How far content is on its way from the DR to the Master.
+fn travel(cx: &Context, live: &Live) -> Option<AnyView> {
+    let travel = live.status.travel.as_ref()?;
+    let progress = travel.dataset.as_ref().map(|name| {
+        let fraction = travel.progress.as_ref().and_then(contract::sync::Progress::fraction);
+        let text = fraction.map_or_else(|| cx.t("lettura…", "reading…").to_owned(), format::percent);
+        let label = format!("{name}: {}", cx.t("avanzamento", "progress"));
+        view! {
+            <p>{name.clone()}</p>
+            <div class="bar">
+                <progress max="1" value=fraction.map(|f| f.to_string()) aria-label=label></progress>
+                <span class="percent">{text}</span>
+            </div>
+        }
+    });
+    let trouble = travel.trouble.as_ref().map(|why| {
+        let words = cx.t("Non ancora al suo posto, si riprova da soli:", "Not in its place yet, it is tried again:");
+        view! { <p class="banner warn">{format!("{words} {why}")}</p> }
+    });
+    Some(fresh(cx, "travel", view! { {progress} {trouble} }))
 }
 
 /// A machine that waits at its gate.

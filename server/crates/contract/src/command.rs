@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::dataset::{DatasetForm, Group};
+use crate::failback::Failback;
 use crate::isolation::Attestation;
 use crate::lag::LagLimitForm;
 use crate::lang::Lang;
@@ -262,6 +263,8 @@ pub enum Command {
     Activate(Take),
     /// Rolls back: gives the service to the Master (Client).
     Deactivate(Release),
+    /// Gives the service to the Master together with what was made on the DR (Client).
+    Failback(Failback),
     /// Stops the services of the DR and keeps mandate and data (Client).
     Suspend(Release),
     /// Takes the service back when the DR is lost (Master).
@@ -304,6 +307,7 @@ impl Command {
             Self::Activate(take) | Self::Takeover(take) => Some(&take.reason),
             Self::Deactivate(release) | Self::Suspend(release) => Some(&release.reason),
             Self::PowerOff(order) | Self::PowerOn(order) => Some(&order.reason),
+            Self::Failback(failback) => Some(&failback.reason),
             _ => None,
         }
     }
@@ -323,6 +327,7 @@ impl Command {
             | Self::PowerOn(_)
             | Self::Activate(_)
             | Self::Deactivate(_)
+            | Self::Failback(_)
             | Self::Suspend(_)
             | Self::Takeover(_)
             | Self::RunResume { .. }
@@ -385,6 +390,7 @@ impl Command {
             | Self::LagLimitReset { .. }
             | Self::Activate(_)
             | Self::Deactivate(_)
+            | Self::Failback(_)
             | Self::Suspend(_) => Some(NodeRole::Client),
             _ => None,
         }
@@ -454,6 +460,7 @@ impl Command {
             Self::PowerOn(_) => "power.on",
             Self::Activate(_) => "activate",
             Self::Deactivate(_) => "deactivate",
+            Self::Failback(_) => "failback",
             Self::Suspend(_) => "suspend",
             Self::Takeover(_) => "takeover",
             Self::RunResume { .. } => "run.resume",

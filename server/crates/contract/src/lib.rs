@@ -11,6 +11,7 @@ pub mod alarm_list;
 pub mod audit;
 pub mod command;
 pub mod dataset;
+pub mod failback;
 pub mod field;
 pub mod gate;
 pub mod isolation;

@@ -20,6 +20,8 @@ pub enum MandateKind {
     Takeover,
     /// The Client gave it back.
     Rollback,
+    /// The Client gave it back with the content to begin with.
+    Failback,
     /// An operator took it with `tvox-dr rescue`, without database or daemon.
     Rescue,
 }
@@ -33,6 +35,7 @@ impl MandateKind {
             Self::Activation => "activation",
             Self::Takeover => "takeover",
             Self::Rollback => "rollback",
+            Self::Failback => "failback",
             Self::Rescue => "rescue",
         }
     }
@@ -45,6 +48,7 @@ impl MandateKind {
             Self::Activation => lang.pick("Attivazione del DR", "Activation of the DR"),
             Self::Takeover => lang.pick("Ripresa da parte del Master", "Take-over by the Master"),
             Self::Rollback => lang.pick("Rientro sul Master", "Roll back to the Master"),
+            Self::Failback => lang.pick("Rientro sul Master con i dati del DR", "Failback with the data of the DR"),
             Self::Rescue => lang.pick("Emergenza", "Rescue"),
         }
     }

@@ -7,6 +7,7 @@ use crate::alarm::AlarmsReport;
 use crate::alarm_list::{AlarmFilter, AlarmHistory};
 use crate::audit::{AuditReport, AuditVerdict};
 use crate::dataset::Dataset;
+use crate::failback::{Failback, FailbackReport};
 use crate::gate::GateReport;
 use crate::lag::LagReport;
 use crate::licence::LicenceReport;
@@ -133,6 +134,11 @@ questions! {
         /// What an operator would bring.
         take: Take,
     } => PreflightReport;
+    /// What a failback would do, as far as the Master tells.
+    FailbackDryRun {
+        /// What an operator would bring.
+        failback: Failback,
+    } => FailbackReport;
     /// All runs.
     Runs {} => RunsReport;
     /// One run, or the last one.

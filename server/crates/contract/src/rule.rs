@@ -111,6 +111,10 @@ rules! {
     PeerSilent = "peer.silent";
     /// A program that a step of the customer's own begins with cannot be run.
     StepCommand = "step.command";
+    /// The Master cannot take in what was made on the DR.
+    FailbackMaster = "failback.master";
+    /// The Master wrote something last that the DR never had, and it would be replaced.
+    FailbackTail = "failback.tail";
 }
 
 impl fmt::Display for Rule {

@@ -21,12 +21,14 @@ pub enum RunKind {
     Resumption,
     /// The Master takes the service.
     Takeover,
+    /// The Client gives it back, and what was made on it travels along.
+    Failback,
 }
 
 impl RunKind {
     /// All kinds.
-    pub const ALL: [Self; 5] =
-        [Self::Activation, Self::Deactivation, Self::Suspension, Self::Resumption, Self::Takeover];
+    pub const ALL: [Self; 6] =
+        [Self::Activation, Self::Deactivation, Self::Suspension, Self::Resumption, Self::Takeover, Self::Failback];
 
     /// The word in JSON and tables.
     #[must_use]
@@ -37,6 +39,7 @@ impl RunKind {
             Self::Suspension => "suspension",
             Self::Resumption => "resumption",
             Self::Takeover => "takeover",
+            Self::Failback => "failback",
         }
     }
 
@@ -49,6 +52,7 @@ impl RunKind {
             Self::Suspension => lang.pick("Sospensione del DR", "Suspension of the DR"),
             Self::Resumption => lang.pick("Ripresa del DR sospeso", "Resumption of the suspended DR"),
             Self::Takeover => lang.pick("Ripresa da parte del Master", "Take-over by the Master"),
+            Self::Failback => lang.pick("Rientro sul Master con i dati del DR", "Failback with the data of the DR"),
         }
     }
 }
@@ -143,6 +147,14 @@ pub fn step_label(id: &str, lang: Lang) -> String {
         "ledger" => lang.pick("Elencare ciò che è stato creato sul DR", "List what was made on the DR"),
         "suspend" => lang.pick("Annotare la sospensione", "Note the suspension"),
         "resume" => lang.pick("Togliere la sospensione", "End the suspension"),
+        "receive" => lang.pick("Preparare il Master a ricevere", "Prepare the Master to receive"),
+        "bring" => {
+            lang.pick("Copiare i dati verso il Master, DR in servizio", "Copy the data home while the DR serves")
+        }
+        "last_delta" => lang.pick("Copiare le ultime modifiche, servizi fermi", "Copy the last changes, services down"),
+        "compare" => lang.pick("Confrontare le due copie", "Compare the two copies"),
+        "home" => lang.pick("Mettere i dati al loro posto sul Master", "Put the data in its place on the Master"),
+        "stable" => lang.pick("Osservare il Master in servizio", "Watch the Master serve"),
         "preserve" => lang.pick("Conservare i dati del DR", "Preserve the data of the DR"),
         "own" => lang.pick("Passo proprio", "Own step"),
         "revert" => lang.pick("Annullare il passo proprio", "Undo the own step"),

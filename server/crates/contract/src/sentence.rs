@@ -285,6 +285,26 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
                 "Install the program on this machine, or correct the step on the page Procedure.",
             ),
         ),
+        Rule::FailbackMaster => (
+            (
+                "{s} non può ricevere i dati del DR: {d}.",
+                "Accendere il Master, attendere che risulti escluso dal servizio con i servizi fermi, poi riprovare.",
+            ),
+            (
+                "{s} cannot receive the data of the DR: {d}.",
+                "Switch the Master on, wait until it is fenced with its services down, then try again.",
+            ),
+        ),
+        Rule::FailbackTail => (
+            (
+                "Prima di fermarsi il Master ha scritto in {s} qualcosa che il DR non ha mai avuto.",
+                "Verrà messo da parte sul Master prima di essere sostituito: dare il consenso, oppure lasciare al Master i suoi dati.",
+            ),
+            (
+                "Before it stopped the Master wrote something into {s} that the DR never had.",
+                "It will be put aside on the Master before it is replaced: consent to it, or let the Master keep its own data.",
+            ),
+        ),
     }
 }
 
@@ -336,6 +356,26 @@ pub(crate) fn fact(rule: Rule, detail: &str, lang: Lang) -> String {
         }
         (Rule::StepCommand, "not_executable") => {
             format!("{value} {}", lang.pick("non è eseguibile", "is not executable"))
+        }
+        (Rule::FailbackMaster, "silent") => lang.pick("non risponde", "it does not answer").into(),
+        (Rule::FailbackMaster, "holder") => lang.pick("il mandato è suo", "it holds the mandate").into(),
+        (Rule::FailbackMaster, "finding") => lang
+            .pick("qualcosa contraddice ciò che sa del mandato", "something speaks against what it knows of the mandate")
+            .into(),
+        (Rule::FailbackMaster, "services_up") => {
+            lang.pick("i suoi servizi non risultano fermi", "its services were not seen down").into()
+        }
+        (Rule::FailbackMaster, "no_services") => {
+            lang.pick("non vi è dichiarato alcun servizio", "no service is declared on it").into()
+        }
+        (Rule::FailbackMaster, "not_receiving") => {
+            lang.pick("non aspetta questi dati", "it is not waiting for this data").into()
+        }
+        (Rule::FailbackMaster, "content") => {
+            lang.pick("non ha ricevuto ciò che è sul DR", "it has not received what is on the DR").into()
+        }
+        (Rule::FailbackMaster, "dataset") => {
+            lang.pick("i dati dichiarati non sono gli stessi", "other data is declared on it").into()
         }
         (Rule::StateIllegal, word) => NodeState::ALL
             .iter()

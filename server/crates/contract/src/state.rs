@@ -89,6 +89,7 @@ pub const TRANSITIONS: &[(NodeRole, NodeState, NodeState, &str)] = &[
     (NodeRole::Master, Fenced, Held, "a mandate names the Master; the gate asks"),
     (NodeRole::Master, Fenced, Receiving, "failback brings the Client's changes home"),
     (NodeRole::Master, Receiving, Fenced, "the reverse sync ended"),
+    (NodeRole::Master, Receiving, Held, "the content is in its place; the gate asks"),
     (NodeRole::Master, Fenced, Serving, "a mandate names the Master"),
 ];
 

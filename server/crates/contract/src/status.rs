@@ -16,7 +16,7 @@ use crate::rule::Refused;
 use crate::run::{RunBrief, RunKind, RunState};
 use crate::service::{Desired, ServiceStatus};
 use crate::state::NodeState;
-use crate::sync::{DatasetState, Switch};
+use crate::sync::{DatasetState, Progress, Switch};
 
 /// `tvox-dr status --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,8 +45,23 @@ pub struct StatusReport {
     pub gate: Option<GateReport>,
     /// The run in progress, or the last one; `null` when there was none.
     pub run: Option<RunBrief>,
+    /// Content on its way from the DR to the Master, as this machine sees it; `null` when there is none.
+    pub travel: Option<TravelInfo>,
     /// Open alarms.
     pub alarms: AlarmCount,
+}
+
+/// `travel` in the status.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TravelInfo {
+    /// The failback.
+    pub run: String,
+    /// What is at work now; `null` between two datasets.
+    pub dataset: Option<String>,
+    /// How far that is.
+    pub progress: Option<Progress>,
+    /// Why the content is not in its place yet, in the machine's words (Master).
+    pub trouble: Option<String>,
 }
 
 impl StatusReport {

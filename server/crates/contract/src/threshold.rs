@@ -69,6 +69,9 @@ thresholds! {
     /// The free space below which the disk counts as nearly full.
     DiskMinFree = "disk.min_free_percent", 10, 0..=90, "%",
         "Spazio libero minimo sul disco", "Least free space on the disk";
+    /// How long the Master must serve after a failback before that is called done.
+    FailbackStable = "failback.stable_s", 10, 0..=3600, "s",
+        "Servizio stabile del Master prima di chiudere un rientro con i dati", "Steady service of the Master before a failback is done";
 }
 
 impl Threshold {

@@ -113,7 +113,25 @@ impl DataDir {
         self.root.join("replicas")
     }
 
-    /// Where databases are captured to before they travel (Master).
+    /// Where the DR's content waits until it is put in its place (Master).
+    #[must_use]
+    pub fn homecoming(&self) -> PathBuf {
+        self.root.join("homecoming")
+    }
+
+    /// What was replaced when the DR's content came home, by run (Master).
+    #[must_use]
+    pub fn preserved(&self) -> PathBuf {
+        self.root.join("preserved")
+    }
+
+    /// What was made on the DR and discarded by a failback, by run (Client).
+    #[must_use]
+    pub fn exports(&self) -> PathBuf {
+        self.root.join("exports")
+    }
+
+    /// Where databases are captured to before they travel.
     #[must_use]
     pub fn scratch(&self) -> PathBuf {
         self.root.join("scratch")

@@ -107,6 +107,9 @@ impl Node {
             Query::OwnSteps(_) => Answer::OwnSteps(Box::new(self.own_steps_report().await?)),
             Query::Gate(_) => Answer::Gate(Box::new(self.gate_report().await?)),
             Query::DryRun(what) => Answer::DryRun(Box::new(self.dry_run(&what.take).await?)),
+            Query::FailbackDryRun(what) => {
+                Answer::FailbackDryRun(Box::new(self.failback_report(&what.failback).await?))
+            }
             Query::Runs(_) => Answer::Runs(Box::new(self.runs_report().await?)),
             Query::Run(run) => Answer::Run(Box::new(self.run_report(run.id.as_deref()).await?)),
             Query::Users(_) => Answer::Users(Box::new(self.users().await?)),
@@ -192,6 +195,7 @@ impl Node {
             Command::PowerOn(order) => self.power_switch(act, order, true).await,
             Command::Activate(take) => self.activate(act, take).await,
             Command::Deactivate(release) => self.deactivate(act, release).await,
+            Command::Failback(failback) => self.failback(act, failback).await,
             Command::Suspend(release) => self.suspend(act, release).await,
             Command::Takeover(take) => self.takeover(act, take).await,
             Command::RunResume { attest } => self.run_resume(act, attest).await,

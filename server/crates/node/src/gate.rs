@@ -212,7 +212,7 @@ impl Node {
 
     /// What this node is doing.
     pub(crate) fn state(&self) -> NodeState {
-        let (boot, run) = (self.book.boot(), self.runs.open().map(|run| run.kind));
+        let (boot, run) = (self.book.boot(), self.runs.in_the_way().map(|run| run.kind));
         self.book.look(|record| state(record, &boot, run))
     }
 
@@ -279,10 +279,13 @@ impl Node {
 }
 
 /// A run that is stuck while it starts services leaves them to the keeper: whoever waits for an operator must not leave the
-/// telephones dead.
+/// telephones dead. So does one that has not come to them yet.
 fn leaves_services_to_the_keeper(run: &RunBrief) -> bool {
-    let starting = run.step.as_deref().is_some_and(|step| step == "verify" || step.starts_with("start:"));
-    run.state == RunState::Stuck && starting
+    let step = run.step.as_deref().unwrap_or_default();
+    let starting = step == "verify" || step.starts_with("start:");
+    // A failback that copies while the DR goes on serving has nothing to do with them yet.
+    let copying = run.kind == RunKind::Failback && (step == "receive" || step == "bring");
+    copying || run.state == RunState::Stuck && starting
 }
 
 /// The state that follows from what is known.
@@ -293,10 +296,11 @@ fn state(record: &Record, boot: &str, run: Option<RunKind>) -> NodeState {
         (_, None, _) if record.missing => NodeState::Held,
         (site, None, _) => NodeState::initial(site),
         (NodeRole::Client, _, Some(RunKind::Activation)) => NodeState::Activating,
-        (NodeRole::Client, _, Some(RunKind::Deactivation)) => NodeState::HandingBack,
+        (NodeRole::Client, _, Some(RunKind::Deactivation | RunKind::Failback)) => NodeState::HandingBack,
         (NodeRole::Client, ..) if serves => NodeState::Active,
         (NodeRole::Client, ..) if record.is_holder() || !record.findings().is_empty() => NodeState::Held,
         (NodeRole::Client, ..) => NodeState::Standby,
+        (NodeRole::Master, ..) if record.receiving.is_some() => NodeState::Receiving,
         (NodeRole::Master, ..) if serves && unverified => NodeState::Unverified,
         (NodeRole::Master, ..) if serves => NodeState::Serving,
         (NodeRole::Master, ..) if record.is_holder() => NodeState::Held,

@@ -12,6 +12,7 @@ mod delivery;
 mod door;
 mod error;
 mod gate;
+mod home;
 mod http_client;
 mod identity;
 mod init;

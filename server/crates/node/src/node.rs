@@ -18,6 +18,7 @@ use crate::data_dir::DataDir;
 use crate::delivery::Outbox;
 use crate::error::OpenError;
 use crate::gate::Gate;
+use crate::home::Home;
 use crate::identity::Identity;
 use crate::isolation::Power;
 use crate::licence::SupplierKey;
@@ -64,6 +65,7 @@ pub struct Node {
     pub(crate) control_session: watch::Sender<u64>,
     pub(crate) feeds: Feeds,
     pub(crate) copies: Copies,
+    pub(crate) home: Home,
     pub(crate) tasks: Tasks,
     pub(crate) scrub: Scrub,
     pub(crate) watch: Watchman,
@@ -153,6 +155,7 @@ impl Node {
             control_session: watch::Sender::new(0),
             feeds: Feeds::default(),
             copies: Copies::default(),
+            home: Home::default(),
             tasks,
             scrub: Scrub::default(),
             watch: Watchman::default(),
@@ -196,6 +199,8 @@ impl Node {
             self.tasks_running.spawn(Arc::clone(self).keep_switches());
             self.tasks_running.spawn(Arc::clone(self).keep_scrubbing());
             self.tasks_running.spawn(Arc::clone(self).keep_healing());
+        } else {
+            self.tasks_running.spawn(Arc::clone(self).keep_home());
         }
         self.tasks_running.spawn(Arc::clone(self).keep_looking_ahead());
         Ok(())
@@ -280,6 +285,7 @@ impl Node {
             services: self.service_statuses().await?,
             gate: self.gate_report().await?,
             run: self.run_brief().await?,
+            travel: self.travel_info(),
             ..blank_status(&self.info)
         })
     }
@@ -364,6 +370,7 @@ fn blank_status(info: &NodeInfo) -> StatusReport {
         services: Vec::new(),
         gate: None,
         run: None,
+        travel: None,
         alarms: AlarmCount::default(),
     }
 }

@@ -118,6 +118,11 @@ impl Rescue {
     /// # Errors
     /// What went wrong; every part can be tried again.
     pub async fn open(&mut self, reason: &str, clock: &dyn Clock, told: Told<'_>) -> Result<(), Failure> {
+        let receiving = self.record.as_ref().and_then(|record| record.receiving.as_ref());
+        if receiving.is_some_and(|run| self.dir.preserved().join(run).exists()) {
+            let cause = "the DR's data was coming home and may be half in its place: `tvox-dr serve` ends that first";
+            return Err(Failure { attempt: "take the mandate".into(), cause: cause.into() });
+        }
         let pair = self.pair().await?;
         let mandate = self.take(&pair, reason, clock)?;
         told("mandate", Ok(&format!("epoch {} names this site", mandate.epoch)));
@@ -187,9 +192,12 @@ impl Rescue {
             operator: "root".into(),
             reason: reason.to_owned(),
             evidence: Vec::new(),
+            base: None,
         };
         let mandate = raise.mandate(record, pair, at);
         rules::raise(record, mandate.clone(), &boot, at);
+        // Nothing of it has been put in its place yet.
+        record.receiving = None;
         record.revision += 1;
         self.files.write(record).map_err(|error| failed(error.to_string()))?;
         Ok(mandate)

@@ -161,7 +161,7 @@ impl Replica {
     }
 
     /// The tree as it is now; content that nobody can have touched is not read.
-    fn look(&self, promoted: &Promoted, watch: &dyn Watch) -> Result<Vec<Entry>> {
+    pub(crate) fn look(&self, promoted: &Promoted, watch: &dyn Watch) -> Result<Vec<Entry>> {
         let tree = &promoted.tree;
         let beside: Vec<String> = match self.kind {
             SourceKind::Files => Vec::new(),

@@ -6,6 +6,7 @@
 //!
 //! When the source is lost, [`Replica::promote`] lets readers see a writable copy of a generation, on which nothing is
 //! pulled; [`Replica::hand_back`] keeps that copy as a DR restore point and lets the replica follow the source again.
+//! [`Source::take_in`] brings content home, into the source path itself.
 //!
 //! What holds: nothing half-copied is ever visible; a crash, a full disk or a cut stream at any instant leaves the last
 //! complete generation, and the next pull goes on from what arrived; what is written into a serving copy changes no
@@ -27,8 +28,11 @@ mod difference;
 mod encoding;
 mod error;
 mod excludes;
+mod export;
 mod field;
 mod ground;
+mod home;
+mod home_database;
 mod id;
 mod incoming;
 mod ledger;
@@ -69,6 +73,7 @@ pub use bandwidth::{Bandwidth, Paced};
 pub use capture::{Capture, Served};
 pub use difference::{Difference, DifferenceKind};
 pub use error::{Error, ErrorKind, Result, Space};
+pub use home::Arrival;
 pub use id::{ContentHash, ContentId, NotAnId};
 pub use ledger::{Change, Count, DatabaseLedger, Ledger, LedgerEntry, NameKind, SchemaLedger, TableLedger};
 pub use manifest::{Entry, EntryKind, FileTime, Manifest, ManifestFault};

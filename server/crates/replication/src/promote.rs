@@ -105,8 +105,8 @@ impl Promotion<'_> {
     }
 }
 
-/// Content from a generation, copied and checked in one pass.
-struct Copier {
+/// Content from a tree, copied and checked in one pass.
+pub(crate) struct Copier {
     path: PathBuf,
     from: Beneath,
     /// The file system can share blocks between files until one of them is written to.
@@ -115,7 +115,7 @@ struct Copier {
 }
 
 impl Copier {
-    fn new(path: PathBuf, scratch: &Path, manifest: &Manifest) -> Result<Self> {
+    pub(crate) fn new(path: PathBuf, scratch: &Path, manifest: &Manifest) -> Result<Self> {
         let mut from = Beneath::open(&path).map_err(|e| damaged(&path).with(e))?;
         let some = leaders(manifest)
             .find(|index| matches!(manifest.entries()[*index].kind, EntryKind::File { size: 1.., .. }));

@@ -82,6 +82,10 @@ pub enum Point {
     Promoted,
     /// Replica: the copy that served is recorded as handed back.
     HandedBack,
+    /// Source: what does not stay is put away.
+    Cleared,
+    /// Source: everything that came home has its name.
+    TakenIn,
 }
 
 impl Point {
@@ -108,6 +112,8 @@ impl Point {
         Self::PruneRenamed,
         Self::Promoted,
         Self::HandedBack,
+        Self::Cleared,
+        Self::TakenIn,
     ];
 }
 

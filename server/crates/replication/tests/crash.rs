@@ -43,6 +43,7 @@ const PRUNING: &[Point] = &[Point::PruneRenamed];
 /// Reached once there is something to make a spare of.
 const SPARE: &[Point] = &[Point::SpareHalfMade, Point::SpareMade, Point::SpareTaken];
 const SERVING: &[Point] = &[Point::Promoted, Point::HandedBack];
+const AT_HOME: &[Point] = &[Point::Cleared, Point::TakenIn];
 /// Here everything has arrived and nothing may be sent twice.
 const ARRIVED: &[Point] = &[
     Point::Transferred,
@@ -55,7 +56,7 @@ const ARRIVED: &[Point] = &[
 const COMMITTED: &[Point] = &[Point::Committed, Point::Flipped, Point::Cleaned];
 
 fn pulling() -> impl Iterator<Item = Point> {
-    let others = [HEALING, PRUNING, SERVING].concat();
+    let others = [HEALING, PRUNING, SERVING, AT_HOME].concat();
     Point::ALL.iter().copied().filter(move |point| !others.contains(point))
 }
 

@@ -147,6 +147,7 @@ impl Node {
                 }
                 Purpose::Control => self.control_as_master(visitor).await,
                 Purpose::Yield => self.yield_to(visitor).await,
+                Purpose::Home(errand) => self.run_errand(visitor, errand).await,
                 Purpose::Pull { dataset, rehash, .. } => self.offer(visitor, &dataset, rehash).await,
                 Purpose::Manifest { dataset } => self.offer_manifest(visitor, &dataset).await,
             }
@@ -194,7 +195,12 @@ impl Node {
                 .await
                 .map(Some)
                 .map_err(refused),
-            Purpose::Ask | Purpose::Yield | Purpose::Control | Purpose::Pull { .. } | Purpose::Manifest { .. } => {
+            Purpose::Ask
+            | Purpose::Yield
+            | Purpose::Control
+            | Purpose::Home(_)
+            | Purpose::Pull { .. }
+            | Purpose::Manifest { .. } => {
                 let pair = self.peer().await.map_err(refused)?.pair;
                 let Some(pair) = pair.filter(|pair| pair.fingerprint == visitor.fingerprint) else {
                     return Err(vec![Refused::new(Rule::PairNotAssociated, &self.info.name, "")]);

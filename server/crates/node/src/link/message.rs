@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::errand::Errand;
 use crate::mandate::rules::Standing;
 
 /// Longest frame, in bytes. The longest honest one lists the datasets of a pair.
@@ -70,6 +71,8 @@ pub enum Purpose {
     Ask,
     /// To make the other one stop serving; its standing follows again and again until its services are down.
     Yield,
+    /// The DR's content travels home: what the DR asks of the Master.
+    Home(Errand),
     /// To receive the list of one dataset's content as it is now, without the content.
     Manifest {
         /// Its name.

@@ -2,6 +2,7 @@
 //! business of [`control`] and of the sync.
 
 pub(crate) mod control;
+pub mod errand;
 pub(crate) mod listener;
 pub mod message;
 pub mod tls;

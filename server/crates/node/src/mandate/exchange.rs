@@ -30,11 +30,15 @@ impl Node {
     /// What this node says of itself.
     pub(crate) async fn standing(&self) -> Standing {
         let boot = self.book.boot();
+        // Before the mandate is looked at: whoever says that it sends no more has a mandate that says why.
+        let sending = self.runs.sending();
         let record = self.book.record();
         let (policy, wait) = self.gate.policy();
         // Of one moment: nothing is waited for in between.
-        let said = rules::standing(&record, &boot, self.services_are_down(), self.runs.open().is_some());
+        let said = rules::standing(&record, &boot, self.services_are_down(), self.runs.in_the_way().is_some());
         Standing {
+            sending,
+            up: rules::may_serve(&record, &boot) && self.services.are_up(),
             manages: self.services.manages_any(),
             generation: self.given_generation().await.ok().flatten(),
             opens_after: (policy == GatePolicy::Unverified).then_some(wait),

@@ -80,6 +80,13 @@ pub struct Record {
     /// An operator keeps this machine down, with this reason: only a take opens it again.
     #[serde(default)]
     pub held_by: Option<String>,
+    /// The failback by which the DR's content comes to this machine: while it is named here nothing is served, whoever
+    /// may, because the source may be between two contents.
+    #[serde(default)]
+    pub receiving: Option<String>,
+    /// The mandate whose content stands here, of those that name one.
+    #[serde(default)]
+    pub settled: Option<String>,
     /// Of the other node.
     pub peer: Remembered,
 }
@@ -101,6 +108,8 @@ impl Record {
             yielded: false,
             suspended: false,
             held_by: None,
+            receiving: None,
+            settled: None,
             peer: Remembered::default(),
         }
     }

@@ -4,6 +4,7 @@ mod exchange;
 pub mod file;
 pub mod rules;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -185,6 +186,8 @@ pub struct Raise {
     pub reason: String,
     /// What the decision stands on.
     pub evidence: Vec<String>,
+    /// The content that the holder begins with, per dataset; `None` for whatever it has.
+    pub base: Option<BTreeMap<String, String>>,
 }
 
 impl Raise {
@@ -202,7 +205,7 @@ impl Raise {
             holder: self.holder,
             issuer: record.node.clone(),
             kind: self.kind,
-            base: None,
+            base: self.base,
             operator: self.operator,
             reason: self.reason,
             evidence: self.evidence,
@@ -251,6 +254,7 @@ impl Node {
             operator: "system".into(),
             reason: String::new(),
             evidence: Vec::new(),
+            base: None,
         };
         let begun = self.book.change(move |record| {
             if let Some(head) = record.mandate.as_ref().filter(|head| head.pair == pair) {

@@ -2,7 +2,7 @@
 //! out. No disk, no clock, no network: what runs here is what a model checks.
 
 use contract::gate::GateAnswer;
-use contract::mandate::{Mandate, MandateFinding, Relation};
+use contract::mandate::{Mandate, MandateFinding, MandateKind, Relation};
 use contract::service::Desired;
 use contract::{NodeRole, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,18 @@ pub struct Standing {
     pub manages: bool,
     /// Whether it is taking the service, or giving it back, at this moment.
     pub taking: bool,
+    /// The failback by which it sends its content home, until the mandate of that is written or it was given up.
+    #[serde(default)]
+    pub sending: Option<String>,
+    /// The failback by which it is taking content in.
+    #[serde(default)]
+    pub receiving: Option<String>,
+    /// The mandate whose content stands there, of those that name one.
+    #[serde(default)]
+    pub settled: Option<String>,
+    /// Whether it may serve and every declared service was seen up.
+    #[serde(default)]
+    pub up: bool,
     /// Whether it has stopped at the other's request.
     pub yielded: bool,
     /// What speaks against its knowledge.
@@ -158,10 +170,22 @@ pub fn answer(record: &Record, told: &Standing) -> GateAnswer {
     }
 }
 
+/// Whether this node is named by a mandate whose content it has not taken in: it serves only with that.
+#[must_use]
+pub fn awaits_content(record: &Record) -> bool {
+    let names = |mandate: &Mandate| mandate.holder == record.site && mandate.base.is_some();
+    let head = record.mandate.as_ref().filter(|mandate| mandate.kind == MandateKind::Failback && names(mandate));
+    head.is_some_and(|mandate| record.settled.as_ref() != Some(&mandate.id))
+}
+
 /// Whether the gate may open without an answer.
 #[must_use]
 pub fn may_open_in_silence(record: &Record) -> bool {
-    record.is_holder() && !record.yielded && record.held_by.is_none() && record.findings().is_empty()
+    record.is_holder()
+        && !awaits_content(record)
+        && !record.yielded
+        && record.held_by.is_none()
+        && record.findings().is_empty()
 }
 
 /// Writes a mandate of one's own over everything that is known: what was forked or set back is settled by it.
@@ -196,7 +220,9 @@ pub const fn has_stood_down(told: &Standing) -> bool {
 /// Opens the gate, where the record still allows it.
 pub fn open(record: &mut Record, boot: &str, at: Timestamp, how: Opening) -> bool {
     let allowed = match how {
-        Opening::Verified => record.is_holder() && record.held_by.is_none() && record.findings().is_empty(),
+        Opening::Verified => {
+            record.is_holder() && !awaits_content(record) && record.held_by.is_none() && record.findings().is_empty()
+        }
         Opening::Unverified => may_open_in_silence(record),
         Opening::Operator => record.is_holder(),
     };
@@ -210,7 +236,8 @@ pub fn open(record: &mut Record, boot: &str, at: Timestamp, how: Opening) -> boo
 /// Whether this node has the right to serve in this boot.
 #[must_use]
 pub fn may_serve(record: &Record, boot: &str) -> bool {
-    record.is_holder() && record.opened.as_ref().is_some_and(|opened| opened.boot == boot)
+    let opened = record.opened.as_ref().is_some_and(|opened| opened.boot == boot);
+    record.is_holder() && record.receiving.is_none() && opened
 }
 
 /// Whether this node has the right to serve, with a pair or before there is one.
@@ -241,6 +268,10 @@ pub fn standing(record: &Record, boot: &str, down: bool, running: bool) -> Stand
         serving: !down || (has_right(record, boot) && !record.suspended),
         manages: true,
         taking: running,
+        sending: None,
+        receiving: record.receiving.clone(),
+        settled: record.settled.clone(),
+        up: false,
         yielded: record.yielded,
         findings: record.findings(),
         remembered: record.peer.mandate.clone(),

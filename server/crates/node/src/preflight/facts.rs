@@ -34,7 +34,7 @@ impl Node {
             mandate,
             suspended,
             findings,
-            run: self.runs.open(),
+            run: self.runs.in_the_way(),
             isolation: probed.machines.clone(),
             losses,
             services: self.declared_services().await?.into_iter().map(|service| service.name).collect(),

@@ -78,7 +78,7 @@ impl Node {
     }
 
     /// A plan as far as it is the same for every kind.
-    async fn plan(&self, kind: RunKind, act: &Act<'_>, reason: &str) -> Result<Plan, Denied> {
+    pub(super) async fn plan(&self, kind: RunKind, act: &Act<'_>, reason: &str) -> Result<Plan, Denied> {
         let services = self.declared_services().await?;
         let own = self.own_steps_of(kind).await?;
         let mut datasets: Vec<String> = self.copies.all().iter().map(|copy| copy.dataset.name.clone()).collect();
@@ -92,7 +92,7 @@ impl Node {
             started_at: self.clock.now(),
             steps: steps(kind, &services, &own),
             mandate: random::id(),
-            was_holder: self.book.look(|record| record.is_holder()),
+            was_holder: self.book.look(|record| record.is_holder()) || self.gives_in_vain(),
             services,
             own,
             datasets,
@@ -100,11 +100,25 @@ impl Node {
             generation: None,
             consent: false,
             loss: Vec::<Loss>::new(),
+            discard: Vec::new(),
+            replace_tail: false,
+            stable_seconds: 0,
+        })
+    }
+
+    /// The service was given away with its content, and the Master was never seen to have it in its place: the copy that
+    /// served here holds the newest.
+    fn gives_in_vain(&self) -> bool {
+        let head = self.mandate_info().map(|head| head.id);
+        self.runs.last().is_some_and(|run| {
+            run.look(|state| {
+                state.has_given() && !state.is_done(&Step::Home) && head.as_ref() == Some(&state.plan.mandate)
+            })
         })
     }
 
     /// Writes a run down and lets the engine have it. The caller holds `beginning`.
-    async fn begin(
+    pub(super) async fn begin(
         self: &Arc<Self>,
         act: Act<'_>,
         plan: Plan,
@@ -112,6 +126,10 @@ impl Node {
         brought: Value,
     ) -> Result<Outcome, Denied> {
         let id = plan.id.clone();
+        if let (Some(given), Some(head)) = (self.runs.given(), self.mandate_info()) {
+            // What was left of it was to wait for a Master that an operator gives up with this.
+            self.log_run(&given, vec![Event::Superseded { epoch: head.epoch }]).await?;
+        }
         let run = Arc::new(Run::new(State::new(plan.clone()), testimony));
         let before = self.runs.set(Some(Arc::clone(&run)));
         let begun = async {

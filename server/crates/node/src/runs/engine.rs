@@ -146,10 +146,21 @@ impl Node {
     /// The epoch of the mandate under which a run has lost its sense: somebody else holds what it began with, or what
     /// it wrote.
     fn ground_is_lost(&self, run: &Run) -> Option<u64> {
+        if run.look(|state| state.state.is_over()) {
+            return None;
+        }
         let (kind, written) = run.look(|state| (state.plan.kind, state.is_done(&Step::Mandate)));
         let stands_on_mandate = match kind {
             RunKind::Activation | RunKind::Takeover => written,
             RunKind::Deactivation => !written,
+            // What it wrote stands until somebody takes the service again.
+            RunKind::Failback if written => {
+                let id = run.look(|state| state.plan.mandate.clone());
+                return self
+                    .book
+                    .look(|record| record.mandate.as_ref().filter(|head| head.id != id).map(|head| head.epoch));
+            }
+            RunKind::Failback => true,
             RunKind::Suspension | RunKind::Resumption => true,
         };
         let id = run.look(|state| state.plan.mandate.clone());
@@ -162,7 +173,7 @@ impl Node {
 
     async fn ground_lost(&self, run: &Run) {
         let mut book = self.book.watch();
-        while self.ground_is_lost(run).is_none() {
+        while self.ground_is_lost(run).is_none() && !run.look(|state| state.state.is_over()) {
             if book.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }

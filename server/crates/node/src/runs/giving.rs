@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::run::{DatasetLedger, Ledger, TableLedger};
+use contract::run::{DatasetLedger, Ledger, RunKind, TableLedger};
 use contract::{Denied, Refused, Rule, Text};
 use replication::{Change, LedgerEntry, NameKind, Unwatched};
 
@@ -58,13 +58,17 @@ impl Node {
 
     pub(super) fn ledger_is_settled(&self, run: &Run, plan: &Plan) -> Seen {
         let ledger = run.look(|state: &State| state.ledger.clone())?;
-        (ledger.datasets.is_empty() || plan.consent).then(|| summary(&ledger))
+        (at_stake(plan, &ledger).datasets.is_empty() || plan.consent).then(|| summary(&ledger))
     }
 
     pub(super) async fn write_ledger(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {
         let ledger = self.ledger().await?;
-        let refused = self.refuse_to_discard(&ledger, plan.consent);
+        let refused = self.refuse_to_discard(&at_stake(plan, &ledger), plan.consent);
         if run.look(|state| state.ledger.as_ref() != Some(&ledger)) {
+            if plan.kind == RunKind::Failback && refused.is_none() {
+                // Before it is written down: what is listed as discarded lies there whole.
+                self.export_discarded(plan, &ledger).await?;
+            }
             self.log_run(run, vec![Event::Ledger { ledger }]).await?;
         }
         let Some(refused) = refused else { return Ok(()) };
@@ -76,6 +80,23 @@ impl Node {
         );
         stop.remedy = Text::new(format!("{} {}", stop.remedy.it, again.it), format!("{} {}", stop.remedy.en, again.en));
         Err(stop)
+    }
+
+    /// Copies what a failback discards to a place of its own, with the list of everything that was made.
+    async fn export_discarded(&self, plan: &Plan, ledger: &Ledger) -> Result<(), Denied> {
+        let place = self.dir.exports().join(&plan.id);
+        for made in at_stake(plan, ledger).datasets {
+            let copies = self.copies.all();
+            let Some(copy) = copies.iter().find(|copy| copy.dataset.name == made.dataset) else { continue };
+            let to = place.join(format!("{}.{}", copy.dataset.name, copy.dataset.kind.as_str()));
+            let exported = self.with_engine(copy, move |replica| replica.export(&to, &Unwatched)).await;
+            let exported = exported.ok_or_else(|| not_open(copy))?;
+            exported.map_err(denied(format!("export what was made in {}", made.dataset)))?;
+            let text = serde_json::to_vec_pretty(ledger).map_err(|error| Denied::failed("write the ledger", error))?;
+            let written = crate::data_dir::write_durably(&place.join("ledger.json"), &text, 0o600);
+            written.map_err(|error| Denied::failed("write the ledger", error))?;
+        }
+        Ok(())
     }
 
     /// The guard of the data that was made on the DR.
@@ -114,6 +135,12 @@ impl Node {
 pub(super) fn not_open(copy: &Arc<Copy>) -> Denied {
     let why = copy.standing(|standing| standing.error.as_ref().map(|error| error.message.clone()));
     Denied::failed(format!("open the replica of {}", copy.dataset.name), why.unwrap_or_else(|| "not open yet".into()))
+}
+
+/// What of it would be discarded: all of it, unless it travels home.
+pub(super) fn at_stake(plan: &Plan, ledger: &Ledger) -> Ledger {
+    let lost = |made: &&DatasetLedger| plan.kind != RunKind::Failback || plan.discard.contains(&made.dataset);
+    Ledger { datasets: ledger.datasets.iter().filter(lost).cloned().collect() }
 }
 
 /// In figures: the same in every language.

@@ -1,6 +1,6 @@
 //! Bad days on purpose, for tests: `TVOX_DR_TEST_STEP=fail:ID` lets the first attempt at a step fail, `twice` does every
 //! step twice, `kill:ID:before|after_do|after_event` ends the process there as `kill -9` would. An undo is called
-//! `undo:ID`. A release has none of it.
+//! `undo:ID`; what the Master does to put content in its place is `settle`. A release has none of it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,7 +8,7 @@ use super::step::Stop;
 
 /// When, within an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(crate) enum Moment {
     /// It is written down that the attempt began.
     Before,
     /// It was done, and nobody has written it down.
@@ -33,7 +33,7 @@ pub(super) fn fail(id: &str) -> Result<(), Stop> {
 }
 
 /// Ends the process, where that was asked for.
-pub(super) fn kill(id: &str, moment: Moment) {
+pub(crate) fn kill(id: &str, moment: Moment) {
     let word = match moment {
         Moment::Before => "before",
         Moment::AfterDo => "after_do",

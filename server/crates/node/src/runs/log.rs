@@ -1,6 +1,9 @@
 //! The log of a run: what was planned, what happened, and what follows from it. What a run has come to is never stored; it
 //! is found by replaying. No disk, no clock: [`State::apply`] is the one place that says which event may follow which.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use contract::isolation::MachineIsolation;
 use contract::own_step::{OwnStep, Work};
 use contract::preflight::{Loss, Override};
@@ -38,6 +41,22 @@ pub(crate) struct Plan {
     /// To lose what the preflight listed, or to discard what was made on the DR.
     pub(crate) consent: bool,
     pub(crate) loss: Vec<Loss>,
+    /// Failback: the datasets that do not travel.
+    #[serde(default)]
+    pub(crate) discard: Vec<String>,
+    /// Failback: to replace what the Master wrote last.
+    #[serde(default)]
+    pub(crate) replace_tail: bool,
+    /// Failback: seconds for which the Master must serve.
+    #[serde(default)]
+    pub(crate) stable_seconds: u32,
+}
+
+impl Plan {
+    /// For how long the Master must serve before a failback is done.
+    pub(crate) fn stable(&self) -> Duration {
+        Duration::from_secs(self.stable_seconds.into())
+    }
 }
 
 impl Plan {
@@ -62,6 +81,8 @@ pub(crate) enum Event {
     Isolation { machines: Vec<MachineIsolation> },
     /// What was made on the DR.
     Ledger { ledger: Ledger },
+    /// What the Master has taken in, per dataset.
+    Brought { contents: BTreeMap<String, String> },
     /// The mandate is on disk.
     Raised { epoch: u64 },
     /// An operator says that a person has done what the run asked for.
@@ -111,6 +132,7 @@ pub(crate) struct State {
     pub(crate) events: u64,
     pub(crate) state: RunState,
     pub(crate) ledger: Option<Ledger>,
+    pub(crate) contents: Option<BTreeMap<String, String>>,
     steps: Vec<StepReport>,
     aborting: bool,
     /// What was said of the step at hand.
@@ -140,6 +162,7 @@ impl State {
             events: 0,
             state: RunState::Running,
             ledger: None,
+            contents: None,
             aborting: false,
             acknowledged: None,
             isolation: Vec::new(),
@@ -180,6 +203,7 @@ impl State {
             }
             Event::Isolation { machines } => self.isolation.clone_from(machines),
             Event::Ledger { ledger } => self.ledger = Some(ledger.clone()),
+            Event::Brought { contents } => self.contents = Some(contents.clone()),
             Event::Raised { epoch } => self.epoch = Some(*epoch),
             Event::Acknowledged { step, by, note } => {
                 self.acknowledged = Some((step.clone(), acknowledgement(by, note)));
@@ -203,7 +227,7 @@ impl State {
             _ if self.state.is_over() => false,
             Event::Began { step } => self.next() == Next::Do(step.clone()),
             Event::Done { step, .. } | Event::Failed { step, .. } => runs && at_work(step),
-            Event::Isolation { .. } | Event::Ledger { .. } | Event::Raised { .. } => runs,
+            Event::Isolation { .. } | Event::Ledger { .. } | Event::Brought { .. } | Event::Raised { .. } => runs,
             Event::Acknowledged { step, .. } => runs && self.asks(step).is_some(),
             Event::Resumed { .. } => self.state == RunState::Stuck,
             Event::Aborting { .. } => self.can_abort(),
@@ -285,6 +309,11 @@ impl State {
         let begun =
             |own: &&OwnStep| self.report_of(&Step::Own(own.name.clone())).is_some_and(|report| report.attempts > 0);
         self.plan.own.iter().filter(begun).cloned().collect()
+    }
+
+    /// A failback whose mandate is written: the service is not this side's any more.
+    pub(crate) fn has_given(&self) -> bool {
+        self.plan.kind == RunKind::Failback && self.is_done(&Step::Mandate)
     }
 
     pub(crate) fn is_aborting(&self) -> bool {

@@ -7,9 +7,10 @@
 mod commands;
 mod engine;
 mod evidence;
+mod failback;
 mod giving;
 mod guards;
-mod injector;
+pub(crate) mod injector;
 mod log;
 mod own;
 mod procedure;
@@ -27,6 +28,7 @@ use tokio::sync::Notify;
 
 use crate::node::Node;
 use evidence::Testimony;
+use failback::Travel;
 use log::{Plan, State};
 use procedure::Step;
 
@@ -49,6 +51,7 @@ pub(crate) struct Run {
     /// Set before it is written down that the run is given up: a mandate is not written any more from here on.
     giving_up: AtomicBool,
     testimony: Mutex<Testimony>,
+    travel: Mutex<Travel>,
 }
 
 impl Runs {
@@ -62,6 +65,26 @@ impl Runs {
         let takes = |state: &State| matches!(state.plan.kind, RunKind::Activation | RunKind::Takeover);
         let waits = |state: &State| !takes(state) || state.is_done(&Step::Mandate);
         self.current().is_none_or(|run| run.look(waits))
+    }
+
+    /// The run that takes the service or gives it back, and stands in the way of every other one. A failback whose mandate
+    /// is written has given it: what is left of it is to see the Master serve.
+    pub(crate) fn in_the_way(&self) -> Option<RunBrief> {
+        self.current().filter(|run| !run.look(State::has_given)).map(|run| run.look(State::brief))
+    }
+
+    /// The failback that has given the service, and waits for the Master.
+    fn given(&self) -> Option<Arc<Run>> {
+        self.current().filter(|run| run.look(State::has_given))
+    }
+
+    /// The failback that sends content home.
+    pub(crate) fn sending(&self) -> Option<String> {
+        let run = self.current()?;
+        run.look(|state| {
+            let sends = state.plan.kind == RunKind::Failback && !state.is_aborting() && !state.is_done(&Step::Mandate);
+            sends.then(|| state.plan.id.clone())
+        })
     }
 
     fn current(&self) -> Option<Arc<Run>> {
@@ -85,6 +108,7 @@ impl Run {
             wake: Notify::new(),
             giving_up: AtomicBool::new(false),
             testimony: Mutex::new(testimony),
+            travel: Mutex::default(),
         }
     }
 
@@ -99,6 +123,10 @@ impl Run {
 
     fn plan(&self) -> Plan {
         self.look(|state| state.plan.clone())
+    }
+
+    fn travel<T>(&self, change: impl FnOnce(&mut Travel) -> T) -> T {
+        change(&mut self.travel.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn testify<T>(&self, change: impl FnOnce(&mut Testimony) -> T) -> T {

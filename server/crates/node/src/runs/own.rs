@@ -40,7 +40,7 @@ impl Node {
     pub(super) async fn own_steps_of(&self, kind: RunKind) -> Result<Vec<OwnStep>, Denied> {
         match kind {
             RunKind::Activation | RunKind::Takeover => self.declared_own_steps().await,
-            RunKind::Deactivation => {
+            RunKind::Deactivation | RunKind::Failback => {
                 let taken =
                     store::load_newest(self.store.pool(), RunKind::Activation, |state| state.is_done(&Step::Mandate));
                 Ok(taken.await?.as_ref().map(State::own_steps_begun).unwrap_or_default())

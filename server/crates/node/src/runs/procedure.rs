@@ -6,6 +6,8 @@
 //! deactivation  revert:… → stop:… → revert:… → ledger → mandate → preserve
 //! suspension    suspend → stop:…
 //! resumption    resume → start:… → verify
+//! failback      receive → bring → revert:… → stop:… → revert:… → ledger → last_delta → compare → mandate → home →
+//!               preserve → stable
 //! ```
 //!
 //! The customer's own steps are undone in exactly the reverse order, before the mandate: what they hold (an address, a
@@ -44,6 +46,12 @@ pub(crate) enum Step {
     Verify,
     Ledger,
     Preserve,
+    Receive,
+    Bring,
+    LastDelta,
+    Compare,
+    Home,
+    Stable,
     /// One of the customer's own, done.
     Own(String),
     /// The same, undone.
@@ -72,6 +80,12 @@ impl fmt::Display for Step {
             Self::Verify => f.write_str("verify"),
             Self::Ledger => f.write_str("ledger"),
             Self::Preserve => f.write_str("preserve"),
+            Self::Receive => f.write_str("receive"),
+            Self::Bring => f.write_str("bring"),
+            Self::LastDelta => f.write_str("last_delta"),
+            Self::Compare => f.write_str("compare"),
+            Self::Home => f.write_str("home"),
+            Self::Stable => f.write_str("stable"),
             Self::Own(name) => write!(f, "own:{name}"),
             Self::Revert(name) => write!(f, "revert:{name}"),
         }
@@ -104,6 +118,12 @@ impl FromStr for Step {
                 "verify" => Self::Verify,
                 "ledger" => Self::Ledger,
                 "preserve" => Self::Preserve,
+                "receive" => Self::Receive,
+                "bring" => Self::Bring,
+                "last_delta" => Self::LastDelta,
+                "compare" => Self::Compare,
+                "home" => Self::Home,
+                "stable" => Self::Stable,
                 _ => return Err(format!("there is no step {id}")),
             },
         })
@@ -139,6 +159,14 @@ pub(crate) fn steps(kind: RunKind, services: &[Service], own: &[OwnStep]) -> Vec
         RunKind::Deactivation => {
             back(after).chain(stop()).chain(back(before)).chain([Step::Ledger, Step::Mandate, Step::Preserve]).collect()
         }
+        RunKind::Failback => [Step::Receive, Step::Bring]
+            .into_iter()
+            .chain(back(after))
+            .chain(stop())
+            .chain(back(before))
+            .chain([Step::Ledger, Step::LastDelta, Step::Compare, Step::Mandate])
+            .chain([Step::Home, Step::Preserve, Step::Stable])
+            .collect(),
         RunKind::Suspension => [Step::Suspend].into_iter().chain(stop()).collect(),
         RunKind::Resumption => [Step::Resume].into_iter().chain(start()).chain([Step::Verify]).collect(),
     }
@@ -170,7 +198,17 @@ impl Step {
             Self::Freeze | Self::Ledger => Duration::from_secs(6 * 3600),
             Self::Preserve => Duration::from_secs(3600),
             // What was made meanwhile is listed once more before it is given back.
-            Self::Mandate if plan.kind == RunKind::Deactivation => Duration::from_secs(6 * 3600),
+            Self::Mandate if matches!(plan.kind, RunKind::Deactivation | RunKind::Failback) => {
+                Duration::from_secs(6 * 3600)
+            }
+            // A whole dataset over a thin line, while the DR serves.
+            Self::Bring => Duration::from_secs(7 * 86_400),
+            // Nobody serves while these go on: an operator is to look soon.
+            Self::LastDelta | Self::Compare => Duration::from_secs(1800),
+            Self::Home => Duration::from_secs(6 * 3600),
+            // The Master may have to read what it has first.
+            Self::Receive => Duration::from_secs(6 * 3600),
+            Self::Stable => Duration::from_secs(3600) + plan.stable(),
             // The other side may have to stop its services first.
             Self::Evidence | Self::Mandate => Duration::from_secs(180),
             Self::CloseInbound => Duration::from_secs(60),
@@ -252,6 +290,10 @@ mod tests {
         assert_eq!(ids(RunKind::Deactivation), "revert:carrier stop:pbx stop:db revert:mount ledger mandate preserve");
         assert_eq!(ids(RunKind::Suspension), "suspend stop:pbx stop:db");
         assert_eq!(ids(RunKind::Resumption), "resume start:db start:pbx verify");
+        assert_eq!(
+            ids(RunKind::Failback),
+            "receive bring revert:carrier stop:pbx stop:db revert:mount ledger last_delta compare mandate home preserve stable"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use contract::run::RunKind;
 use contract::{Denied, Failure, Lang, Refused, Text};
 
 use super::Run;
+use super::failback::told_contents;
 use super::log::Plan;
 use super::procedure::{Step, Way};
 use crate::node::Node;
@@ -76,6 +77,12 @@ impl Node {
             Step::Verify => self.services_are_up(plan).await,
             Step::Ledger => Ok(self.ledger_is_settled(run, plan)),
             Step::Preserve => self.data_is_preserved().await,
+            Step::Receive => Ok(self.master_receives(plan)),
+            Step::Bring => Ok(run.travel(|travel| travel.is_brought().then(|| travel.summary()))),
+            Step::LastDelta => Ok(run.look(|state| state.contents.as_ref().map(told_contents))),
+            Step::Compare => Ok(run.travel(|travel| travel.is_compared().then(String::new))),
+            Step::Home => Ok(self.master_has_settled(plan)),
+            Step::Stable => Ok(run.travel(|travel| travel.has_served(plan))),
             Step::Own(_) => self.own_step_is(run, plan, step, Way::There).await,
             Step::Revert(_) => self.own_step_is(run, plan, step, Way::Back).await,
         }
@@ -96,6 +103,12 @@ impl Node {
             Step::Verify => self.await_services(plan).await,
             Step::Ledger => self.write_ledger(run, plan).await,
             Step::Preserve => self.preserve_data().await,
+            Step::Receive => self.let_master_receive(run, plan).await,
+            Step::Bring => self.bring_all(run, plan).await,
+            Step::LastDelta => self.bring_the_last(run, plan).await,
+            Step::Compare => self.compare_with_master(run, plan).await,
+            Step::Home => self.await_settled(plan).await,
+            Step::Stable => self.watch_master_serve(run, plan).await,
             Step::Own(_) => return self.take_own_step(run, plan, step, Way::There).await,
             Step::Revert(_) => return self.take_own_step(run, plan, step, Way::Back).await,
         };
@@ -118,7 +131,9 @@ impl Node {
             // Left off: whether it may come back is for an operator to say (`power on`), not for a run that was given up.
             Step::PowerOff(_) => Ok(()),
             // Never reached: a run with its mandate written cannot be given up, and without it there is nothing to undo.
-            Step::Mandate | Step::Freeze | Step::Preserve | Step::Own(_) => Ok(()),
+            Step::Mandate | Step::Freeze | Step::Preserve | Step::Home | Step::Stable | Step::Own(_) => Ok(()),
+            // The Master hears that nothing comes any more, and puts everything back as it was.
+            Step::Receive | Step::Bring | Step::LastDelta | Step::Compare => Ok(()),
             Step::Suspend => self.set_suspended(false).await,
             Step::Resume => self.set_suspended(true).await,
             Step::Start(name) => self.take_down(plan, name).await.map(drop),

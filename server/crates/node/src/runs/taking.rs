@@ -61,20 +61,16 @@ impl Node {
             operator: plan.operator.clone(),
             reason: plan.reason.clone(),
             evidence,
+            base: None,
         };
+        if plan.kind == RunKind::Failback {
+            return self.give_with_content(run, plan, raise(MandateKind::Failback, Vec::new())).await;
+        }
         if plan.kind == RunKind::Deactivation {
             // Somebody may have started one since it was stopped, and written.
             self.take_all_down(plan).await?;
             self.write_ledger(run, plan).await?;
-            let (run, name) = (Arc::clone(run), self.info.name.clone());
-            let down: Vec<&str> = plan.services.iter().map(|service| service.name.as_str()).collect();
-            let evidence = vec![format!("{name}: services seen down: {}", down.join(", "))];
-            let given = self.raise_mandate(raise(MandateKind::Rollback, evidence), move |record| {
-                run.goes_on()?;
-                let holds = || Denied::rule(Rule::StateIllegal, name, "standby");
-                if record.is_holder() { Ok(()) } else { Err(holds()) }
-            });
-            return Ok(given.await.map(drop)?);
+            return self.give(run, plan, raise(MandateKind::Rollback, Vec::new())).await;
         }
         let kind = if plan.kind == RunKind::Takeover { MandateKind::Takeover } else { MandateKind::Activation };
         let held = self.fresh_evidence(run, plan).await?;
@@ -86,9 +82,25 @@ impl Node {
         Ok(taken.await.map(drop)?)
     }
 
+    /// Gives the mandate away: whoever gives it needs to have it, and its services down.
+    pub(super) async fn give(&self, run: &Arc<Run>, plan: &Plan, raise: Raise) -> Result<(), Stop> {
+        let (run, name) = (Arc::clone(run), self.info.name.clone());
+        let down: Vec<&str> = plan.services.iter().map(|service| service.name.as_str()).collect();
+        let evidence = vec![format!("{name}: services seen down: {}", down.join(", "))];
+        let given = self.raise_mandate(Raise { evidence, ..raise }, move |record| {
+            run.goes_on()?;
+            let holds = || Denied::rule(Rule::StateIllegal, name, "standby");
+            if record.is_holder() { Ok(()) } else { Err(holds()) }
+        });
+        Ok(given.await.map(drop)?)
+    }
+
     /// The site that a mandate of this run names.
     fn holder_after(&self, plan: &Plan) -> NodeRole {
-        if plan.kind == RunKind::Deactivation { self.info.role.other() } else { self.info.role }
+        match plan.kind {
+            RunKind::Deactivation | RunKind::Failback => self.info.role.other(),
+            _ => self.info.role,
+        }
     }
 
     /// Makes a writable copy of each dataset and lets its target show it. A dataset without a complete generation has

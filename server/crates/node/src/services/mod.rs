@@ -41,6 +41,11 @@ impl Services {
         look(&mut self.standings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether every declared service was last seen up, as it is wanted.
+    pub(crate) fn are_up(&self) -> bool {
+        self.look(|standings| standings.are_up())
+    }
+
     /// Whether any service is declared.
     pub(crate) fn manages_any(&self) -> bool {
         self.look(|standings| standings.manages_any())

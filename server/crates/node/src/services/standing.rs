@@ -146,6 +146,12 @@ impl Standings {
             })
     }
 
+    /// Whether every service is wanted up and was seen so.
+    pub(super) fn are_up(&self) -> bool {
+        let up = |standing: &Standing| standing.want == Some(Desired::Up) && standing.is_there() && !standing.moving;
+        self.declared.is_some() && self.by_name.values().all(up)
+    }
+
     /// Those that are not as they are wanted, although there was time for it.
     pub(super) fn wrong(&self) -> impl Iterator<Item = ServiceStatus> {
         let wrong = |(_, standing): &(&String, &Standing)| standing.settled && !standing.is_there();

@@ -47,7 +47,7 @@ impl Node {
     }
 
     /// Whether this node once offered that content: what it never offered it must not overwrite.
-    async fn was_offered(&self, dataset: &str, content: &str) -> Result<bool, Denied> {
+    pub(crate) async fn was_offered(&self, dataset: &str, content: &str) -> Result<bool, Denied> {
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM generation WHERE dataset = ? AND content_id = ?)")
             .bind(dataset)
             .bind(content)

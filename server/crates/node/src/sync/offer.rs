@@ -215,7 +215,7 @@ impl Node {
     }
 
     /// The number of this content: the last one where nothing changed, else the next, on disk before it is offered.
-    async fn give_generation(&self, feed: &Feed, content: ContentId, at: Timestamp) -> Result<u64, Denied> {
+    pub(crate) async fn give_generation(&self, feed: &Feed, content: ContentId, at: Timestamp) -> Result<u64, Denied> {
         let mut tx = self.store.begin().await?;
         let last: Option<(i64, String)> =
             sqlx::query_as("SELECT number, content_id FROM generation WHERE dataset = ? ORDER BY number DESC LIMIT 1")

@@ -369,5 +369,6 @@ fn raise(number: u8, holder: NodeRole) -> Raise {
         operator: String::new(),
         reason: String::new(),
         evidence: Vec::new(),
+        base: None,
     }
 }

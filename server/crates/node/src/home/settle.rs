@@ -1,0 +1,229 @@
+//! The Master puts the content in its place: when the newest mandate names exactly that content, and only then. It ends at
+//! that content or at what was here before, never between, whenever the process dies; until then nothing is served.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use contract::mandate::Mandate;
+use contract::{Denied, Lang};
+use replication::{Arrival, ContentId};
+use serde_json::json;
+
+use super::receiver::open_store;
+use crate::mandate::file::Record;
+use crate::mandate::rules;
+use crate::node::Node;
+use crate::runs::injector::{self, Moment};
+use crate::sync::denied;
+use crate::sync::meter::Meter;
+use crate::sync::source::Feed;
+
+/// How often it is looked whether something is to be settled.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long what could not be done is left alone.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// What becomes of content that is coming in.
+#[derive(Debug, PartialEq, Eq)]
+enum Fate {
+    /// Nothing is coming.
+    None,
+    /// The mandate names it: it is put in its place.
+    Settle(Box<Mandate>),
+    /// It goes on coming.
+    Wait,
+    /// Nobody sends it any more, or somebody else holds the mandate.
+    GiveUp(String),
+}
+
+impl Node {
+    /// Settles what came home, until the node stops.
+    pub(crate) async fn keep_home(self: Arc<Self>) {
+        let mut book = self.book.watch();
+        while !self.stop.is_cancelled() {
+            book.mark_unchanged();
+            let done = match self.fate() {
+                Fate::None | Fate::Wait => Ok(()),
+                Fate::Settle(mandate) => self.settle(&mandate).await,
+                Fate::GiveUp(run) => {
+                    let _busy = self.home.busy.lock().await;
+                    self.give_up_receiving(&run).await
+                }
+            };
+            let pause = if done.is_err() { AGAIN } else { LOOK };
+            let trouble = done.err().map(|denied| denied.text(Lang::En));
+            if let Some(trouble) = &trouble {
+                tracing::error!(trouble, "the DR's content cannot be put in its place");
+            }
+            self.home.set_trouble(trouble);
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                _ = book.changed() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    fn fate(&self) -> Fate {
+        let told = self.peer_standing();
+        self.book.look(|record| {
+            let head = record.mandate.as_ref();
+            match (&record.receiving, head) {
+                (_, Some(mandate)) if rules::awaits_content(record) => Fate::Settle(Box::new(mandate.clone())),
+                (None, _) => Fate::None,
+                (Some(run), Some(mandate)) if mandate.holder != record.site => {
+                    // Silence is no word, and a word under another mandate none about this run.
+                    let given_up = told.is_some_and(|told| {
+                        told.mandate.as_ref().is_some_and(|theirs| theirs.id == mandate.id)
+                            && told.sending.as_ref() != Some(run)
+                    });
+                    if given_up { Fate::GiveUp(run.clone()) } else { Fate::Wait }
+                }
+                (Some(run), _) => Fate::GiveUp(run.clone()),
+            }
+        })
+    }
+
+    /// Puts every dataset that the mandate names in its place, measures it, and writes down that it stands.
+    async fn settle(self: &Arc<Self>, mandate: &Mandate) -> Result<(), Denied> {
+        let _busy = self.home.busy.lock().await;
+        let run = self.book.look(|record| record.receiving.clone()).unwrap_or_else(|| mandate.id.clone());
+        if !self.services_are_down() {
+            // The keeper stops them; it is looked again in a moment.
+            return Ok(());
+        }
+        injector::kill("settle", Moment::Before);
+        let base = mandate.base.clone().unwrap_or_default();
+        let mut stands = BTreeMap::new();
+        for (name, content) in &base {
+            let missing = || Denied::failed(format!("put {name} in its place"), "it is not declared here");
+            let feed = self.feeds.get(name).ok_or_else(missing)?;
+            let id = self.put_in_place(&run, &feed, content, mandate).await?;
+            stands.insert(name.clone(), (feed, id));
+        }
+        injector::kill("settle", Moment::AfterDo);
+        for (feed, id) in stands.values() {
+            // On disk before it is offered, like every content.
+            self.give_generation(feed, *id, self.clock.now()).await?;
+            feed.dirty.store(true, std::sync::atomic::Ordering::SeqCst);
+        }
+        let id = mandate.id.clone();
+        let settled = self.book.change(move |record| {
+            let still = record.mandate.as_ref().is_some_and(|head| head.id == id);
+            if still {
+                record.settled = Some(id);
+                record.receiving = None;
+            }
+            still
+        });
+        if settled.await? {
+            injector::kill("settle", Moment::AfterEvent);
+            tracing::warn!(run, "the DR's content is in its place");
+            self.note("home.settled", Some(json!({ "run": run, "datasets": base }))).await;
+            self.drop_stores().await;
+            self.mandate_changed();
+        }
+        Ok(())
+    }
+
+    async fn put_in_place(
+        self: &Arc<Self>,
+        run: &str,
+        feed: &Arc<Feed>,
+        content: &str,
+        mandate: &Mandate,
+    ) -> Result<ContentId, Denied> {
+        let name = feed.dataset.name.clone();
+        let stop = self.stop.child_token();
+        let _ended = stop.clone().drop_guard();
+        let meter = Arc::new(Meter::new(stop.clone()));
+        self.home.begin(&name, &meter);
+        let (store, kept) = (self.homecoming_of(&feed.dataset), self.preserved_of(run, &feed.dataset));
+        let (wanted, now, feed) = (content.to_owned(), self.clock.now(), Arc::clone(feed));
+        let work = tokio::task::spawn_blocking(move || {
+            let replica = open_store(&store, &feed)?;
+            let held = replica.committed().is_some_and(|commit| commit.content_id.to_string() == wanted);
+            if !held {
+                return Ok(None);
+            }
+            let (manifest, points) = (replica.manifest()?, replica.restore_points()?);
+            let Some(point) = points.last() else { return Ok(None) };
+            let mut source = feed.engine.lock().unwrap_or_else(PoisonError::into_inner);
+            let arrival = Arrival { manifest: &manifest, tree: &point.tree, kept: &kept };
+            source.take_in(&arrival, now, &*meter).map(Some)
+        });
+        let superseded = async {
+            let mut book = self.book.watch();
+            while self.book.look(|record| holds(record, mandate)) {
+                if book.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+            stop.cancel();
+            std::future::pending::<()>().await;
+        };
+        let done = tokio::select! {
+            done = work => done,
+            () = superseded => return Err(Denied::failed(format!("put {name} in its place"), "superseded")),
+        };
+        self.home.end();
+        let done = done.map_err(|error| Denied::failed(format!("put {name} in its place"), error))?;
+        let id = done.map_err(denied(format!("put {name} in its place")))?;
+        let lost =
+            || Denied::failed(format!("put {name} in its place"), "the content that the mandate names is not here");
+        id.ok_or_else(lost)
+    }
+
+    /// Everything is as it was before this run: what was replaced is put back. The caller holds `busy`.
+    pub(super) async fn give_up_receiving(self: &Arc<Self>, run: &str) -> Result<(), Denied> {
+        for feed in self.feeds.all() {
+            let name = feed.dataset.name.clone();
+            let (kept, now) = (self.preserved_of(run, &feed.dataset), self.clock.now());
+            let meter = Meter::new(self.stop.child_token());
+            let work = tokio::task::spawn_blocking(move || {
+                let mut source = feed.engine.lock().unwrap_or_else(PoisonError::into_inner);
+                if kept.exists() { source.put_back(&kept, now, &meter) } else { Ok(()) }
+            });
+            let done = work.await.map_err(|error| Denied::failed(format!("put {name} back"), error))?;
+            done.map_err(denied(format!("put {name} back")))?;
+        }
+        let named = run.to_owned();
+        let ended = self.book.change(move |record| {
+            let ours = record.receiving.as_ref() == Some(&named);
+            if ours {
+                record.receiving = None;
+            }
+            ours
+        });
+        if ended.await? {
+            tracing::warn!(run, "nothing comes home any more: everything is as it was");
+            self.note("home.given_up", Some(json!({ "run": run }))).await;
+            self.mandate_changed();
+        }
+        self.drop_stores().await;
+        Ok(())
+    }
+
+    /// What waited is not needed any more. What cannot be removed is found by the next run.
+    async fn drop_stores(&self) {
+        let place = self.dir.homecoming();
+        let _ = tokio::task::spawn_blocking(move || {
+            for item in std::fs::read_dir(&place).into_iter().flatten().flatten() {
+                let kind = match item.path().extension().and_then(|kind| kind.to_str()) {
+                    Some("sqlite") => replication::SourceKind::Sqlite,
+                    _ => replication::SourceKind::Files,
+                };
+                let gone = replication::Replica::open(item.path(), kind).and_then(replication::Replica::destroy);
+                if let Err(error) = gone {
+                    tracing::warn!(%error, "content that came home still takes its space twice");
+                }
+            }
+        })
+        .await;
+    }
+}
+
+fn holds(record: &Record, mandate: &Mandate) -> bool {
+    record.mandate.as_ref().is_some_and(|head| head.id == mandate.id)
+}

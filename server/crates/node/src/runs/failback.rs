@@ -1,0 +1,326 @@
+//! Failback: the service goes back to the Master, and what was made on the DR travels along. Copied while the DR serves,
+//! once more when its services are down; the mandate then names exactly that content, and the Master serves with nothing
+//! else. Until that mandate is written everything can be given up, after it nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use contract::failback::{Choice, Failback, FailbackDataset, FailbackReport};
+use contract::preflight::PlannedStep;
+use contract::run::RunKind;
+use contract::state::NodeState;
+use contract::threshold::Threshold;
+use contract::{Denied, FieldError, Outcome, Problem, Refused, Rule, SCHEMA, Text};
+use serde_json::json;
+
+use super::Run;
+use super::evidence::Testimony;
+use super::log::{Event, Plan};
+use super::procedure::steps;
+use super::step::{Seen, Stop, try_again};
+use crate::door::Act;
+use crate::home::Serving;
+use crate::link::errand::{Errand, Survey};
+use crate::mandate::Raise;
+use crate::node::Node;
+
+/// How often the Master is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long to wait before a Master that fell silent is dialled again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How long the Master may be silent while nobody serves, before an operator is to know.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How far content has travelled, as this process knows.
+#[derive(Debug, Default)]
+pub(super) struct Travel {
+    brought: Option<BTreeMap<String, String>>,
+    compared: bool,
+    /// Since when the Master has been seen serving without a gap.
+    serves_since: Option<Instant>,
+}
+
+impl Travel {
+    pub(super) fn is_brought(&self) -> bool {
+        self.brought.is_some()
+    }
+
+    pub(super) fn is_compared(&self) -> bool {
+        self.compared
+    }
+
+    pub(super) fn summary(&self) -> String {
+        self.brought.as_ref().map(told_contents).unwrap_or_default()
+    }
+
+    pub(super) fn has_served(&self, plan: &Plan) -> Seen {
+        self.serves_since.filter(|since| since.elapsed() >= plan.stable()).map(|_| String::new())
+    }
+}
+
+/// Content as shown in a step: the beginning of each id is enough to compare.
+pub(super) fn told_contents(contents: &BTreeMap<String, String>) -> String {
+    let one = |(name, content): (&String, &String)| format!("{name} {}", content.get(..12).unwrap_or(content));
+    contents.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+impl Node {
+    /// Gives the service to the Master, together with what was made on the DR.
+    pub(crate) async fn failback(self: &Arc<Self>, act: Act<'_>, failback: &Failback) -> Result<Outcome, Denied> {
+        let _beginning = self.runs.beginning.lock().await;
+        self.check_typed(&act, &failback.reason, failback.password.as_ref()).await?;
+        self.check_discarded(failback)?;
+        let mut refused = self.guard(&failback.confirm_name);
+        let report = self.failback_report(failback).await?;
+        refused.extend(report.blocked.into_iter().filter(|one| one.rule != Rule::RunInProgress));
+        if !refused.is_empty() {
+            return Err(Denied::Refused(refused));
+        }
+        let plan = Plan {
+            consent: failback.discard_dr_data,
+            discard: failback.discard.clone(),
+            replace_tail: failback.accept_data_loss,
+            stable_seconds: self.limits().await?.get(Threshold::FailbackStable),
+            ..self.plan(RunKind::Failback, &act, &failback.reason).await?
+        };
+        let brought = json!({
+            "discard": failback.discard, "discard_dr_data": failback.discard_dr_data,
+            "accept_data_loss": failback.accept_data_loss,
+        });
+        self.begin(act, plan, Testimony::default(), brought).await
+    }
+
+    fn check_discarded(&self, failback: &Failback) -> Result<(), Denied> {
+        let known = |name: &String| self.copies.all().iter().any(|copy| copy.dataset.name == *name);
+        let unknown = failback.discard.iter().find(|name| !known(name));
+        unknown.map_or(Ok(()), |_| Err(Denied::Invalid(vec![FieldError::new("discard", Problem::NotFound)])))
+    }
+
+    /// What a failback would do now, and what stands in its way.
+    pub(crate) async fn failback_report(&self, failback: &Failback) -> Result<FailbackReport, Denied> {
+        let mut blocked: Vec<Refused> = self.something_runs().into_iter().collect();
+        let state = self.state();
+        let mut report = FailbackReport {
+            schema: SCHEMA,
+            allowed: false,
+            blocked: Vec::new(),
+            datasets: Vec::new(),
+            needed_bytes: None,
+            free_bytes: None,
+            steps: steps(
+                RunKind::Failback,
+                &self.declared_services().await?,
+                &self.own_steps_of(RunKind::Failback).await?,
+            )
+            .iter()
+            .map(|step| PlannedStep { id: step.to_string() })
+            .collect(),
+        };
+        if state != NodeState::Active {
+            blocked.push(Refused::new(Rule::StateIllegal, &self.info.name, state.as_str()));
+            return Ok(FailbackReport { blocked, ..report });
+        }
+        let ledger = self.ledger().await?;
+        let serving = self.serving().await;
+        let discarded = |name: &str| failback.discard.iter().any(|one| one == name);
+        let lost = ledger.datasets.iter().filter(|made| discarded(&made.dataset)).cloned().collect();
+        blocked.extend(self.refuse_to_discard(&contract::run::Ledger { datasets: lost }, failback.discard_dr_data));
+        let travelling = serving.iter().filter(|(name, _)| !discarded(name));
+        let travelling: BTreeMap<String, Serving> = travelling.map(|(k, v)| (k.clone(), v.clone())).collect();
+        let survey = match self.survey_home(&travelling).await {
+            Ok(survey) => {
+                report.needed_bytes = Some(survey.needed_bytes);
+                report.free_bytes = Some(survey.free_bytes);
+                blocked.extend(survey.refused.clone());
+                blocked.extend(refuse_tails(&survey, failback.accept_data_loss));
+                survey
+            }
+            Err(Denied::Refused(refused)) => {
+                blocked.extend(refused);
+                Survey::default()
+            }
+            Err(other) => return Err(other),
+        };
+        report.datasets = serving
+            .keys()
+            .map(|name| FailbackDataset {
+                dataset: name.clone(),
+                choice: if discarded(name) { Choice::Discard } else { Choice::Home },
+                ledger: ledger.datasets.iter().find(|made| made.dataset == *name).cloned(),
+                tail: survey.tails.get(name).copied().flatten(),
+            })
+            .collect();
+        report.allowed = blocked.is_empty();
+        Ok(FailbackReport { blocked, ..report })
+    }
+
+    /// The datasets of a run that travel.
+    async fn travelling(&self, plan: &Plan) -> BTreeMap<String, Serving> {
+        let mut serving = self.serving().await;
+        serving.retain(|name, _| plan.datasets.contains(name) && !plan.discard.contains(name));
+        serving
+    }
+
+    pub(super) fn master_receives(&self, plan: &Plan) -> Seen {
+        let told = self.peer_standing()?;
+        (told.receiving.as_ref() == Some(&plan.id)).then(String::new)
+    }
+
+    pub(super) async fn let_master_receive(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {
+        let survey = self.patiently(run, || async { self.survey_home(&self.travelling(plan).await).await }).await?;
+        let refused: Vec<Refused> =
+            survey.refused.iter().cloned().chain(refuse_tails(&survey, plan.replace_tail)).collect();
+        if !refused.is_empty() {
+            return Err(Stop::refused(&refused));
+        }
+        self.patiently(run, || self.errand(Errand::Receive { run: plan.id.clone() })).await.map(drop)
+    }
+
+    pub(super) async fn bring_all(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {
+        let contents = self.bring(run, plan).await?;
+        run.travel(|travel| travel.brought = Some(contents));
+        Ok(())
+    }
+
+    /// Once more, now that nobody writes any more: what the Master has taken in then is what the mandate will name.
+    pub(super) async fn bring_the_last(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {
+        self.take_all_down(plan).await?;
+        run.travel(|travel| travel.compared = false);
+        let contents = self.bring(run, plan).await?;
+        if run.look(|state| state.contents.as_ref() != Some(&contents)) {
+            self.log_run(run, vec![Event::Brought { contents }]).await?;
+        }
+        Ok(())
+    }
+
+    async fn bring(&self, run: &Run, plan: &Plan) -> Result<BTreeMap<String, String>, Stop> {
+        let mut contents = BTreeMap::new();
+        let stop = self.stop.child_token();
+        // A step that is given up takes the transfer along.
+        let _ended = stop.clone().drop_guard();
+        for (name, serving) in self.travelling(plan).await {
+            let content = self.patiently(run, || self.bring_home(&plan.id, &serving, &stop)).await?;
+            contents.insert(name, content.to_string());
+        }
+        Ok(contents)
+    }
+
+    pub(super) async fn compare_with_master(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {
+        let contents = run.look(|state| state.contents.clone()).unwrap_or_default();
+        let errand = || self.errand(Errand::Compare { run: plan.id.clone(), contents: contents.clone() });
+        self.patiently(run, errand).await?;
+        run.travel(|travel| travel.compared = true);
+        Ok(())
+    }
+
+    /// Gives the mandate to the Master with the content that both sides hold now. Somebody may have started a service since
+    /// it was stopped, and written: that travels first.
+    pub(super) async fn give_with_content(&self, run: &Arc<Run>, plan: &Plan, raise: Raise) -> Result<(), Stop> {
+        if self.mandate_is_written(plan).is_some() {
+            return Ok(());
+        }
+        self.take_all_down(plan).await?;
+        self.write_ledger(run, plan).await?;
+        let known = run.look(|state| state.contents.clone()).unwrap_or_default();
+        if self.held(plan).await? != known {
+            self.bring_the_last(run, plan).await?;
+        }
+        self.compare_with_master(run, plan).await?;
+        let base = run.look(|state| state.contents.clone());
+        self.give(run, plan, Raise { base, ..raise }).await
+    }
+
+    /// What the copies that serve hold now.
+    async fn held(&self, plan: &Plan) -> Result<BTreeMap<String, String>, Stop> {
+        let mut held = BTreeMap::new();
+        for (name, serving) in self.travelling(plan).await {
+            let captured = self.capture_home(&serving, &self.stop).await?;
+            held.insert(name, captured.manifest.content_id().to_string());
+        }
+        Ok(held)
+    }
+
+    pub(super) fn master_has_settled(&self, plan: &Plan) -> Seen {
+        let told = self.peer_standing()?;
+        (told.settled.as_ref() == Some(&plan.mandate)).then(String::new)
+    }
+
+    /// Waits until the Master has put the content in its place. It does that by itself, whatever becomes of this node.
+    pub(super) async fn await_settled(&self, plan: &Plan) -> Result<(), Stop> {
+        let mut heard = Instant::now();
+        while self.master_has_settled(plan).is_none() {
+            match self.errand(Errand::Look).await {
+                Ok(_) => heard = Instant::now(),
+                Err(Denied::Failed(failure)) => return Err(Stop::new(failure.cause, correct_there())),
+                Err(denied) if heard.elapsed() > PATIENCE => return Err(denied.into()),
+                Err(_) => {}
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn watch_master_serve(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {
+        loop {
+            let serves = self
+                .peer_standing()
+                .is_some_and(|told| told.up && told.mandate.as_ref().is_some_and(|mandate| mandate.id == plan.mandate));
+            let done = run.travel(|travel| {
+                travel.serves_since = serves.then(|| travel.serves_since.unwrap_or_else(Instant::now));
+                travel.has_served(plan).is_some()
+            });
+            if done {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Does something at the Master, again and again while it is silent or the line breaks, until the run is given up.
+    async fn patiently<T, W>(&self, run: &Run, mut work: impl FnMut() -> W) -> Result<T, Stop>
+    where
+        W: Future<Output = Result<T, Denied>>,
+    {
+        loop {
+            let given_up = async {
+                while !run.giving_up.load(Ordering::SeqCst) {
+                    tokio::time::sleep(LOOK).await;
+                }
+            };
+            let done = tokio::select! {
+                done = work() => done,
+                () = given_up => return Err(Stop::new("given up", try_again())),
+            };
+            match done {
+                Err(Denied::Refused(refused)) if refused.iter().all(passes) => {}
+                done => return Ok(done?),
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+}
+
+/// Whether a refusal is only for the moment.
+fn passes(refused: &Refused) -> bool {
+    match refused.rule {
+        Rule::FailbackMaster => refused.detail == "silent",
+        Rule::SyncMandate => true,
+        _ => false,
+    }
+}
+
+/// The guard of what the Master wrote last.
+fn refuse_tails(survey: &Survey, consent: bool) -> Vec<Refused> {
+    let unsure = |tail: &Option<bool>| *tail != Some(false);
+    let tails = survey.tails.iter().filter(|(_, tail)| unsure(tail) && !consent);
+    tails.map(|(name, _)| Refused::new(Rule::FailbackTail, name, "")).collect()
+}
+
+fn correct_there() -> Text {
+    Text::new(
+        "Il mandato è del Master, che riprova da solo: correggere là la causa, poi premere Riprendi. Se il Master è perduto, attivare di nuovo il DR: i suoi dati sono ancora qui.",
+        "The Master holds the mandate and tries again by itself: correct the cause there, then resume. If the Master is lost, activate the DR again: its data is still here.",
+    )
+}

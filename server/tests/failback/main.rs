@@ -1,0 +1,11 @@
+//! Failback over two real machines: what was made on the DR is on the Master afterwards, nothing the Master had is lost,
+//! and whatever dies in the middle comes to one end or the other.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "test code")]
+
+mod bad_days;
+mod crash;
+#[path = "../machines/mod.rs"]
+mod machines;
+mod site;
+mod story;
+mod wire;
