@@ -111,6 +111,11 @@ pub(crate) struct FileKey {
 }
 
 impl FileKey {
+    /// The file system's own number of the file.
+    pub(crate) fn inode(&self) -> (u64, u64) {
+        (self.dev, self.ino)
+    }
+
     #[expect(clippy::unnecessary_cast, reason = "the fields' types differ between architectures")]
     pub(crate) fn of(stat: &Stat) -> Self {
         Self {

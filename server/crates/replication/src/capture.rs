@@ -18,7 +18,7 @@ use crate::field::Fields;
 use crate::manifest::{ContentId, EntryKind, Manifest};
 use crate::offered::Offered;
 use crate::path::TreePath;
-use crate::scan::{HashCache, Skipped, Warning};
+use crate::scan::{HashCache, Inode, Skipped, Warning};
 use crate::sender::Sender;
 use crate::transfer::{DataWriter, Packer, put_captured};
 use crate::watch::{Phase, Point, Tally, Watch, pass};
@@ -48,7 +48,7 @@ pub struct Capture {
 
 pub(crate) enum Content {
     /// Files are read again when they are asked for.
-    Tree { root: Beneath, keys: HashMap<TreePath, FileKey>, cache: HashCache, identity: (u64, u64) },
+    Tree { root: Beneath, keys: Arc<HashMap<TreePath, FileKey>>, cache: HashCache, identity: Inode },
     /// An unlinked copy of a database.
     Copy { file: Arc<File> },
 }

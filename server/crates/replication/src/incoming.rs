@@ -2,12 +2,13 @@
 //! to fill the disk beyond the reserve.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use crate::manifest::ContentHash;
+use crate::sparse::SparseFile;
 use crate::stage::Stage;
 use crate::store::free_bytes_near;
 
@@ -29,7 +30,7 @@ pub(crate) struct Incoming {
 /// Where the bytes go.
 enum Sink {
     Memory(Vec<u8>),
-    Part(File),
+    Part(SparseFile),
 }
 
 impl Incoming {
@@ -39,7 +40,7 @@ impl Incoming {
             (Sink::Memory(Vec::with_capacity(size as usize)), blake3::Hasher::new())
         } else {
             let (file, sofar) = stage.resume(&expected, offset)?;
-            (Sink::Part(file), sofar)
+            (Sink::Part(SparseFile::new(file, offset)), sofar)
         };
         Ok(Self { expected, part: stage.part(&expected), hasher, sink, reserve, since_look: 0 })
     }
@@ -52,14 +53,15 @@ impl Incoming {
         if let Sink::Memory(content) = &self.sink
             && content.len() + piece.len() > IN_MEMORY
         {
-            let (mut file, _) = stage.resume(&self.expected, 0)?;
-            file.write_all(content).map_err(trouble)?;
+            let (file, _) = stage.resume(&self.expected, 0)?;
+            let mut file = SparseFile::new(file, 0);
+            file.write(content).map_err(trouble)?;
             self.sink = Sink::Part(file);
         }
         match &mut self.sink {
             Sink::Memory(content) => content.extend_from_slice(piece),
             Sink::Part(file) => {
-                file.write_all(piece).map_err(trouble)?;
+                file.write(piece).map_err(trouble)?;
                 self.since_look += piece.len() as u64;
                 if self.since_look >= LOOK_AT_DISK {
                     self.since_look = 0;
@@ -106,8 +108,8 @@ impl Incoming {
         match self.sink {
             Sink::Memory(content) => stage.put(hash, &content),
             Sink::Part(file) => {
-                let meta = file.metadata().map_err(|e| Error::io("cannot write to the stage", &self.part, e))?;
-                drop(file);
+                let finished = file.finish().and_then(|file| file.metadata());
+                let meta = finished.map_err(|e| Error::io("cannot write to the stage", &self.part, e))?;
                 if meta.size() == 0 { stage.forget_part(&self.expected) } else { stage.adopt(&self.part, hash) }
             }
         }

@@ -115,6 +115,11 @@ impl TreePath {
         names(&self.0)
     }
 
+    /// The directory that holds it; the root has none.
+    pub fn parent(&self) -> Option<TreePath> {
+        self.split().map(|(parent, _)| Self(parent.into()))
+    }
+
     /// Parent directory and last name; the root has neither.
     pub fn split(&self) -> Option<(&[u8], &[u8])> {
         if self.is_root() {

@@ -3,7 +3,7 @@
 //! says, and shows nothing before all of it is durable.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,7 @@ use crate::reading::digest;
 use crate::reuse::leaders;
 use crate::scan::Stop;
 use crate::serving::Serving;
+use crate::sparse::SparseFile;
 use crate::store::{BUILDING, Commit, Store, remove_tree, sync_dir, sync_file_system, write_durably, write_record};
 use crate::tree::{Builder, Contents, FRESH, dress};
 use crate::watch::{Phase, Point, Tally, Watch, pass};
@@ -157,10 +158,13 @@ impl Contents for Copier {
         let read = if cloned {
             digest::<Stop>(&mut to, limit, &mut self.buffer, |block| Ok(tally.bytes(block.len() as u64)?))
         } else {
-            digest::<Stop>(&mut from, limit, &mut self.buffer, |block| {
-                to.write_all(block).map_err(trouble)?;
+            let mut to = SparseFile::new(to, 0);
+            let read = digest::<Stop>(&mut from, limit, &mut self.buffer, |block| {
+                to.write(block).map_err(trouble)?;
                 Ok(tally.bytes(block.len() as u64)?)
-            })
+            });
+            to.finish().map_err(trouble)?;
+            read
         };
         match read {
             Ok(read) if read.hash == hash && read.bytes == size => dress(dir, name, entry).map_err(trouble),

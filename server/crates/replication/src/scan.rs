@@ -1,7 +1,7 @@
 //! Walking a source tree into a manifest. It refuses to follow symlinks, to drop what it cannot read, and to believe
 //! that a volume which is not mounted has been emptied.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -24,8 +24,8 @@ use crate::xattr::{self, Xattrs};
 pub(crate) const RACY_SECONDS: i64 = 2;
 /// How often a file that moves while it is read is read again.
 pub(crate) const ATTEMPTS: u32 = 3;
-/// At most so many skipped names and warnings are listed; the rest is counted.
-const LISTED: usize = 1000;
+/// A file system's own number of a file, and the file system's.
+pub(crate) type Inode = (u64, u64);
 
 /// A name that is not replicated, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,13 +58,18 @@ pub struct Warning {
 }
 
 /// What about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum WarningKind {
     /// A SQLite database copied as a plain file: it should be declared as a dataset of its own.
     UndeclaredDatabase,
     /// The file changed each time it was read.
     Unsettled,
+}
+
+impl WarningKind {
+    /// Every kind, in order.
+    pub const ALL: &[WarningKind] = &[Self::UndeclaredDatabase, Self::Unsettled];
 }
 
 #[derive(Clone, Copy)]
@@ -80,11 +85,12 @@ pub(crate) type HashCache = Arc<Mutex<HashMap<FileKey, Known>>>;
 #[derive(Default)]
 pub(crate) struct Found {
     pub(crate) entries: Vec<Entry>,
-    /// For each entry, the key under which its content was read (files only).
-    pub(crate) keys: Vec<Option<FileKey>>,
-    pub(crate) skipped: Vec<Skipped>,
-    pub(crate) skipped_in_all: u64,
-    pub(crate) warnings: Vec<Warning>,
+    /// For each entry, the key under which it was read.
+    pub(crate) keys: Vec<FileKey>,
+    /// Entries of what has several names, and their inodes.
+    pub(crate) linked: Vec<(usize, Inode)>,
+    pub(crate) skipped: BTreeMap<TreePath, SkipReason>,
+    pub(crate) warnings: BTreeSet<(TreePath, WarningKind)>,
     pub(crate) hashed_bytes: u64,
     /// Paths at which a volume is mounted, the root included.
     pub(crate) mounts: BTreeSet<Vec<u8>>,
@@ -93,7 +99,7 @@ pub(crate) struct Found {
 pub(crate) struct Walk<'a> {
     pub(crate) root: &'a Path,
     pub(crate) excludes: &'a Excludes,
-    pub(crate) forbidden: HashSet<(u64, u64)>,
+    pub(crate) forbidden: HashSet<Inode>,
     pub(crate) cache: &'a HashCache,
     /// Where the blocks of large files are remembered, if anywhere.
     pub(crate) lists: Option<&'a SharedLists>,
@@ -104,7 +110,7 @@ pub(crate) struct Walk<'a> {
     pub(crate) stamped_until: FileTime,
     pub(crate) tally: Tally<'a>,
     pub(crate) found: Found,
-    inodes: HashMap<(u64, u64), usize>,
+    inodes: HashMap<Inode, usize>,
     kept: HashMap<FileKey, Known>,
     buffer: Vec<u8>,
 }
@@ -136,13 +142,8 @@ impl<'a> Walk<'a> {
 
     /// Walks everything below `root` and forgets cached hashes of what is gone.
     pub(crate) fn run(mut self, root: BorrowedFd<'_>) -> Result<Found> {
-        let stat = rustix::fs::fstat(root).map_err(|e| Error::unreadable(self.root, e))?;
-        if self.forbidden.contains(&identity(&stat)) {
-            return Err(Error::new(ErrorKind::SourceForbidden, "this directory is never replicated").at(self.root));
-        }
-        let fd = openat(root, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|e| Error::unreadable(self.root, e))?;
-        if let Err(e) = self.directory(fd, TreePath::root(), &stat).and_then(|()| self.tally.finish()) {
+        let walked = self.look(root, TreePath::root(), b".", None).and_then(|_| self.tally.finish());
+        if let Err(e) = walked {
             // What was hashed so far need not be hashed again by the next attempt.
             self.cache.lock().unwrap_or_else(PoisonError::into_inner).extend(self.kept);
             return Err(e);
@@ -153,12 +154,43 @@ impl<'a> Walk<'a> {
         Ok(self.found)
     }
 
-    fn directory(&mut self, fd: OwnedFd, path: TreePath, stat: &Stat) -> Result<()> {
+    /// Ends a walk over a part of the tree: of the rest the cached hashes stay.
+    pub(crate) fn finish_part(mut self) -> Result<Found> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).extend(self.kept);
+        self.tally.finish()?;
+        Ok(self.found)
+    }
+
+    /// Looks at one name, and at everything below if it is a directory other than the inode `known`. Whether it was
+    /// that one.
+    pub(crate) fn look(
+        &mut self,
+        dir: BorrowedFd<'_>,
+        path: TreePath,
+        name: &[u8],
+        known: Option<Inode>,
+    ) -> Result<bool> {
+        if !path.is_root() {
+            return self.name(dir, path, name, known);
+        }
+        let stat = rustix::fs::fstat(dir).map_err(|e| Error::unreadable(self.root, e))?;
+        if self.forbidden.contains(&identity(&stat)) {
+            return Err(Error::new(ErrorKind::SourceForbidden, "this directory is never replicated").at(self.root));
+        }
+        let fd = openat(dir, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|e| Error::unreadable(self.root, e))?;
+        self.directory(fd, path, &stat, known)
+    }
+
+    fn directory(&mut self, fd: OwnedFd, path: TreePath, stat: &Stat, known: Option<Inode>) -> Result<bool> {
         if is_mount(fd.as_fd()) {
             self.found.mounts.insert(path.as_bytes().to_vec());
         }
         let xattrs = xattr::read(fd.as_fd(), b".").map_err(|e| Error::unreadable(self.full(&path), e))?;
-        self.push(entry(path.clone(), EntryKind::Dir, stat, xattrs), None);
+        self.push(entry(path.clone(), EntryKind::Dir, stat, xattrs), FileKey::of(stat));
+        if known == Some(identity(stat)) {
+            return Ok(true);
+        }
         let mut names: Vec<Box<[u8]>> = Vec::new();
         let listing = Dir::read_from(&fd).and_then(|dir| {
             for item in dir {
@@ -176,34 +208,34 @@ impl<'a> Walk<'a> {
             let child = path.join(&name).map_err(|fault| {
                 Error::new(ErrorKind::SourceUnreadable, "cannot replicate this name").at(self.full(&path)).with(fault)
             })?;
-            self.name(fd.as_fd(), child, &name)?;
+            self.name(fd.as_fd(), child, &name, None)?;
         }
-        Ok(())
+        Ok(false)
     }
 
-    fn name(&mut self, dir: BorrowedFd<'_>, path: TreePath, name: &[u8]) -> Result<()> {
+    fn name(&mut self, dir: BorrowedFd<'_>, path: TreePath, name: &[u8], known: Option<Inode>) -> Result<bool> {
         let stat = match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
             // Gone since the listing: that is a deletion like any other.
-            Err(rustix::io::Errno::NOENT) => return Ok(()),
+            Err(rustix::io::Errno::NOENT) => return Ok(false),
             Err(e) => return Err(Error::unreadable(self.full(&path), e)),
         };
         let kind = kind_of(&stat);
         if self.forbidden.contains(&identity(&stat)) {
-            self.skip(&path, SkipReason::Forbidden);
-            return Ok(());
+            self.found.skipped.insert(path, SkipReason::Forbidden);
+            return Ok(false);
         }
         if self.excludes.matches(&path, name, kind == FileType::Directory) {
-            return Ok(());
+            return Ok(false);
         }
         match kind {
-            FileType::RegularFile => return self.file(dir, path, name),
+            FileType::RegularFile => self.file(dir, path, name)?,
             FileType::Directory => {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 match openat(dir, name, flags, Mode::empty()) {
                     Ok(fd) => {
                         let stat = rustix::fs::fstat(&fd).map_err(|e| Error::unreadable(self.full(&path), e))?;
-                        return self.directory(fd, path, &stat);
+                        return self.directory(fd, path, &stat, known);
                     }
                     Err(rustix::io::Errno::NOENT) => {}
                     Err(e) => return Err(Error::unreadable(self.full(&path), e)),
@@ -213,7 +245,8 @@ impl<'a> Walk<'a> {
                 Ok(target) if !target.as_bytes().is_empty() => {
                     let kind = EntryKind::Symlink { target: target.as_bytes().into(), group: 0 };
                     if let Some(xattrs) = self.xattrs(dir, name, &path)? {
-                        self.group(Entry { mode: 0o777, ..entry(path, kind, &stat, xattrs) }, &stat);
+                        let link = Entry { mode: 0o777, ..entry(path, kind, &stat, xattrs) };
+                        self.group(link, &stat, FileKey::of(&stat));
                     }
                 }
                 Ok(_) | Err(rustix::io::Errno::NOENT) => {}
@@ -221,20 +254,20 @@ impl<'a> Walk<'a> {
             },
             FileType::Fifo => {
                 if let Some(xattrs) = self.xattrs(dir, name, &path)? {
-                    self.group(entry(path, EntryKind::Fifo { group: 0 }, &stat, xattrs), &stat);
+                    self.group(entry(path, EntryKind::Fifo { group: 0 }, &stat, xattrs), &stat, FileKey::of(&stat));
                 }
             }
-            FileType::Socket => self.skip(&path, SkipReason::Socket),
-            _ => self.skip(&path, SkipReason::Device),
+            FileType::Socket => drop(self.found.skipped.insert(path, SkipReason::Socket)),
+            _ => drop(self.found.skipped.insert(path, SkipReason::Device)),
         }
-        Ok(())
+        Ok(false)
     }
 
     fn file(&mut self, dir: BorrowedFd<'_>, path: TreePath, name: &[u8]) -> Result<()> {
         if !self.hash {
             let Ok(stat) = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) else { return Ok(()) };
             let kind = EntryKind::File { size: FileKey::of(&stat).size, hash: ContentHash([0; 32]), group: 0 };
-            self.group(entry(path, kind, &stat, Xattrs::default()), &stat);
+            self.group(entry(path, kind, &stat, Xattrs::default()), &stat, FileKey::of(&stat));
             return self.tally.file();
         }
         let mut attempt = 0;
@@ -256,23 +289,20 @@ impl<'a> Walk<'a> {
                     Some((_, _, _, false)) if attempt < ATTEMPTS => continue,
                     Some((known, size, key, settled)) => {
                         if !settled {
-                            self.warn(&path, WarningKind::Unsettled);
+                            self.found.warnings.insert((path.clone(), WarningKind::Unsettled));
                         }
                         (known, size, key)
                     }
                 },
             };
             if known.database {
-                self.warn(&path, WarningKind::UndeclaredDatabase);
+                self.found.warnings.insert((path.clone(), WarningKind::UndeclaredDatabase));
             }
             if !self.racy(&key) {
                 self.kept.insert(key, known);
             }
             let kind = EntryKind::File { size, hash: known.hash, group: 0 };
-            self.group(Entry { mtime: key.mtime, ..entry(path, kind, &stat, xattrs) }, &stat);
-            if let Some(slot) = self.found.keys.last_mut() {
-                *slot = Some(key);
-            }
+            self.group(Entry { mtime: key.mtime, ..entry(path, kind, &stat, xattrs) }, &stat, key);
             return self.tally.file();
         }
     }
@@ -320,9 +350,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Adds what may have several names, joined with earlier names of the same inode if they agree.
-    fn group(&mut self, mut entry: Entry, stat: &Stat) {
+    fn group(&mut self, mut entry: Entry, stat: &Stat, key: FileKey) {
         if stat.st_nlink > 1 {
             let here = self.found.entries.len();
+            self.found.linked.push((here, identity(stat)));
             let first = *self.inodes.entry(identity(stat)).or_insert(here);
             let number = first as u32 + 1;
             if first == here {
@@ -337,7 +368,7 @@ impl<'a> Walk<'a> {
                 entry.kind.set_group(here as u32 + 1);
             }
         }
-        self.push(entry, None);
+        self.push(entry, key);
     }
 
     fn recall(&self, key: &FileKey) -> Option<Known> {
@@ -349,25 +380,12 @@ impl<'a> Walk<'a> {
         key.mtime.max(key.ctime).seconds + RACY_SECONDS >= self.stamped_until.seconds
     }
 
-    fn push(&mut self, entry: Entry, key: Option<FileKey>) {
+    fn push(&mut self, entry: Entry, key: FileKey) {
         self.found.entries.push(entry);
         self.found.keys.push(key);
     }
 
-    fn skip(&mut self, path: &TreePath, why: SkipReason) {
-        self.found.skipped_in_all += 1;
-        if self.found.skipped.len() < LISTED {
-            self.found.skipped.push(Skipped { path: path.to_string(), why });
-        }
-    }
-
-    fn warn(&mut self, path: &TreePath, what: WarningKind) {
-        if self.found.warnings.len() < LISTED {
-            self.found.warnings.push(Warning { path: path.to_string(), what });
-        }
-    }
-
-    fn full(&self, path: &TreePath) -> PathBuf {
+    pub(crate) fn full(&self, path: &TreePath) -> PathBuf {
         self.root.join(path.as_path())
     }
 }
@@ -379,7 +397,7 @@ pub(crate) fn entry(path: TreePath, kind: EntryKind, stat: &Stat, xattrs: Xattrs
 }
 
 #[expect(clippy::unnecessary_cast, reason = "the fields' types differ between architectures")]
-pub(crate) fn identity(stat: &Stat) -> (u64, u64) {
+pub(crate) fn identity(stat: &Stat) -> Inode {
     (stat.st_dev as u64, stat.st_ino as u64)
 }
 

@@ -1,7 +1,7 @@
 //! The side that has the data: capture it now, as a manifest whose content can be served.
 //! It refuses to write anything into the source, and to take a missing root for an empty one.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -11,18 +11,21 @@ use std::sync::{Arc, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::beneath::{Beneath, FileKey, mtime_of};
+use crate::beneath::{Beneath, mtime_of};
 use crate::blocks::{LARGE, Lister, SharedLists};
 use crate::capture::{Capture, Content};
 use crate::database::{DatabaseKey, LastCopy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::excludes::Excludes;
+use crate::listener::{Hearing, Listener, Scope};
 use crate::manifest::{Entry, EntryKind, FileTime, Manifest};
 use crate::offered::Offered;
 use crate::path::{TreePath, escape};
 use crate::reading::{Digest, digest};
-use crate::scan::{HashCache, Stop, Walk, entry, identity, stat_of};
+use crate::scan::{HashCache, Inode, Stop, Walk, entry, identity, stat_of};
 use crate::sqlite;
+use crate::touched::Touched;
+use crate::tree_source::LastRead;
 use crate::watch::{Phase, Point, Tally, Watch, pass};
 use crate::xattr::{self, Xattrs};
 
@@ -64,20 +67,22 @@ pub struct Measure {
 
 /// One declared source. Keeps hashes in memory between captures; losing it costs time only.
 pub struct Source {
-    spec: SourceSpec,
+    pub(crate) spec: SourceSpec,
     excludes: Excludes,
-    scratch: PathBuf,
-    cache: HashCache,
+    pub(crate) scratch: PathBuf,
+    pub(crate) cache: HashCache,
+    /// A tree as it was last read.
+    pub(crate) last_read: Option<LastRead>,
     /// Blocks of the large files it has or had.
-    lists: SharedLists,
+    pub(crate) lists: SharedLists,
     /// What was offered last.
-    offered: Arc<Offered>,
+    pub(crate) offered: Arc<Offered>,
     /// SQLite: the last copy, as long as nothing was written since.
     last_copy: Option<LastCopy>,
 }
 
 /// Mount points seen at the last capture, so that a volume that is not mounted is not taken for an empty one.
-const MOUNTS: &str = "mounts.json";
+pub(crate) const MOUNTS: &str = "mounts.json";
 /// Modification time given to the last copy of the database, with its hash.
 const STAMP: &str = "stamp.json";
 
@@ -105,6 +110,7 @@ impl Source {
             excludes,
             scratch,
             cache: HashCache::default(),
+            last_read: None,
             lists: SharedLists::default(),
             offered: Arc::default(),
             last_copy: None,
@@ -120,11 +126,39 @@ impl Source {
     /// instead of trusting size, times and inode.
     pub fn capture(&mut self, now: Timestamp, rehash: bool, watch: &dyn Watch) -> Result<Capture> {
         let capture = match self.spec.kind {
-            SourceKind::Files => self.capture_files(now, rehash, watch)?,
+            SourceKind::Files => self.capture_whole(now, rehash, watch)?,
             SourceKind::Sqlite => self.capture_database(now, rehash, watch)?,
         };
         pass(watch, Point::Captured)?;
         Ok(capture)
+    }
+
+    /// Captures the source as it is, where nothing but `touched` has changed since the last capture: of a tree only
+    /// these names are looked at. Where that is not sure (there is no last capture, or it failed; the root or a mount
+    /// is another one) all of it is walked, as by [`Source::capture`].
+    pub fn capture_touched(&mut self, now: Timestamp, touched: &Touched, watch: &dyn Watch) -> Result<Capture> {
+        let capture = match self.spec.kind {
+            SourceKind::Files => self.capture_part(now, touched, watch)?,
+            SourceKind::Sqlite => self.capture_database(now, false, watch)?,
+        };
+        pass(watch, Point::Captured)?;
+        Ok(capture)
+    }
+
+    /// Begins to listen for changes. The [`Listener`] runs on a thread of the caller's; what the [`Hearing`] gives is for
+    /// [`Source::capture_touched`].
+    pub fn listen(&self) -> Result<(Listener, Hearing)> {
+        let root = fs::canonicalize(&self.spec.path).map_err(|e| sqlite::missing_or_unreadable(&self.spec.path, e))?;
+        let mark = self.scratch.join("mark");
+        match (self.spec.kind, root.parent(), root.file_name()) {
+            (SourceKind::Sqlite, Some(parent), Some(name)) => {
+                Listener::begin(parent, &mark, Scope::Database(name.as_bytes().to_vec()))
+            }
+            _ => {
+                let (excludes, forbidden) = (Excludes::new(&self.spec.excludes)?, self.forbidden()?);
+                Listener::begin(&root, &mark, Scope::Tree { excludes, forbidden })
+            }
+        }
     }
 
     /// Counts files and bytes without reading content.
@@ -150,11 +184,11 @@ impl Source {
         }
     }
 
-    fn open_root(&self) -> Result<Beneath> {
+    pub(crate) fn open_root(&self) -> Result<Beneath> {
         Beneath::open(&self.spec.path).map_err(|e| sqlite::missing_or_unreadable(&self.spec.path, e))
     }
 
-    fn walk<'a>(&'a self, stamped_until: FileTime, watch: &'a dyn Watch) -> Result<Walk<'a>> {
+    pub(crate) fn walk<'a>(&'a self, stamped_until: FileTime, watch: &'a dyn Watch) -> Result<Walk<'a>> {
         let tally = Tally::new(watch, Phase::Scanning, None)?;
         let mut walk = Walk::new(&self.spec.path, &self.excludes, &self.cache, stamped_until, tally);
         walk.lists = Some(&self.lists);
@@ -163,7 +197,7 @@ impl Source {
     }
 
     /// Identities of what must never be captured; a root inside of it is refused here.
-    fn forbidden(&self) -> Result<HashSet<(u64, u64)>> {
+    fn forbidden(&self) -> Result<HashSet<Inode>> {
         let root = fs::canonicalize(&self.spec.path).map_err(|e| sqlite::missing_or_unreadable(&self.spec.path, e))?;
         let mut identities = HashSet::new();
         for path in &self.spec.forbidden {
@@ -179,40 +213,9 @@ impl Source {
         Ok(identities)
     }
 
-    fn capture_files(&self, now: Timestamp, rehash: bool, watch: &dyn Watch) -> Result<Capture> {
-        let root = self.open_root()?;
-        let before = rustix::fs::fstat(root.root()).map_err(|e| Error::unreadable(&self.spec.path, e))?;
-        let mut walk = self.walk(self.stamp_clock(now)?, watch)?;
-        walk.rehash = rehash;
-        let found = walk.run(root.root())?;
-        self.check_mounts(&found.mounts)?;
-        // The very directory we walked must still be what the path means: else it was moved or unmounted meanwhile.
-        still_there(&self.spec.path, identity(&before))?;
-        let keys: HashMap<TreePath, FileKey> = found
-            .entries
-            .iter()
-            .zip(&found.keys)
-            .filter_map(|(entry, key)| key.map(|key| (entry.path.clone(), key)))
-            .collect();
-        let manifest = Manifest::normalised(found.entries).map_err(|e| self.inconsistent(e))?;
-        let content = Content::Tree { root, keys, cache: Arc::clone(&self.cache), identity: identity(&before) };
-        Ok(Capture {
-            manifest,
-            captured_at: now,
-            skipped: found.skipped,
-            skipped_in_all: found.skipped_in_all,
-            warnings: found.warnings,
-            hashed_bytes: found.hashed_bytes,
-            source: self.spec.path.clone(),
-            content,
-            lists: Arc::clone(&self.lists),
-            offered: Arc::clone(&self.offered),
-        })
-    }
-
     /// The time up to which the file system has stamped, never later than it and never later than `now`: a wrong clock
     /// of the caller only costs hashing.
-    fn stamp_clock(&self, now: Timestamp) -> Result<FileTime> {
+    pub(crate) fn stamp_clock(&self, now: Timestamp) -> Result<FileTime> {
         let path = self.scratch.join("clock");
         let trouble = |e: io::Error| Error::io("cannot write to the scratch directory", &path, e);
         let _ = fs::remove_file(&path);
@@ -222,31 +225,7 @@ impl Source {
         Ok(stamped.min(FileTime { seconds: now.as_second(), nanoseconds: 0 }))
     }
 
-    fn check_mounts(&self, found: &BTreeSet<Vec<u8>>) -> Result<()> {
-        let note = self.scratch.join(MOUNTS);
-        let known: BTreeSet<Vec<u8>> =
-            fs::read(&note).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        if let Some(gone) = known.difference(found).find(|path| self.mount_matters(path)) {
-            let path = self.spec.path.join(std::ffi::OsStr::from_bytes(gone));
-            return Err(
-                Error::new(ErrorKind::SourceMissing, "the volume that was mounted here is not mounted").at(path)
-            );
-        }
-        if known != *found {
-            write_note(&note, found)?;
-        }
-        Ok(())
-    }
-
-    /// Whether the directory a volume was mounted on is still there, now bare. A directory that was removed together
-    /// with its volume is an ordinary deletion.
-    fn mount_matters(&self, path: &[u8]) -> bool {
-        path.is_empty()
-            || TreePath::parse(path)
-                .is_ok_and(|path| Beneath::open(&self.spec.path).and_then(|mut tree| tree.stat(&path)).is_ok())
-    }
-
-    fn inconsistent(&self, fault: crate::manifest::ManifestFault) -> Error {
+    pub(crate) fn inconsistent(&self, fault: crate::manifest::ManifestFault) -> Error {
         Error::new(ErrorKind::SourceUnreadable, "the source changed while it was read").at(&self.spec.path).with(fault)
     }
 
@@ -360,7 +339,7 @@ impl Source {
 }
 
 /// Refuses when `path` no longer means the directory with this identity.
-pub(crate) fn still_there(path: &Path, known: (u64, u64)) -> Result<()> {
+pub(crate) fn still_there(path: &Path, known: Inode) -> Result<()> {
     let stat = rustix::fs::stat(path).map_err(|e| sqlite::missing_or_unreadable(path, e.into()))?;
     if identity(&stat) == known {
         Ok(())
@@ -371,7 +350,7 @@ pub(crate) fn still_there(path: &Path, known: (u64, u64)) -> Result<()> {
 }
 
 /// Writes a small note whole or not at all.
-fn write_note(path: &Path, note: &impl Serialize) -> Result<()> {
+pub(crate) fn write_note(path: &Path, note: &impl Serialize) -> Result<()> {
     let new = path.with_extension("new");
     let trouble = |e: io::Error| Error::io("cannot write a note about the source", path, e);
     let bytes = serde_json::to_vec(note).map_err(|e| trouble(e.into()))?;

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::manifest::ContentHash;
 use crate::reading::digest;
 use crate::scan::Stop;
+use crate::sparse::SparseFile;
 
 pub(crate) struct Stage {
     dir: PathBuf,
@@ -107,8 +108,8 @@ impl Stage {
         if self.left.remove(OsStr::new(&hash.to_string())) || self.good.contains(&hash) {
             self.remove(&path)?;
         }
-        let mut file = create(&path).map_err(trouble)?;
-        io::Write::write_all(&mut file, content).map_err(trouble)?;
+        let mut file = SparseFile::new(create(&path).map_err(trouble)?, 0);
+        file.write(content).and_then(|()| file.finish()).map_err(trouble)?;
         self.good.insert(hash);
         Ok(())
     }
@@ -147,11 +148,13 @@ impl Stage {
     ) -> Result<bool> {
         let path = self.path(&hash);
         self.remove(&path)?;
-        let mut to = create(&path).map_err(|e| Error::io("cannot write to the stage", &path, e))?;
+        let trouble = |e: io::Error| Error::io("cannot write to the stage", &path, e);
+        let mut to = SparseFile::new(create(&path).map_err(trouble)?, 0);
         let read = digest::<Stop>(from, size.saturating_add(1), &mut self.buffer, |block| {
-            io::Write::write_all(&mut to, block).map_err(|e| Error::io("cannot write to the stage", &path, e))?;
+            to.write(block).map_err(trouble)?;
             Ok(told(block.len() as u64)?)
         });
+        to.finish().map_err(trouble)?;
         let whole = match read {
             Ok(read) => read.hash == hash && read.bytes == size,
             Err(Stop::Read(_)) => false,

@@ -8,8 +8,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use pair::{Pair, Small, set_mtime};
-use replication::{DifferenceKind, ErrorKind, SourceKind, SourceSpec, Unwatched};
+use pair::{Pair, Small, now, set_mtime};
+use replication::{Change, DifferenceKind, ErrorKind, SourceKind, SourceSpec, Unwatched};
 use rustix::fs::{XattrFlags, lgetxattr, lremovexattr, lsetxattr};
 use rustix::io::Errno;
 
@@ -144,6 +144,26 @@ fn a_lost_attribute_is_found_and_healed() {
     assert_eq!(healed, found);
     assert_eq!(get(&pair.seen("file"), "user.mark").as_deref(), Some(b"one".as_slice()));
     pair.assert_equal();
+}
+
+#[test]
+fn an_acl_given_while_a_copy_serves_is_in_its_ledger() {
+    let mut pair = Pair::files();
+    pair.write("file", "x");
+    pair.write("other", "x");
+    if !set(&pair.at("other"), ACCESS, &acl(1003, 6)) {
+        return;
+    }
+    pair.sync().unwrap();
+    let promoted = pair.replica().promote("run-1", None, 0, now(), &Unwatched).unwrap();
+    assert_eq!(get(&promoted.tree.join("other"), ACCESS), get(&pair.at("other"), ACCESS));
+    assert!(pair.replica().ledger(&Unwatched).unwrap().is_empty());
+    assert!(set(&promoted.tree.join("file"), ACCESS, &acl(1003, 7)));
+    lremovexattr(promoted.tree.join("other"), ACCESS).unwrap();
+    fs::set_permissions(promoted.tree.join("other"), fs::metadata(pair.at("other")).unwrap().permissions()).unwrap();
+    let ledger = pair.replica().ledger(&Unwatched).unwrap();
+    let names: Vec<_> = ledger.names.iter().map(|one| (one.path.as_str(), one.change)).collect();
+    assert_eq!(names, [("file", Change::Changed), ("other", Change::Changed)]);
 }
 
 #[test]

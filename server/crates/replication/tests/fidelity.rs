@@ -7,7 +7,8 @@ mod pair;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -257,4 +258,28 @@ fn rsync_as_referee_finds_nothing() {
         pair.write(&format!("etc/round-{round}"), "x");
         set_mtime(&pair.at("etc"), 1000 + round, 5);
     }
+}
+
+#[test]
+fn holes_stay_holes() {
+    let mut pair = Pair::files();
+    let blocks = |path: &Path| fs::metadata(path).unwrap().blocks();
+    let file = File::create(pair.at("image")).unwrap();
+    file.set_len(64 << 20).unwrap();
+    file.write_all_at(&[7; 10_000], 5 << 20).unwrap();
+    file.write_all_at(&[8; 10_000], 50 << 20).unwrap();
+    fs::write(pair.at("small"), [[0; 300_000].as_slice(), b"end"].concat()).unwrap();
+    for round in 0..3u8 {
+        pair.sync().unwrap();
+        // A few blocks more where an extent begins in the middle of one.
+        assert!(blocks(&pair.seen("image")) <= blocks(&pair.at("image")) + 64, "round {round}");
+        assert!(blocks(&pair.seen("small")) < 64, "zeros take no room");
+        pair.assert_equal();
+        pair.assert_same_to_rsync("with holes");
+        file.write_all_at(&[round; 5000], 20 << 20).unwrap();
+        set_mtime(&pair.at("image"), 77, i64::from(round));
+    }
+    let promoted = pair.replica().promote("run-1", None, 0, now(), &Unwatched).unwrap();
+    assert!(blocks(&promoted.tree.join("image")) <= blocks(&pair.at("image")) + 64);
+    assert_eq!(fs::metadata(promoted.tree.join("image")).unwrap().len(), 64 << 20);
 }

@@ -1,0 +1,87 @@
+//! Writing files so that what is nothing but zeros takes no room: a disk image or a log with holes must not fill the disk
+//! of the replica. It refuses to write over what is there: a hole is only what was never written.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// The block of common file systems: shorter holes save nothing.
+const BLOCK: usize = 4096;
+
+static ZEROS: [u8; BLOCK] = [0; BLOCK];
+
+/// A file that grows at its end, with holes where zeros come.
+pub(crate) struct SparseFile {
+    file: File,
+    at: u64,
+}
+
+impl SparseFile {
+    /// Goes on at `at`, where the file ends.
+    pub(crate) fn new(file: File, at: u64) -> Self {
+        Self { file, at }
+    }
+
+    /// Takes the next bytes. Until [`SparseFile::finish`] the file may end before the zeros that came last.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let zeros = self.spans(rest, true);
+            self.at += zeros as u64;
+            let data = self.spans(&rest[zeros..], false);
+            self.file.write_all_at(&rest[zeros..zeros + data], self.at)?;
+            self.at += data as u64;
+            rest = &rest[zeros + data..];
+        }
+        Ok(())
+    }
+
+    /// How many of these bytes lie in blocks that are all zeros, or in blocks that are not.
+    fn spans(&self, bytes: &[u8], zeros: bool) -> usize {
+        let mut len = 0;
+        while len < bytes.len() {
+            let in_block = BLOCK - ((self.at + len as u64) % BLOCK as u64) as usize;
+            let end = bytes.len().min(len + in_block);
+            if (bytes[len..end] == ZEROS[..end - len]) != zeros {
+                break;
+            }
+            len = end;
+        }
+        len
+    }
+
+    /// The file, as long as what came.
+    pub(crate) fn finish(self) -> io::Result<File> {
+        if self.file.metadata()?.len() < self.at {
+            self.file.set_len(self.at)?;
+        }
+        Ok(self.file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Seek};
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn what_comes_is_what_is_there_in_whatever_pieces_and_zeros_take_no_room() {
+        let mut content = vec![0u8; 1 << 20];
+        content[5..9].copy_from_slice(b"data");
+        content[300_000..310_000].fill(7);
+        for piece in [1 << 20, 100_000, 4096, 777] {
+            for tail in [0usize, 1, 5000] {
+                let whole = [content.as_slice(), &vec![9; tail]].concat();
+                let mut sparse = SparseFile::new(tempfile::tempfile().unwrap(), 0);
+                whole.chunks(piece).for_each(|piece| sparse.write(piece).unwrap());
+                let mut file = sparse.finish().unwrap();
+                let (mut read, room) = (Vec::new(), file.metadata().unwrap().blocks() * 512);
+                file.rewind().unwrap();
+                file.read_to_end(&mut read).unwrap();
+                assert!(read == whole, "pieces of {piece}, {tail} after it");
+                assert!(room < 64 * 1024, "pieces of {piece}: {room} bytes on the disk");
+            }
+        }
+    }
+}
