@@ -69,6 +69,8 @@ actions! {
     SyncStart, "sync.start", Role::Operator, "Replicazione avviata.", "Replication started.";
     /// STOP of one row.
     SyncStop, "sync.stop", Role::Operator, "Replicazione fermata.", "Replication stopped.";
+    /// How fast content may travel.
+    BandwidthSet, "bandwidth.set", Role::Admin, "Banda salvata.", "Bandwidth saved.";
     /// The forced sync.
     SyncFull, "sync.full", Role::Operator, "Sincronizzazione avviata.", "Sync started.";
     /// The verification.

@@ -146,6 +146,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::ScrubSet => &["every"],
         Action::LagLimitSet => &["dataset", "soft", "hard"],
         Action::RetentionSet => &["newest", "minutes", "hours", "days"],
+        Action::BandwidthSet => &["limit", "windows"],
         Action::ServiceAdd => &["name", "unit", "start", "stop", "check", "timeout", "order"],
         Action::Activate | Action::Takeover => &["confirm_name", "reason", "password", "accept_data_loss"],
         Action::Deactivate => &["confirm_name", "reason", "password", "discard_dr_data"],

@@ -224,6 +224,8 @@ pub struct ReplicationPage {
     pub points: PointsReport,
     /// The verification that goes on all the time.
     pub scrub: ScrubReport,
+    /// How fast content may travel.
+    pub bandwidth: contract::bandwidth::BandwidthReport,
 }
 
 /// Servizi.

@@ -197,6 +197,7 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         Some(Action::DatasetRemove) => words("Dati tolti", "Dataset removed"),
         Some(Action::SyncStart) => words("START replica", "Replication START"),
         Some(Action::SyncStop) => words("STOP replica", "Replication STOP"),
+        Some(Action::BandwidthSet) => words("Banda Replicazione", "Replication bandwidth"),
         Some(Action::SyncFull) => words("Sincronizzazione forzata", "Forced sync"),
         Some(Action::SyncVerify) => words("Verifica", "Verification"),
         Some(Action::SyncCancel) => words("Operazione interrotta", "Task cancelled"),

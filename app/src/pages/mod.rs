@@ -4,6 +4,7 @@ mod account;
 mod activation;
 mod alarms;
 mod audit;
+mod bandwidth;
 mod datasets;
 mod evidence;
 mod gate;

@@ -5,7 +5,7 @@ use contract::live::Live;
 use contract::task::Scope;
 use leptos::prelude::*;
 
-use super::{lag, points, scrub};
+use super::{bandwidth, lag, points, scrub};
 use crate::action::Action;
 use crate::islands::{ReplicaTable, SwitchRows, TaskPanel, VerifyPanel, switch_rows};
 use crate::model::{Context, ReplicationPage};
@@ -54,6 +54,7 @@ pub(crate) fn view(cx: &Context, model: &ReplicationPage) -> AnyView {
             cx.t("Verifica", "Verification"),
             view! { <VerifyPanel initial=live.task.clone() kept=model.tasks.verify.clone() may offset lang /> },
         )}
+        {bandwidth::view(cx, &model.bandwidth)}
         {scrub::view(cx, &model.scrub)}
         {lag::view(cx, &model.lag, model.window)}
         {points::view(cx, &model.points)}

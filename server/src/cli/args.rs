@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use node::Config;
 
 use super::alarm::{AlarmVerb, ThresholdVerb};
+use super::bandwidth::BandwidthVerb;
 use super::failback::FailbackArgs;
 use super::gate::GateVerb;
 use super::isolation::{IsolationVerb, PowerVerb};
@@ -477,6 +478,11 @@ pub enum SyncVerb {
     Retention {
         #[command(subcommand)]
         verb: RetentionVerb,
+    },
+    /// How fast content may travel
+    Bandwidth {
+        #[command(subcommand)]
+        verb: BandwidthVerb,
     },
     /// Client: what the last forced sync and the last verification came to
     Last,

@@ -5,6 +5,7 @@
 
 mod alarm;
 mod args;
+mod bandwidth;
 mod delivery;
 mod failback;
 mod gate;

@@ -10,6 +10,7 @@ use contract::{Command, Denied, Outcome, SCHEMA, query, span};
 use serde_json::Value;
 
 use super::args::{LagLimitVerb, Only, RetentionVerb, ScrubVerb, SyncVerb};
+use super::bandwidth::bandwidth;
 use super::remote::Line;
 use super::{Exit, print};
 
@@ -42,6 +43,7 @@ pub async fn run(line: &Line, verb: SyncVerb) -> Result<Exit, Exit> {
             let outcome = line.tell(Command::SyncFull { scope, only: group(only)? }).await?;
             follow(line, outcome, wait).await
         }
+        SyncVerb::Bandwidth { verb } => bandwidth(line, verb).await,
         SyncVerb::Cancel => line.tell(Command::SyncCancel).await.map(|_| Exit::Done),
         SyncVerb::Lag { since } => {
             let seconds = span::parse(&since, 1..=LagWindow::Week.seconds());

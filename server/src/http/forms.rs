@@ -107,6 +107,7 @@ pub(super) const fn page_of(action: Action) -> PageId {
         | Action::RetentionSet
         | Action::LagLimitSet
         | Action::LagLimitReset
+        | Action::BandwidthSet
         | Action::ScrubSet => PageId::Replication,
         Action::AlarmAck => PageId::Alarms,
         Action::ServiceAdd | Action::ServiceRemove => PageId::Services,
@@ -221,6 +222,10 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
             let scope = text("scope").parse().map_err(|problem| Denied::field("scope", problem))?;
             Command::SyncFull { scope, only: group()? }
         }
+        Action::BandwidthSet => Command::BandwidthSet {
+            limit: Some(trimmed("limit")),
+            windows: Some(text("windows").lines().map(str::to_owned).collect()),
+        },
         Action::SyncVerify => {
             let point = Some(text("point")).filter(|point| !point.is_empty());
             Command::SyncVerify { only: group()?, point }

@@ -131,6 +131,7 @@ pub(super) async fn model(
             tasks: node.ask(actor, ask::Tasks {}).await?,
             points: node.ask(actor, ask::Points {}).await?,
             scrub: node.ask(actor, ask::Scrub {}).await?,
+            bandwidth: node.ask(actor, ask::Bandwidth {}).await?,
         })),
         PageId::Services => Page::Services(ServicesPage {
             services: node.ask(actor, ask::Services {}).await?.services,

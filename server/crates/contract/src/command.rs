@@ -197,6 +197,13 @@ pub enum Command {
         /// STOP only: after which span it starts again by itself, as typed; `None` for when somebody presses START.
         pause: Option<String>,
     },
+    /// How fast content may travel (Client).
+    BandwidthSet {
+        /// The general limit, as typed; `None` leaves it.
+        limit: Option<String>,
+        /// Every window, as typed; `None` leaves them.
+        windows: Option<Vec<String>>,
+    },
     /// The forced sync (Client).
     SyncFull {
         /// What it covers.
@@ -362,6 +369,7 @@ impl Command {
             | Self::LagLimitReset { .. }
             | Self::ServiceAdd(_)
             | Self::ServiceRemove { .. }
+            | Self::BandwidthSet { .. }
             | Self::GateSet { .. }
             | Self::LifeSignsSet(_)
             | Self::PowerSet(_)
@@ -381,6 +389,7 @@ impl Command {
             }
             Self::PeerJoin { .. }
             | Self::SyncSwitch { .. }
+            | Self::BandwidthSet { .. }
             | Self::SyncFull { .. }
             | Self::SyncVerify { .. }
             | Self::ScrubSet { .. }
@@ -442,6 +451,7 @@ impl Command {
             Self::DatasetRemove { .. } => "dataset.remove",
             Self::SyncSwitch { on: true, .. } => "sync.start",
             Self::SyncSwitch { on: false, .. } => "sync.stop",
+            Self::BandwidthSet { .. } => "bandwidth.set",
             Self::SyncFull { .. } => "sync.full",
             Self::SyncVerify { .. } => "sync.verify",
             Self::SyncCancel => "sync.cancel",
@@ -504,6 +514,7 @@ impl Command {
             Self::PowerSet(form) => Some(form.ip.clone()),
             Self::PowerRemove { ip } | Self::PowerRead { ip } => Some(ip.clone()),
             Self::PowerOff(order) | Self::PowerOn(order) => Some(order.ip.clone()),
+            Self::BandwidthSet { limit, .. } => limit.clone(),
             Self::RunAck { step, .. } => Some(step.clone()),
             Self::PeerSet { address, .. } => Some(address.clone()),
             Self::RecipientAdd { channel, value } | Self::RecipientRemove { channel, value } => {

@@ -110,6 +110,10 @@ pub enum Problem {
     TypeToConfirm(String),
     /// A template without a placeholder that it needs.
     NoPlaceholder(String),
+    /// Not a rate.
+    NotARate,
+    /// Not days, hours and a rate.
+    NotAWindow,
     /// One of several values in the field cannot be taken.
     Value {
         /// Which one.
@@ -233,6 +237,13 @@ impl Problem {
             ),
             Self::NotARegex => ("Non è un'espressione regolare", "Not a regular expression"),
             Self::NotACertificate => ("Non è un certificato in formato PEM", "Not a certificate in PEM"),
+            Self::NotARate => (
+                "Scrivere ad esempio 10 Mbit/s oppure 512 kbit/s; niente per nessun limite",
+                "Write for example 10 Mbit/s or 512 kbit/s; nothing for no limit",
+            ),
+            Self::NotAWindow => {
+                ("Scrivere ad esempio: lun-ven 08:00-18:00 2 Mbit/s", "Write for example: mon-fri 08:00-18:00 2 Mbit/s")
+            }
             Self::NotProtected => (
                 "Serve https://: in chiaro la password andrebbe a chiunque ascolti",
                 "https:// is needed: in clear the password would go to whoever listens",

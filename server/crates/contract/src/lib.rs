@@ -9,6 +9,7 @@ pub mod address;
 pub mod alarm;
 pub mod alarm_list;
 pub mod audit;
+pub mod bandwidth;
 pub mod command;
 pub mod dataset;
 pub mod failback;

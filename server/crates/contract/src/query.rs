@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::alarm::AlarmsReport;
 use crate::alarm_list::{AlarmFilter, AlarmHistory};
 use crate::audit::{AuditReport, AuditVerdict};
+use crate::bandwidth::BandwidthReport;
 use crate::dataset::Dataset;
 use crate::failback::{Failback, FailbackReport};
 use crate::gate::GateReport;
@@ -75,6 +76,8 @@ questions! {
     Status {} => StatusReport;
     /// Its replicas.
     SyncStatus {} => SyncReport;
+    /// How fast content may travel.
+    Bandwidth {} => BandwidthReport;
     /// What the pages show live.
     Live {} => live::Live;
     /// One task, or the last one.

@@ -198,8 +198,8 @@ pub fn error_sentence(code: &str, lang: Lang) -> &'static str {
             "The database on the Master is damaged: the previous copy stays the good one. Repair the database.",
         ),
         "database_busy" => (
-            "Un programma sul Master tiene bloccato il database. Si riprova da soli.",
-            "A program on the Master keeps the database locked. It is tried again by itself.",
+            "Un programma sul Master tiene bloccato il database, oppure una transazione interrotta attende che il suo programma lo riapra. La copia precedente resta quella buona; si riprova da soli.",
+            "A program on the Master keeps the database locked, or a transaction that was cut off waits for its program to open it again. The previous copy stays the good one; it is tried again by itself.",
         ),
         "disk_full" => (
             "Spazio insufficiente sul DR Client: liberare spazio. La copia riprende da dove era arrivata.",

@@ -81,6 +81,7 @@ impl Node {
         Ok(match query {
             Query::Status(_) => Answer::Status(Box::new(self.status().await?)),
             Query::SyncStatus(_) => Answer::SyncStatus(Box::new(self.sync_report().await?)),
+            Query::Bandwidth(_) => Answer::Bandwidth(Box::new(self.bandwidth_report().await?)),
             Query::Live(_) => Answer::Live(Box::new(self.picture().await?)),
             Query::Task(task) => Answer::Task(Box::new(self.tasks.report(task.id.as_deref()))),
             Query::Tasks(_) => Answer::Tasks(Box::new(self.tasks_report())),
@@ -174,6 +175,9 @@ impl Node {
             Command::DatasetAdd(form) => self.dataset_add(act, form).await,
             Command::DatasetRemove { name } => self.dataset_remove(act, name).await,
             Command::SyncSwitch { only, on, pause } => self.sync_switch(act, *only, *on, pause.as_deref()).await,
+            Command::BandwidthSet { limit, windows } => {
+                self.bandwidth_set(act, limit.as_deref(), windows.as_deref()).await
+            }
             Command::SyncFull { scope, only } => self.sync_full(act, *scope, *only).await,
             Command::SyncVerify { only, point } => self.sync_verify(act, *only, point.as_deref()).await,
             Command::SyncCancel => self.sync_cancel(act).await,

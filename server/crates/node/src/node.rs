@@ -31,6 +31,7 @@ use crate::runs::Runs;
 use crate::services::Services;
 use crate::sessions::Sessions;
 use crate::store::Store;
+use crate::sync::bandwidth::Pacing;
 use crate::sync::replica::Copies;
 use crate::sync::scrub::Scrub;
 use crate::sync::source::Feeds;
@@ -66,6 +67,7 @@ pub struct Node {
     pub(crate) feeds: Feeds,
     pub(crate) copies: Copies,
     pub(crate) home: Home,
+    pub(crate) pacing: Pacing,
     pub(crate) tasks: Tasks,
     pub(crate) scrub: Scrub,
     pub(crate) watch: Watchman,
@@ -155,6 +157,7 @@ impl Node {
             control_session: watch::Sender::new(0),
             feeds: Feeds::default(),
             copies: Copies::default(),
+            pacing: Pacing::default(),
             home: Home::default(),
             tasks,
             scrub: Scrub::default(),
@@ -182,6 +185,8 @@ impl Node {
         self.refresh_sources().await.map_err(unusable)?;
         if self.info.role == contract::NodeRole::Client {
             self.resume_replicas().await.map_err(unusable)?;
+            // Before the first word to the Master, which keeps to what it is told.
+            self.apply_bandwidth().await;
         }
         self.take_up_run().await;
         self.draw().await;
@@ -199,6 +204,7 @@ impl Node {
             self.tasks_running.spawn(Arc::clone(self).keep_switches());
             self.tasks_running.spawn(Arc::clone(self).keep_scrubbing());
             self.tasks_running.spawn(Arc::clone(self).keep_healing());
+            self.tasks_running.spawn(Arc::clone(self).keep_bandwidth());
         } else {
             self.tasks_running.spawn(Arc::clone(self).keep_home());
         }

@@ -156,6 +156,11 @@ impl<S> Paced<S> {
     pub fn new(stream: S, bandwidth: Arc<Bandwidth>, urgent: bool) -> Self {
         Self { stream, bandwidth, urgent, sent: 0 }
     }
+
+    /// The stream itself.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
 }
 
 impl<S: Read> Read for Paced<S> {

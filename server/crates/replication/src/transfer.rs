@@ -33,7 +33,9 @@ pub(crate) const REFERENCE: u32 = u32::MAX;
 const RAW: u8 = 0;
 const ZSTD: u8 = 1;
 /// After a block that does not compress, so many are sent as they are before the next try.
-const INCOMPRESSIBLE_RUN: u32 = 8;
+const INCOMPRESSIBLE_RUN: u32 = 3;
+/// What of a block is tried first, after one that did not compress.
+const PROBE: usize = 32 * 1024;
 
 pub(crate) fn put_captured(out: &mut Vec<u8>, at: Timestamp) {
     out.extend_from_slice(&at.as_second().to_le_bytes());
@@ -50,26 +52,38 @@ pub(crate) struct Packer {
     zstd: Compressor<'static>,
     packed: Vec<u8>,
     skip: u32,
+    /// The last block that was tried compressed.
+    trusting: bool,
 }
 
 impl Packer {
     pub(crate) fn new() -> Result<Self> {
         let zstd = Compressor::new(1).map_err(|e| Error::io("cannot start compression", "", e))?;
-        Ok(Self { zstd, packed: Vec::with_capacity(zstd::zstd_safe::compress_bound(CHUNK)), skip: 0 })
+        let packed = Vec::with_capacity(zstd::zstd_safe::compress_bound(CHUNK));
+        Ok(Self { zstd, packed, skip: 0, trusting: false })
     }
 
     /// Head and body of a frame that carries this block.
     pub(crate) fn pack<'a>(&'a mut self, block: &'a [u8]) -> ([u8; 5], &'a [u8]) {
         self.skip = self.skip.saturating_sub(1);
         if self.skip == 0 && block.len() >= 64 {
-            self.packed.clear();
-            let done = self.zstd.compress_to_buffer(block, &mut self.packed);
-            if done.is_ok_and(|len| len < block.len() - block.len() / 16) {
+            // A piece from the middle tells what the whole would, for a thirtieth of the time.
+            let probe = block.get((block.len() - PROBE.min(block.len())) / 2..).unwrap_or(block);
+            let probe = &probe[..PROBE.min(probe.len())];
+            self.trusting = (self.trusting || block.len() < 2 * PROBE || self.shrinks(probe)) && self.shrinks(block);
+            if self.trusting {
                 return (head(ZSTD, block.len()), &self.packed);
             }
             self.skip = INCOMPRESSIBLE_RUN;
         }
         (head(RAW, block.len()), block)
+    }
+
+    /// Compresses, and says whether that was worth it.
+    fn shrinks(&mut self, bytes: &[u8]) -> bool {
+        self.packed.clear();
+        let done = self.zstd.compress_to_buffer(bytes, &mut self.packed);
+        done.is_ok_and(|len| len < bytes.len() - bytes.len() / 16)
     }
 }
 
@@ -211,5 +225,32 @@ impl<'l, 'a, S: Read + Write> DataReader<'l, 'a, S> {
             return Err(Error::protocol("content goes on after its end"));
         }
         self.link.receive(&[Kind::DataEnd]).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_compresses_is_compressed_soon_after_what_does_not() {
+        let mut noise = vec![0; CHUNK];
+        blake3::Hasher::new().finalize_xof().fill(&mut noise);
+        let text = b"2026-11-23 one line of a log like any other\n".repeat(CHUNK / 44);
+        let (mut packer, mut unpacker) = (Packer::new().unwrap(), Unpacker::new().unwrap());
+        let mut block = Vec::new();
+        let mut coded = |content: &[u8]| {
+            let (head, body) = packer.pack(content);
+            unpacker.unpack(&[&head[..], body].concat(), &mut block).unwrap();
+            assert!(block == content);
+            (head[0], body.len())
+        };
+        assert!((0..20).all(|_| coded(&noise) == (RAW, CHUNK)));
+        let tries: Vec<_> = (0..5).map(|_| coded(&text)).collect();
+        let first = tries.iter().position(|(codec, _)| *codec == ZSTD).unwrap();
+        assert!(first <= INCOMPRESSIBLE_RUN as usize, "{tries:?}");
+        assert!(tries[first..].iter().all(|(codec, len)| *codec == ZSTD && *len < text.len() / 10), "{tries:?}");
+        assert_eq!(coded(&text[..63]).0, RAW, "too short to gain anything");
+        assert_eq!(coded(&text[..200]).0, ZSTD, "a short one is tried at once");
     }
 }

@@ -99,8 +99,12 @@ impl Node {
             if let Some(who) = who {
                 self.heard(&who, None);
             }
-            message::write(&mut stream, &Echo { datasets: self.replica_briefs(), standing: self.standing().await })
-                .await?;
+            let echo = Echo {
+                bandwidth: self.pacing.limit(),
+                datasets: self.replica_briefs(),
+                standing: self.standing().await,
+            };
+            message::write(&mut stream, &echo).await?;
         }
     }
 
@@ -134,6 +138,7 @@ impl Node {
                     .await
                     .map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
                 self.heard(&who, None);
+                self.hear_bandwidth(echo.bandwidth);
                 self.keep_echo(echo.datasets);
             }
         };

@@ -3,6 +3,7 @@
 
 use std::io;
 
+use contract::bandwidth::Kbits;
 use contract::command::Secret;
 use contract::dataset::Dataset;
 use contract::status::DatasetBrief;
@@ -153,6 +154,8 @@ pub struct Beat {
 /// Client to Master, in answer to each pulse.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Echo {
+    /// How fast content may travel at this moment; `None` for no limit.
+    pub bandwidth: Option<Kbits>,
     /// How the replicas stand.
     pub datasets: Vec<DatasetBrief>,
     /// What it says of the mandate.

@@ -3,6 +3,7 @@
 //! of the crate `replication`.
 
 pub(crate) mod admission;
+pub(crate) mod bandwidth;
 mod changes;
 mod damage;
 pub(crate) mod dataset;

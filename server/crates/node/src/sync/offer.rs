@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use contract::dataset::Group;
 use contract::{Denied, Timestamp};
-use replication::ContentId;
+use replication::{ContentId, Paced};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -96,7 +97,8 @@ impl Node {
             runtime: tokio::runtime::Handle::current(),
             meter: Meter::new(stop.clone()),
         };
-        let mut bridge = SyncIoBridge::new(stream);
+        let urgent = feed.dataset.kind.group() == Group::Database;
+        let mut bridge = Paced::new(SyncIoBridge::new(stream), Arc::clone(&self.pacing.bucket), urgent);
         let mut book = self.book.watch();
         let mut work =
             tokio::task::spawn_blocking(move || (captured.serve(&mut bridge, generation, &recorder), bridge));
@@ -109,7 +111,7 @@ impl Node {
         match served {
             (Ok(_), bridge) => {
                 unserved.served = true;
-                Ok(Some(bridge.into_inner()))
+                Ok(Some(bridge.into_inner().into_inner()))
             }
             (Err(error), _) => Err(io::Error::other(told(&error))),
         }

@@ -140,7 +140,11 @@ impl Node {
             }
             let began = Instant::now();
             let pulled = {
-                let Ok(_slot) = self.copies.slots.acquire().await else { break };
+                // A database waits for no tree, however large that one is: it goes first on the line, too.
+                let _slot = match copy.dataset.kind.group() {
+                    contract::dataset::Group::Database => None,
+                    contract::dataset::Group::Files => Some(self.copies.slots.acquire().await),
+                };
                 let _busy = copy.busy.lock().await;
                 self.pull_on(heard, &copy, Manner::default(), &copy.stop).await
             };

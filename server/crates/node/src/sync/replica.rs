@@ -66,7 +66,7 @@ pub(crate) struct Copy {
 #[derive(Debug)]
 pub(crate) struct Copies {
     pub(super) all: Mutex<BTreeMap<String, Arc<Copy>>>,
-    /// Large copies one after the other, and a place for a small one beside them.
+    /// For trees: large copies one after the other, and a place for a small one beside them.
     pub(super) slots: Semaphore,
     /// The Master's clock as last told, and when that was on ours.
     pub(super) clock: Mutex<Option<(Timestamp, Instant)>>,
