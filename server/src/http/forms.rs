@@ -364,7 +364,7 @@ mod tests {
 
     #[test]
     fn every_form_becomes_the_command_of_its_name_and_its_role() {
-        let typed = [("scope", "all"), ("text", "licence"), ("only", ""), ("token", "token")];
+        let typed = [("scope", "all"), ("text", "licence"), ("only", ""), ("token", "token"), ("kind", "manual")];
         let fields: Fields = typed.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         for action in Action::ALL {
             let command = command(*action, &fields).unwrap();
