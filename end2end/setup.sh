@@ -32,7 +32,7 @@ apt_install() {
 # without them the browser's screenshots show boxes.
 programs=(
   cc:gcc make:make git:git chromium:chromium rsync:rsync sqlite3:sqlite3 ip:iproute2 ps:procps
-  ipmitool:ipmitool openssl:openssl
+  ipmitool:ipmitool openssl:openssl lsyncd:lsyncd mkfs.ext4:e2fsprogs mount:mount
 )
 # The libraries of Kannel and of the management controller: the programs themselves are unpacked below.
 packages=(

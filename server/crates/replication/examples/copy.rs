@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! copy SOURCE STORE [--watch]               both ends here
-//! copy --serve ADDRESS SOURCE [--watch]     the end that has the data
+//! copy --serve ADDRESS SOURCE [--watch]     the end that has the data; serves one pull after the other
 //! copy --pull ADDRESS STORE [--watch]       the end that keeps the copy
 //! ```
 //!
@@ -12,6 +12,7 @@
 
 #![allow(
     clippy::print_stdout,
+    clippy::print_stderr,
     clippy::disallowed_methods,
     reason = "a program of its own: it prints, has the clock of the machine, and rests by itself"
 )]
@@ -44,9 +45,16 @@ fn main() -> Outcome {
     let watch = words.len() < all;
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--serve", address, source] => {
-            let (mut stream, _) = TcpListener::bind(address)?.accept()?;
-            stream.set_nodelay(true)?;
-            serve(Path::new(source), &mut stream, watch)
+            let listener = TcpListener::bind(address)?;
+            let mut offered = Offered::new(Path::new(source))?;
+            println!("listening on {}", listener.local_addr()?);
+            loop {
+                let (mut stream, _) = listener.accept()?;
+                stream.set_nodelay(true)?;
+                if let Err(error) = offered.serve(&mut stream, watch) {
+                    eprintln!("a pull ended early: {error}");
+                }
+            }
         }
         ["--pull", address, store] => {
             let mut stream = TcpStream::connect(address)?;
@@ -56,7 +64,7 @@ fn main() -> Outcome {
         [source, store] => {
             let (mut here, mut there) = UnixStream::pair()?;
             thread::scope(|scope| {
-                let serving = scope.spawn(move || serve(Path::new(source), &mut there, watch));
+                let serving = scope.spawn(move || Offered::new(Path::new(source))?.serve(&mut there, watch));
                 let pulled = pull(PathBuf::from(store), &mut here, watch);
                 drop(here);
                 let served = serving.join().unwrap_or_else(|_| Err("the serving thread died".into()));
@@ -67,32 +75,45 @@ fn main() -> Outcome {
     }
 }
 
-/// Offers the source as it is, and with `watch` again after each change.
-fn serve(path: &Path, stream: &mut (impl Read + Write), watch: bool) -> Outcome {
-    let (changed, changes) = mpsc::channel();
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // Our own reading is no change.
-        if event.as_ref().map_or(true, |event| !matches!(event.kind, EventKind::Access(_))) {
-            let _ = changed.send(());
-        }
-    })?;
-    if watch {
-        watcher.watch(path, RecursiveMode::Recursive)?;
+/// The source, with what was learned of it by earlier captures.
+struct Offered {
+    path: PathBuf,
+    source: Source,
+    _scratch: tempfile::TempDir,
+}
+
+impl Offered {
+    fn new(path: &Path) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let scratch = tempfile::tempdir()?;
+        let spec = SourceSpec { kind: SourceKind::Files, path: path.to_owned(), excludes: vec![], forbidden: vec![] };
+        let source = Source::new(spec, scratch.path().to_owned())?;
+        Ok(Self { path: path.to_owned(), source, _scratch: scratch })
     }
-    let scratch = tempfile::tempdir()?;
-    let spec = SourceSpec { kind: SourceKind::Files, path: path.to_owned(), excludes: vec![], forbidden: vec![] };
-    let mut source = Source::new(spec, scratch.path().to_owned())?;
-    loop {
-        let now = Timestamp::now();
-        let capture = source.capture(now, false, &Unwatched)?;
-        // Larger than any before it, also after a restart.
-        let generation = u64::try_from(now.as_microsecond())?;
-        capture.serve(stream, generation, &Unwatched)?;
-        if !watch {
-            return Ok(());
+
+    /// Offers the source as it is, and with `watch` again after each change.
+    fn serve(&mut self, stream: &mut (impl Read + Write), watch: bool) -> Outcome {
+        let (changed, changes) = mpsc::channel();
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Our own reading is no change.
+            if event.as_ref().map_or(true, |event| !matches!(event.kind, EventKind::Access(_))) {
+                let _ = changed.send(());
+            }
+        })?;
+        if watch {
+            watcher.watch(&self.path, RecursiveMode::Recursive)?;
         }
-        changes.recv()?;
-        while changes.recv_timeout(COALESCE).is_ok() {}
+        loop {
+            let now = Timestamp::now();
+            let capture = self.source.capture(now, false, &Unwatched)?;
+            // Larger than any before it, also after a restart.
+            let generation = u64::try_from(now.as_microsecond())?;
+            capture.serve(stream, generation, &Unwatched)?;
+            if !watch {
+                return Ok(());
+            }
+            changes.recv()?;
+            while changes.recv_timeout(COALESCE).is_ok() {}
+        }
     }
 }
 
