@@ -130,6 +130,7 @@ mod tests {
             ("lag.soft_s", 60),
             ("lag.hard_s", 300),
             ("disk.min_free_percent", 10),
+            ("failback.stable_s", 10),
         ];
         assert_eq!(told, contract);
         for threshold in Threshold::ALL {
