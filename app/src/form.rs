@@ -190,9 +190,32 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::UserAdd => &["name", "role", "password"],
         Action::UserPassword => &["password"],
         Action::AlarmAck | Action::RunAck => &["note"],
-        Action::StepAdd => {
-            &["name", "place", "order", "limit", "run", "undo", "check", "text_it", "text_en", "undo_it", "undo_en"]
-        }
+        Action::StepAdd => &[
+            "name",
+            "place",
+            "order",
+            "limit",
+            "secret",
+            "run",
+            "undo",
+            "check",
+            "text_it",
+            "text_en",
+            "undo_it",
+            "undo_en",
+            "method",
+            "url",
+            "body",
+            "undo_method",
+            "undo_url",
+            "undo_body",
+            "check_url",
+            "headers",
+            "success_status",
+            "ca",
+            "pin",
+            "tcp",
+        ],
         Action::LicenceRemove
         | Action::RunResume
         | Action::RunAbort

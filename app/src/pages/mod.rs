@@ -19,6 +19,7 @@ mod points;
 mod problem;
 mod procedure;
 mod procedure_form;
+mod procedure_servers;
 mod readiness;
 mod replication;
 mod run;

@@ -1,6 +1,6 @@
 //! `/procedura`: the customer's own steps, in the order in which an activation takes them, and one form per kind.
 
-use contract::own_step::{OwnStep, Place, StepKind, Work};
+use contract::own_step::{HttpCall, OwnStep, Place, StepKind, Work};
 use leptos::prelude::*;
 
 use super::procedure_form;
@@ -107,23 +107,27 @@ fn row(cx: &Context, model: &ProcedurePage, step: &OwnStep) -> AnyView {
 
 fn what(cx: &Context, work: &Work) -> AnyView {
     let undo = cx.t("Annullamento", "Undo");
-    let rows: Vec<(&str, AnyView)> = match work {
+    let code = |text: &str| view! { <code>{text.to_owned()}</code> }.into_any();
+    let mut rows: Vec<(&str, AnyView)> = Vec::new();
+    let kind = work.kind().label(cx.lang);
+    match work {
         Work::Command(work) => {
-            let code = |text: &String| view! { <code>{text.clone()}</code> }.into_any();
-            let kind = StepKind::Command.label(cx.lang);
-            let rows = [
-                (kind, Some(&work.run)),
-                (undo, work.undo.as_ref()),
-                (cx.t("Controllo", "Check"), work.check.as_ref()),
-            ];
-            rows.into_iter().filter_map(|(name, text)| Some((name, code(text?)))).collect()
+            rows.push((kind, code(&work.run)));
+            rows.extend(work.undo.as_ref().map(|text| (undo, code(text))));
+            rows.extend(work.check.as_ref().map(|text| (cx.t("Controllo", "Check"), code(text))));
         }
         Work::Manual(work) => {
-            let text = |text: &contract::Text| text.get(cx.lang).to_owned().into_any();
-            let rows = [(StepKind::Manual.label(cx.lang), Some(&work.text)), (undo, work.undo.as_ref())];
-            rows.into_iter().filter_map(|(name, words)| Some((name, text(words?)))).collect()
+            rows.push((kind, work.text.get(cx.lang).to_owned().into_any()));
+            rows.extend(work.undo.as_ref().map(|text| (undo, text.get(cx.lang).to_owned().into_any())));
         }
-    };
+        Work::Http(work) => {
+            let call = |call: &HttpCall| code(&format!("{} {}", call.method, call.url));
+            rows.push((kind, call(&work.call)));
+            rows.extend(work.undo.as_ref().map(|undone| (undo, call(undone))));
+            rows.extend(work.check.as_ref().map(|url| (cx.t("Controllo", "Check"), code(url))));
+        }
+        Work::Wait(work) => rows.push((kind, code(&work.tcp))),
+    }
     let rows = rows.into_iter().map(|(name, value)| view! { <div><dt>{name.to_owned()}</dt><dd>{value}</dd></div> });
     view! { <dl class="details">{rows.collect_view()}</dl> }.into_any()
 }

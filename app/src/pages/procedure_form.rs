@@ -4,6 +4,7 @@ use contract::Text;
 use contract::own_step::{OwnStep, Place, StepKind, Work};
 use leptos::prelude::*;
 
+use super::procedure_servers;
 use crate::action::Action;
 use crate::model::Context;
 use crate::routes::{self, PageId};
@@ -15,6 +16,7 @@ pub(super) fn view(cx: &Context, kind: StepKind, step: Option<&OwnStep>) -> AnyV
     let path = routes::of(PageId::Procedure).path;
     let new = step.is_none().then(|| view! { <input type="hidden" name="fresh" value="1" /> });
     let work = step.map(|step| &step.work);
+    let has_secret = step.is_some_and(|step| step.has_secret);
     view! {
         <form method="post" action=path id="step-form">
             <input type="hidden" name="action" value=ADD.as_str() />
@@ -35,6 +37,8 @@ pub(super) fn view(cx: &Context, kind: StepKind, step: Option<&OwnStep>) -> AnyV
             {match kind {
                 StepKind::Command => command(cx, work),
                 StepKind::Manual => manual(cx, work),
+                StepKind::Http => procedure_servers::http(cx, work, has_secret),
+                StepKind::Wait => procedure_servers::wait(cx, work),
             }}
             {numbers(cx, kind, step)}
             <div class="card-buttons">
@@ -135,7 +139,11 @@ fn numbers(cx: &Context, kind: StepKind, step: Option<&OwnStep>) -> AnyView {
             "Quanti secondi si aspetta una persona, prima che l'operazione risulti bloccata. Vuoto:",
             "How many seconds a person is waited for before the run counts as stuck. Empty:",
         ),
-        StepKind::Command => cx.t(
+        StepKind::Wait => cx.t(
+            "Quanti secondi si aspetta, prima che l'operazione risulti bloccata. Vuoto:",
+            "How many seconds to wait before the run counts as stuck. Empty:",
+        ),
+        StepKind::Command | StepKind::Http => cx.t(
             "Quanti secondi può durare: poi viene interrotto e l'operazione risulta bloccata. Vuoto:",
             "How many seconds it may take; then it is killed and the run counts as stuck. Empty:",
         ),

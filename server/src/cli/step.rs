@@ -1,11 +1,14 @@
 //! `tvox-dr step`: the customer's own steps of an activation.
 
+use std::path::PathBuf;
+
 use clap::{Args as ClapArgs, Subcommand};
-use contract::own_step::{OwnStepForm, StepKind, WorkForm};
+use contract::own_step::{HttpForm, OwnStepForm, StepKind, WorkForm};
 use contract::{Command, Denied, query};
 use serde_json::Value;
 
-use super::remote::Line;
+use super::delivery::certificate;
+use super::remote::{Line, secret};
 use super::{Exit, print};
 
 /// The customer's own steps.
@@ -34,7 +37,7 @@ pub enum StepVerb {
 pub struct StepArgs {
     /// Its name
     name: String,
-    /// command or manual
+    /// command, manual, http or wait
     #[arg(long)]
     kind: String,
     /// before_services or after_services; the latter unless given
@@ -43,14 +46,17 @@ pub struct StepArgs {
     /// Its number: done in this order, undone in the reverse one; the last unless given
     #[arg(long, value_name = "N", default_value = "", hide_default_value = true)]
     order: String,
-    /// How long one attempt may take, in seconds; 60 for what runs, 3600 for a person unless given
+    /// How long one attempt may take, in seconds; 60 unless given, 3600 for a person, 300 for a wait
     #[arg(long, value_name = "S", default_value = "", hide_default_value = true)]
     limit: String,
+    /// http: read the secret from stdin; without it the stored one is kept
+    #[arg(long)]
+    secret_stdin: bool,
     #[command(flatten)]
     work: WorkArgs,
 }
 
-/// What a step does.
+/// What a step does. `undo_*` is done at the roll back.
 #[derive(Debug, ClapArgs)]
 struct WorkArgs {
     /// command: does it; run by /bin/sh -c
@@ -74,6 +80,42 @@ struct WorkArgs {
     /// manual: the same in English
     #[arg(long, value_name = "TEXT")]
     undo_en: Option<String>,
+    /// http: where to
+    #[arg(long)]
+    url: Option<String>,
+    /// http: POST, PUT, PATCH, DELETE or GET; POST unless given
+    #[arg(long)]
+    method: Option<String>,
+    /// http: what is sent
+    #[arg(long, value_name = "TEXT")]
+    body: Option<String>,
+    /// http: what is called at the roll back
+    #[arg(long, value_name = "URL")]
+    undo_url: Option<String>,
+    /// http: by which method
+    #[arg(long, value_name = "METHOD")]
+    undo_method: Option<String>,
+    /// http: what is sent then
+    #[arg(long, value_name = "TEXT")]
+    undo_body: Option<String>,
+    /// http: a GET of it succeeds exactly while it is in effect
+    #[arg(long, value_name = "URL")]
+    check_url: Option<String>,
+    /// http: 'Name: value', {secret} stands for the secret; may be repeated
+    #[arg(long, value_name = "HEADER")]
+    header: Vec<String>,
+    /// http: the status that means success; 200-299 unless given
+    #[arg(long, value_name = "RANGE")]
+    success_status: Option<String>,
+    /// http: the authority that signed its certificate, as PEM; the system's unless given
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// http: SHA-256 of the only certificate that is taken
+    #[arg(long, value_name = "HEX")]
+    pin: Option<String>,
+    /// wait: until it takes a TCP connection
+    #[arg(long, value_name = "HOST:PORT")]
+    tcp: Option<String>,
 }
 
 /// Does what a verb says.
@@ -88,9 +130,11 @@ pub async fn run(line: &Line, verb: StepVerb) -> Result<Exit, Exit> {
 }
 
 fn form(line: &Line, args: StepArgs) -> Result<OwnStepForm, Exit> {
-    let StepArgs { name, kind, place, order, limit, work } = args;
+    let StepArgs { name, kind, place, order, limit, secret_stdin, work } = args;
     let kind: StepKind = kind.parse().map_err(|problem| line.deny(&Denied::field("kind", problem)))?;
-    Ok(OwnStepForm { name, place, order, limit, work: work.into_form(kind)? })
+    let work = work.into_form(kind)?;
+    let secret = secret_stdin.then(secret).transpose()?;
+    Ok(OwnStepForm { name, place, order, limit, secret, work })
 }
 
 impl WorkArgs {
@@ -106,23 +150,54 @@ impl WorkArgs {
                 undo_it: take(&mut self.undo_it),
                 undo_en: take(&mut self.undo_en),
             },
+            StepKind::Http => WorkForm::Http(HttpForm {
+                method: take(&mut self.method),
+                url: take(&mut self.url),
+                body: take(&mut self.body),
+                undo_method: take(&mut self.undo_method),
+                undo_url: take(&mut self.undo_url),
+                undo_body: take(&mut self.undo_body),
+                check_url: take(&mut self.check_url),
+                headers: join(&mut self.header),
+                success_status: take(&mut self.success_status),
+                ca: certificate(self.ca.take().as_deref())?,
+                pin: take(&mut self.pin),
+            }),
+            StepKind::Wait => WorkForm::Wait { tcp: take(&mut self.tcp) },
         };
-        let left = [
-            ("--run", self.run),
-            ("--undo", self.undo),
-            ("--check", self.check),
-            ("--text-it", self.text_it),
-            ("--text-en", self.text_en),
-            ("--undo-it", self.undo_it),
-            ("--undo-en", self.undo_en),
-        ];
-        match left.into_iter().find(|(_, given)| given.is_some()) {
-            Some((option, _)) => {
+        match self.left() {
+            Some(option) => {
                 let kind = kind.as_str();
                 Err(Exit::Usage.saying(format_args!("{option} does not belong to a step of kind {kind}")))
             }
             None => Ok(work),
         }
+    }
+
+    /// The first option that nobody has taken.
+    fn left(&self) -> Option<&'static str> {
+        let given = [
+            ("--run", self.run.is_some()),
+            ("--undo", self.undo.is_some()),
+            ("--check", self.check.is_some()),
+            ("--text-it", self.text_it.is_some()),
+            ("--text-en", self.text_en.is_some()),
+            ("--undo-it", self.undo_it.is_some()),
+            ("--undo-en", self.undo_en.is_some()),
+            ("--url", self.url.is_some()),
+            ("--method", self.method.is_some()),
+            ("--body", self.body.is_some()),
+            ("--undo-url", self.undo_url.is_some()),
+            ("--undo-method", self.undo_method.is_some()),
+            ("--undo-body", self.undo_body.is_some()),
+            ("--check-url", self.check_url.is_some()),
+            ("--header", !self.header.is_empty()),
+            ("--success-status", self.success_status.is_some()),
+            ("--ca", self.ca.is_some()),
+            ("--pin", self.pin.is_some()),
+            ("--tcp", self.tcp.is_some()),
+        ];
+        given.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
 }
 
@@ -130,17 +205,28 @@ fn take(option: &mut Option<String>) -> String {
     option.take().unwrap_or_default()
 }
 
+fn join(values: &mut Vec<String>) -> String {
+    std::mem::take(values).join("\n")
+}
+
 fn steps(report: &Value) {
     let rows = report["steps"].as_array().into_iter().flatten().map(|step| {
         let mut row = print::cells(step, &["place", "order", "name", "kind", "limit_seconds"]);
-        let what = match step["kind"].as_str() {
-            Some("manual") => &step["text"]["en"],
-            _ => &step["run"],
-        };
         // A text may be many lines; a table has one.
-        row.push(print::text(what).replace('\n', " "));
+        row.push(what(step).replace('\n', " "));
         row.push(print::text(&(!step["undo"].is_null()).into()));
         row
     });
     print::table(&["PLACE", "ORDER", "STEP", "KIND", "LIMIT s", "WHAT", "UNDO"], &rows.collect::<Vec<_>>());
+}
+
+/// What a step does, in short.
+fn what(step: &Value) -> String {
+    let text = |key: &str| print::text(&step[key]);
+    match step["kind"].as_str().unwrap_or_default() {
+        "manual" => print::text(&step["text"]["en"]),
+        "http" => format!("{} {}", text("method"), text("url")),
+        "wait" => text("tcp"),
+        _ => text("run"),
+    }
 }

@@ -2,7 +2,8 @@
 
 use app::model::{ProcedurePage, StepDraft};
 use contract::Denied;
-use contract::own_step::{OwnStepForm, OwnStepsReport, StepKind, WorkForm};
+use contract::command::Secret;
+use contract::own_step::{HttpForm, OwnStepForm, OwnStepsReport, StepKind, WorkForm};
 
 use super::forms::{Fields, lines, value};
 use super::query;
@@ -22,6 +23,20 @@ pub(super) fn step(fields: &Fields) -> Result<OwnStepForm, Denied> {
     let text = |name: &str| lines(fields, name);
     let kind: StepKind = value(fields, "kind").parse().map_err(|problem| Denied::field("kind", problem))?;
     let work = match kind {
+        StepKind::Http => WorkForm::Http(HttpForm {
+            method: trimmed("method"),
+            url: trimmed("url"),
+            body: text("body"),
+            undo_method: trimmed("undo_method"),
+            undo_url: trimmed("undo_url"),
+            undo_body: text("undo_body"),
+            check_url: trimmed("check_url"),
+            headers: text("headers"),
+            success_status: trimmed("success_status"),
+            ca: text("ca"),
+            pin: trimmed("pin"),
+        }),
+        StepKind::Wait => WorkForm::Wait { tcp: trimmed("tcp") },
         StepKind::Command => WorkForm::Command { run: text("run"), undo: text("undo"), check: text("check") },
         StepKind::Manual => WorkForm::Manual {
             text_it: text("text_it"),
@@ -31,5 +46,6 @@ pub(super) fn step(fields: &Fields) -> Result<OwnStepForm, Denied> {
         },
     };
     let [name, place, order, limit] = ["name", "place", "order", "limit"].map(trimmed);
-    Ok(OwnStepForm { name, place, order, limit, work })
+    let secret = Some(value(fields, "secret")).filter(|typed| !typed.is_empty()).map(Secret::new);
+    Ok(OwnStepForm { name, place, order, limit, secret, work })
 }

@@ -5,13 +5,20 @@
 //! activation (and at a take-over of the Master) they are done in order; at a roll back those that have an undo are undone
 //! in exactly the reverse order.
 
+mod http;
+mod wait;
+
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::command::Secret;
 use crate::field::{FieldError, Problem};
 use crate::lang::{Lang, Text};
 use crate::name;
+
+pub use http::{HTTP_METHODS, HttpCall, HttpForm, HttpWork, SECRET};
+pub use wait::WaitWork;
 
 /// Where in a run the steps stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,11 +69,15 @@ pub enum StepKind {
     Command,
     /// Something that a person does.
     Manual,
+    /// A URL that is called.
+    Http,
+    /// Somebody who is waited for.
+    Wait,
 }
 
 impl StepKind {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::Command, Self::Manual];
+    pub const ALL: [Self; 4] = [Self::Command, Self::Manual, Self::Http, Self::Wait];
 
     /// The word in commands and JSON.
     #[must_use]
@@ -74,6 +85,8 @@ impl StepKind {
         match self {
             Self::Command => "command",
             Self::Manual => "manual",
+            Self::Http => "http",
+            Self::Wait => "wait",
         }
     }
 
@@ -83,6 +96,8 @@ impl StepKind {
         match self {
             Self::Command => lang.pick("Comando", "Command"),
             Self::Manual => lang.pick("A mano", "By hand"),
+            Self::Http => lang.pick("Chiamata HTTP", "HTTP call"),
+            Self::Wait => lang.pick("Attesa", "Wait"),
         }
     }
 
@@ -90,7 +105,8 @@ impl StepKind {
     #[must_use]
     pub const fn default_limit(self) -> u32 {
         match self {
-            Self::Command => 60,
+            Self::Command | Self::Http => 60,
+            Self::Wait => 300,
             // Somebody has to be called, and to call back.
             Self::Manual => 3600,
         }
@@ -124,6 +140,9 @@ pub struct OwnStep {
     pub order: u32,
     /// How long one attempt may take, in seconds.
     pub limit_seconds: u32,
+    /// Whether a secret is stored for it.
+    #[serde(default)]
+    pub has_secret: bool,
     /// What is done.
     #[serde(flatten)]
     pub work: Work,
@@ -137,6 +156,10 @@ pub enum Work {
     Command(CommandWork),
     /// Something that a person does and acknowledges.
     Manual(ManualWork),
+    /// A URL.
+    Http(HttpWork),
+    /// Somebody who is to answer.
+    Wait(WaitWork),
 }
 
 /// What a command step runs.
@@ -166,6 +189,8 @@ impl Work {
         match self {
             Self::Command(_) => StepKind::Command,
             Self::Manual(_) => StepKind::Manual,
+            Self::Http(_) => StepKind::Http,
+            Self::Wait(_) => StepKind::Wait,
         }
     }
 
@@ -175,6 +200,27 @@ impl Work {
         match self {
             Self::Command(command) => command.undo.is_some(),
             Self::Manual(manual) => manual.undo.is_some(),
+            Self::Http(http) => http.undo.is_some(),
+            Self::Wait(_) => false,
+        }
+    }
+
+    /// Whether it needs a secret.
+    #[must_use]
+    pub fn wants_secret(&self) -> bool {
+        match self {
+            Self::Http(http) => http.wants_secret(),
+            Self::Command(_) | Self::Manual(_) | Self::Wait(_) => false,
+        }
+    }
+
+    /// Whether a secret that was stored for the other one may be used for this one: it goes to the same
+    /// servers.
+    #[must_use]
+    pub fn keeps_secret_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Http(one), Self::Http(other)) => one.servers() == other.servers(),
+            _ => false,
         }
     }
 }
@@ -190,6 +236,8 @@ pub struct OwnStepForm {
     pub order: String,
     /// Seconds; empty for the default of its kind.
     pub limit: String,
+    /// `None` leaves the one that is stored.
+    pub secret: Option<Secret>,
     /// What it does.
     pub work: WorkForm,
 }
@@ -218,6 +266,13 @@ pub enum WorkForm {
         /// In English.
         undo_en: String,
     },
+    /// A URL.
+    Http(HttpForm),
+    /// Somebody who is to answer.
+    Wait {
+        /// `HOST:PORT`.
+        tcp: String,
+    },
 }
 
 impl WorkForm {
@@ -227,6 +282,8 @@ impl WorkForm {
         match self {
             Self::Command { .. } => StepKind::Command,
             Self::Manual { .. } => StepKind::Manual,
+            Self::Http(_) => StepKind::Http,
+            Self::Wait { .. } => StepKind::Wait,
         }
     }
 
@@ -246,6 +303,8 @@ impl WorkForm {
                 let work = text.map(|text| Work::Manual(ManualWork { text, undo: both(undo_it, undo_en) }));
                 work.filter(|_| errors.is_empty()).ok_or(errors)
             }
+            Self::Http(form) => form.check().map(Work::Http),
+            Self::Wait { tcp } => WaitWork::check(tcp).map(Work::Wait),
         }
     }
 }
@@ -289,7 +348,9 @@ impl OwnStepForm {
         let limit = number(&self.limit, self.work.kind().default_limit(), STEP_LIMIT_RANGE);
         let limit_seconds = limit.map_err(|problem| keep("limit", problem)).unwrap_or_default();
         match self.work.check() {
-            Ok(work) if errors.is_empty() => Ok(OwnStep { name: self.name.clone(), place, order, limit_seconds, work }),
+            Ok(work) if errors.is_empty() => {
+                Ok(OwnStep { name: self.name.clone(), place, order, limit_seconds, has_secret: false, work })
+            }
             Ok(_) => Err(errors),
             Err(wrong) => Err(errors.into_iter().chain(wrong).collect()),
         }
@@ -350,7 +411,7 @@ mod tests {
 
     fn form(work: WorkForm) -> OwnStepForm {
         let [place, order, limit] = [(); 3].map(|()| String::new());
-        OwnStepForm { name: "carrier".into(), place, order, limit, work }
+        OwnStepForm { name: "carrier".into(), place, order, limit, secret: None, work }
     }
 
     fn command() -> OwnStepForm {
@@ -393,6 +454,7 @@ mod tests {
             place: "later".into(),
             order: "first".into(),
             limit: "0".into(),
+            secret: None,
             work: WorkForm::Command { run: " ".into(), undo: String::new(), check: String::new() },
         };
         assert_eq!(fields(&wrong), ["name", "place", "order", "limit", "run"]);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
-use hyper::Request;
 use hyper::body::{Body, Bytes};
+use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
@@ -57,6 +57,25 @@ impl HttpError {
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
         matches!(inner, Some(rustls::Error::InvalidCertificate(_)))
     }
+}
+
+/// Where a URL leads: TLS or not, host, port.
+pub(crate) fn target(url: &str) -> Option<(Uri, bool, String, u16)> {
+    let uri: Uri = url.parse().ok()?;
+    let tls = match uri.scheme_str()? {
+        "https" => true,
+        "http" => false,
+        _ => return None,
+    };
+    let written = uri.authority()?.as_str().len() > uri.host()?.len();
+    let port = match uri.port_u16() {
+        Some(port) => port,
+        None if written => return None,
+        None if tls => 443,
+        None => 80,
+    };
+    let host = uri.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+    (!host.is_empty()).then_some((uri, tls, host, port))
 }
 
 /// Sends one request; status and text of the answer. The caller sets the limit.

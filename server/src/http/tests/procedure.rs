@@ -76,3 +76,35 @@ async fn only_an_administrator_changes_the_procedure() {
     let ack = bench.post("/operazioni?id=x", &operator, &[("action", "run.ack"), ("id", "own:x"), ("note", "y")]).await;
     assert_ne!(ack.status, StatusCode::SEE_OTHER, "there is no run that waits");
 }
+
+#[tokio::test]
+async fn a_secret_is_kept_without_being_shown_until_it_would_go_elsewhere() {
+    let bench = Bench::new(NodeRole::Client).await;
+    let admin = bench.login(Role::Admin).await;
+    let typed = [
+        ("action", "step.add"),
+        ("kind", "http"),
+        ("name", "sbc"),
+        ("url", "https://sbc.example.org/route"),
+        ("headers", "X-A: b\r\nAuthorization: Bearer {secret}"),
+    ];
+    let without = bench.post("/procedura?new=http", &admin, &typed).await;
+    assert_eq!(without.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(without.body.contains("id=\"step-add-secret-error\""), "{}", without.body);
+    let with = [&typed[..], &[("secret", "geheim-123")]].concat();
+    assert_eq!(bench.post("/procedura?new=http", &admin, &with).await.status, StatusCode::SEE_OTHER);
+    let wrong = bench.post("/procedura?edit=sbc", &admin, &[&with[..], &[("pin", "ab")]].concat()).await;
+    assert!(wrong.body.contains("id=\"step-add-pin-error\"") && !wrong.body.contains("geheim-123"));
+    let page = bench.get("/procedura?edit=sbc", &admin).await.body;
+    assert!(page.contains("Bearer {secret}</textarea>") && !page.contains("geheim-123"), "{page}");
+    let change = [&typed[..], &[("success_status", "204")]].concat();
+    assert_eq!(bench.post("/procedura?edit=sbc", &admin, &change).await.status, StatusCode::SEE_OTHER);
+    let step = declared(&bench).await.remove(0);
+    let Work::Http(work) = &step.work else { panic!("not a call") };
+    assert!(step.has_secret && work.status_from == 204 && work.headers.len() == 2, "{step:?}");
+    let elsewhere = [&typed[..3], &[("url", "https://other.example.org/"), typed[4]]].concat();
+    let elsewhere = bench.post("/procedura?edit=sbc", &admin, &elsewhere).await;
+    assert!(elsewhere.body.contains("id=\"step-add-secret-error\""), "it does not go to another server");
+    let form = bench.get("/procedura?new=wait", &admin).await.body;
+    assert!(form.contains("name=\"tcp\""), "{form}");
+}

@@ -14,7 +14,7 @@ use regex::Regex;
 use super::mailer::is_certificate;
 use super::template::{Place, Values, fill};
 use super::{Undelivered, short};
-use crate::http_client::{self, HttpError, Trust};
+use crate::http_client::{self, HttpError, Trust, target};
 
 /// For one request with its answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -82,25 +82,6 @@ fn redacted(body: &str, secret: &str) -> String {
     }
     let places = [Place::Plain, Place::Url, Place::Form, Place::Json, Place::Xml];
     places.iter().fold(body.to_owned(), |words, place| words.replace(&place.escape(secret), "***"))
-}
-
-/// Where a URL leads: TLS or not, host, port.
-fn target(url: &str) -> Option<(Uri, bool, String, u16)> {
-    let uri: Uri = url.parse().ok()?;
-    let tls = match uri.scheme_str()? {
-        "https" => true,
-        "http" => false,
-        _ => return None,
-    };
-    let written = uri.authority()?.as_str().len() > uri.host()?.len();
-    let port = match uri.port_u16() {
-        Some(port) => port,
-        None if written => return None,
-        None if tls => 443,
-        None => 80,
-    };
-    let host = uri.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
-    (!host.is_empty()).then_some((uri, tls, host, port))
 }
 
 async fn exchange(account: &SmsAccount, values: Values<'_>) -> Result<(u16, String), Undelivered> {

@@ -15,8 +15,8 @@ impl Node {
     /// Looks at every declared step.
     pub(crate) async fn preview_own_steps(&self) -> Result<Vec<Refused>, Denied> {
         let mut found = Vec::new();
-        for step in self.declared_own_steps().await? {
-            found.extend(preview(&step));
+        for declared in self.declared_own_steps().await? {
+            found.extend(preview(&declared.step));
         }
         Ok(found)
     }
@@ -25,7 +25,8 @@ impl Node {
 fn preview(step: &OwnStep) -> Vec<Refused> {
     match &step.work {
         Work::Command(work) => commands(&step.name, work),
-        Work::Manual(_) => Vec::new(),
+        // Whoever is waited for or called may well not be there yet; a call cannot be tried without making it.
+        Work::Manual(_) | Work::Http(_) | Work::Wait(_) => Vec::new(),
     }
 }
 

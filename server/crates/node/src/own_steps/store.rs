@@ -1,53 +1,85 @@
 //! The declared steps: the table, and the commands that change it. A run holds its steps as they were declared at the
 //! press: nothing here reaches an open one.
 
-use contract::own_step::{Move, OwnStep, OwnStepForm, OwnStepsReport, STEP_ORDER_MAX};
-use contract::{Denied, Outcome, Problem, SCHEMA};
-use serde_json::json;
+use contract::command::Secret;
+use contract::own_step::{Move, OwnStep, OwnStepForm, OwnStepsReport, STEP_ORDER_MAX, Work};
+use contract::{Denied, FieldError, Outcome, Problem, SCHEMA};
+use serde_json::{Value, json};
 
+use super::{Declared, http, what};
+use crate::delivery::seal;
 use crate::door::Act;
+use crate::identity::sha256;
 use crate::node::Node;
 use crate::store::{Tx, db};
 
 /// How far a step without a number comes behind the last one.
 const STEP: u32 = 10;
 
+/// Name, place, number, limit, work, secret: one row of the table.
+type Row = (String, String, u32, u32, String, Option<Vec<u8>>);
+
 impl Node {
     /// All declared steps, in the order in which they are done.
-    pub(crate) async fn declared_own_steps(&self) -> Result<Vec<OwnStep>, Denied> {
-        let rows: Vec<(String, String, u32, u32, String)> = sqlx::query_as(
-            "SELECT name, place, position, timeout, work FROM own_step \
+    pub(crate) async fn declared_own_steps(&self) -> Result<Vec<Declared>, Denied> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT name, place, position, timeout, work, secret FROM own_step \
              ORDER BY place <> 'before_services', position, name",
         )
         .fetch_all(self.store.pool())
         .await
         .map_err(db("read the own steps"))?;
-        let step = |(name, place, order, limit_seconds, work): (_, String, _, _, String)| {
+        let step = |(name, place, order, limit_seconds, work, sealed): Row| {
             let place = place.parse().map_err(|problem: Problem| Denied::failed("read the own steps", problem))?;
             let work = serde_json::from_str(&work).map_err(|error| Denied::failed("read the own steps", error))?;
-            Ok(OwnStep { name, place, order, limit_seconds, work })
+            let step = OwnStep { name, place, order, limit_seconds, has_secret: false, work };
+            Ok(Declared::new(step, sealed.as_deref()))
         };
         rows.into_iter().map(step).collect()
     }
 
     pub(crate) async fn own_steps_report(&self) -> Result<OwnStepsReport, Denied> {
-        Ok(OwnStepsReport { schema: SCHEMA, steps: self.declared_own_steps().await? })
+        let declared = self.declared_own_steps().await?;
+        Ok(OwnStepsReport { schema: SCHEMA, steps: declared.into_iter().map(|declared| declared.step).collect() })
     }
 
     pub(crate) async fn step_add(&self, act: Act<'_>, form: &OwnStepForm) -> Result<Outcome, Denied> {
         let known = self.declared_own_steps().await?;
-        let before = known.iter().find(|step| step.name == form.name);
-        let last = known.iter().map(|step| step.order).max().unwrap_or(0);
-        let number = before.map_or((last + STEP).min(STEP_ORDER_MAX), |step| step.order);
+        let before = known.iter().find(|declared| declared.step.name == form.name);
+        let last = known.iter().map(|declared| declared.step.order).max().unwrap_or(0);
+        let number = before.map_or((last + STEP).min(STEP_ORDER_MAX), |declared| declared.step.order);
         let step = form.check(number).map_err(Denied::Invalid)?;
+        let secret = self.secret_of(&step, form.secret.as_ref(), before)?;
+        check(&step.work, secret.as_ref()).map_err(Denied::Invalid)?;
+        let sealed = secret.map(|secret| seal::seal(&self.dir, &what(&step.name), &secret)).transpose();
+        let sealed = sealed.map_err(|error| Denied::failed("declare an own step", error))?;
+        let step = OwnStep { has_secret: sealed.is_some(), ..step };
         let mut tx = self.store.begin().await?;
-        write(&mut tx, &step).await?;
-        act.done(tx, before.map(|step| json!(step)), Some(json!(step))).await
+        write(&mut tx, &step, sealed.as_deref()).await?;
+        act.done(tx, before.map(|declared| told(&declared.step)), Some(told(&step))).await
+    }
+
+    /// The secret that goes with a step: the one that was typed, or the stored one as long as it serves the same end.
+    fn secret_of(
+        &self,
+        step: &OwnStep,
+        typed: Option<&Secret>,
+        before: Option<&Declared>,
+    ) -> Result<Option<Secret>, Denied> {
+        if !step.work.wants_secret() {
+            return Ok(None);
+        }
+        if let Some(typed) = typed.filter(|secret| !secret.reveal().is_empty()) {
+            return Ok(Some(typed.clone()));
+        }
+        let kept = before.filter(|before| step.work.keeps_secret_of(&before.step.work));
+        let opened = kept.map_or(Ok(None), |before| before.secret(&self.dir));
+        opened.map_err(|why| Denied::field("secret", Problem::Other(why)))
     }
 
     pub(crate) async fn step_remove(&self, act: Act<'_>, name: &str) -> Result<Outcome, Denied> {
         let known = self.declared_own_steps().await?;
-        let step = known.iter().find(|step| step.name == name);
+        let step = known.iter().map(|declared| &declared.step).find(|step| step.name == name);
         let step = step.ok_or_else(|| Denied::field("name", Problem::NotFound))?;
         let mut tx = self.store.begin().await?;
         sqlx::query("DELETE FROM own_step WHERE name = ?")
@@ -55,12 +87,12 @@ impl Node {
             .execute(&mut *tx)
             .await
             .map_err(db("take an own step back"))?;
-        act.done(tx, Some(json!(step)), None).await
+        act.done(tx, Some(told(step)), None).await
     }
 
     pub(crate) async fn step_move(&self, act: Act<'_>, name: &str, to: &str) -> Result<Outcome, Denied> {
         let to: Move = to.parse().map_err(|problem| Denied::field("to", problem))?;
-        let known = self.declared_own_steps().await?;
+        let known: Vec<OwnStep> = self.declared_own_steps().await?.into_iter().map(|declared| declared.step).collect();
         let step = known.iter().find(|step| step.name == name);
         let step = step.ok_or_else(|| Denied::field("name", Problem::NotFound))?;
         let orders = reordered(&known, step, to);
@@ -78,18 +110,35 @@ impl Node {
     }
 }
 
-async fn write(tx: &mut Tx, step: &OwnStep) -> Result<(), Denied> {
+/// What the form alone cannot tell.
+fn check(work: &Work, secret: Option<&Secret>) -> Result<(), Vec<FieldError>> {
+    match work {
+        Work::Http(work) => http::check(work, secret),
+        Work::Command(_) | Work::Manual(_) | Work::Wait(_) => Ok(()),
+    }
+}
+
+/// For the audit log: what goes over HTTP by its hash, because people write keys into it.
+fn told(step: &OwnStep) -> Value {
+    let Work::Http(work) = &step.work else { return json!(step) };
+    let text = serde_json::to_string(work).unwrap_or_default();
+    json!({
+        "name": step.name, "place": step.place, "order": step.order, "limit_seconds": step.limit_seconds, "kind": "http",
+        "servers": work.servers(), "definition_sha256": sha256(text.as_bytes()), "has_secret": step.has_secret,
+    })
+}
+
+async fn write(tx: &mut Tx, step: &OwnStep, sealed: Option<&[u8]>) -> Result<(), Denied> {
     let work = serde_json::to_string(&step.work).map_err(|error| Denied::failed("declare an own step", error))?;
     sqlx::query(
-        "INSERT INTO own_step (name, place, position, timeout, work) VALUES (?, ?, ?, ?, ?) \
-         ON CONFLICT (name) DO UPDATE SET \
-         place = excluded.place, position = excluded.position, timeout = excluded.timeout, work = excluded.work",
+        "INSERT OR REPLACE INTO own_step (name, place, position, timeout, work, secret) VALUES (?, ?, ?, ?, ?, ?)",
     )
     .bind(&step.name)
     .bind(step.place.as_str())
     .bind(step.order)
     .bind(step.limit_seconds)
     .bind(work)
+    .bind(sealed)
     .execute(&mut **tx)
     .await
     .map_err(db("declare an own step"))?;
@@ -119,7 +168,7 @@ mod tests {
 
     fn step(name: &str, order: u32) -> OwnStep {
         let work = Work::Command(CommandWork { run: "true".into(), undo: None, check: None });
-        OwnStep { name: name.into(), place: Place::AfterServices, order, limit_seconds: 60, work }
+        OwnStep { name: name.into(), place: Place::AfterServices, order, limit_seconds: 60, has_secret: false, work }
     }
 
     #[test]

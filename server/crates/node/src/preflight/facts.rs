@@ -38,7 +38,7 @@ impl Node {
             isolation: probed.machines.clone(),
             losses,
             services: self.declared_services().await?.into_iter().map(|service| service.name).collect(),
-            own: self.declared_own_steps().await?,
+            own: self.declared_own_steps().await?.into_iter().map(|declared| declared.step).collect(),
             own_preview: probed.own.clone(),
             disk: self.dir.root().display().to_string(),
             free: self.disk().map(|(free, _)| free),

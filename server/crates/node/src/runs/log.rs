@@ -13,6 +13,7 @@ use contract::{SCHEMA, Text, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::procedure::Step;
+use crate::own_steps::Declared;
 
 /// What a run sets out to do, fixed when the button is pressed. An operator's word for a machine is not in it: evidence is
 /// perishable and lives in memory only.
@@ -33,7 +34,7 @@ pub(crate) struct Plan {
     pub(crate) services: Vec<Service>,
     /// The customer's own steps, in the order of an activation.
     #[serde(default)]
-    pub(crate) own: Vec<OwnStep>,
+    pub(crate) own: Vec<Declared>,
     pub(crate) datasets: Vec<String>,
     pub(crate) overrides: Vec<Override>,
     /// The generation to go back to; `None` for the last complete one.
@@ -62,8 +63,13 @@ impl Plan {
 impl Plan {
     /// What a step of the customer's own was declared as.
     pub(crate) fn own_step(&self, step: &Step) -> Option<&OwnStep> {
+        self.declared(step).map(|declared| &declared.step)
+    }
+
+    /// The same with what only the machine itself can read.
+    pub(crate) fn declared(&self, step: &Step) -> Option<&Declared> {
         let (Step::Own(name) | Step::Revert(name)) = step else { return None };
-        self.own.iter().find(|own| own.name == *name)
+        self.own.iter().find(|own| own.step.name == *name)
     }
 }
 
@@ -305,9 +311,10 @@ impl State {
     }
 
     /// The customer's own steps that were begun, as they were declared.
-    pub(crate) fn own_steps_begun(&self) -> Vec<OwnStep> {
-        let begun =
-            |own: &&OwnStep| self.report_of(&Step::Own(own.name.clone())).is_some_and(|report| report.attempts > 0);
+    pub(crate) fn own_steps_begun(&self) -> Vec<Declared> {
+        let begun = |own: &&Declared| {
+            self.report_of(&Step::Own(own.step.name.clone())).is_some_and(|report| report.attempts > 0)
+        };
         self.plan.own.iter().filter(begun).cloned().collect()
     }
 

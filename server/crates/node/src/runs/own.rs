@@ -4,21 +4,28 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use contract::own_step::{CommandWork, OwnStep, Work};
+use contract::command::Secret;
+use contract::own_step::{CommandWork, HttpWork, OwnStep, WaitWork, Work};
 use contract::run::RunKind;
 use contract::{Denied, Failure, Text};
+use tokio::time::Instant;
 
 use super::Run;
 use super::log::{Plan, State};
-use super::procedure::{Step, Way};
+use super::procedure::Step;
 use super::step::{Seen, Stop};
 use super::store;
 use crate::node::Node;
 use crate::own_steps::command::{self, Purpose};
+use crate::own_steps::{Declared, Way, http, wait};
 use crate::process::End;
 
 /// How often a postcondition is looked at.
 const LOOK: Duration = Duration::from_millis(200);
+/// How often somebody who is waited for is tried.
+const TRY: Duration = Duration::from_secs(1);
+/// No check may keep a run waiting longer.
+const CHECK_LIMIT: Duration = Duration::from_secs(10);
 
 /// What an operator can do about a step of their own that is stuck.
 pub(super) fn own_remedy(step: &Step) -> Text {
@@ -37,7 +44,7 @@ pub(super) fn own_remedy(step: &Step) -> Text {
 impl Node {
     /// The steps that a run of this kind takes: those that are declared now, or, on the way back, those that were taken on
     /// the way to the service, as they were then.
-    pub(super) async fn own_steps_of(&self, kind: RunKind) -> Result<Vec<OwnStep>, Denied> {
+    pub(super) async fn own_steps_of(&self, kind: RunKind) -> Result<Vec<Declared>, Denied> {
         match kind {
             RunKind::Activation | RunKind::Takeover => self.declared_own_steps().await,
             RunKind::Deactivation | RunKind::Failback => {
@@ -56,6 +63,13 @@ impl Node {
         match &own.work {
             Work::Manual(_) => Ok(run.look(|state| state.acknowledged(step))),
             Work::Command(work) => self.command_is(plan, own, work, way).await,
+            Work::Http(work) => {
+                let secret = self.secret_in(plan, step)?;
+                let patience = CHECK_LIMIT.min(limit(own));
+                let is = http::is_in_effect(work, secret.as_ref(), patience).await;
+                Ok((is == Some(way == Way::There)).then(String::new))
+            }
+            Work::Wait(work) => Ok(wait::answers(work).await.ok()),
         }
     }
 
@@ -74,27 +88,42 @@ impl Node {
     /// Does a step, or undoes it; the last words of what did. It may have been done before.
     pub(super) async fn take_own_step(&self, run: &Run, plan: &Plan, step: &Step, way: Way) -> Result<String, Stop> {
         let own = planned(plan, step)?;
-        match &own.work {
-            // A person does it; the run waits until somebody says so.
-            Work::Manual(_) => Ok(String::new()),
-            Work::Command(work) => {
-                let Some(text) = (if way == Way::There { Some(&work.run) } else { work.undo.as_ref() }) else {
-                    return Ok(String::new());
-                };
-                let ran = tokio::select! {
-                    ran = command::act(text, self.purpose(plan, own), own.limit_seconds) => ran,
-                    () = given_up(run) => return Err(Stop::new("given up", own_remedy(step))),
-                };
-                if ran.end == End::Code(0) {
-                    return Ok(ran.words);
-                }
-                // What counts is what can be seen, where anything can.
-                match self.command_is(plan, own, work, way).await? {
-                    Some(_) => Ok(ran.to_string()),
-                    None => Err(Stop::new(ran.to_string(), own_remedy(step))),
-                }
+        let taken = async {
+            match &own.work {
+                // A person does it; the run waits until somebody says so.
+                Work::Manual(_) => Ok(String::new()),
+                Work::Command(work) => self.run_command(plan, step, work, way).await,
+                Work::Http(work) => self.make_call(plan, step, work, way).await,
+                Work::Wait(work) => wait_for(step, work, limit(own)).await,
             }
+        };
+        tokio::select! {
+            taken = taken => taken,
+            () = given_up(run) => Err(Stop::new("given up", own_remedy(step))),
         }
+    }
+
+    async fn run_command(&self, plan: &Plan, step: &Step, work: &CommandWork, way: Way) -> Result<String, Stop> {
+        let own = planned(plan, step)?;
+        let text = if way == Way::There { Some(&work.run) } else { work.undo.as_ref() };
+        let Some(text) = text else { return Ok(String::new()) };
+        let ran = command::act(text, self.purpose(plan, own), own.limit_seconds).await;
+        if ran.end == End::Code(0) {
+            return Ok(ran.words);
+        }
+        // What counts is what can be seen, where anything can.
+        match self.command_is(plan, own, work, way).await? {
+            Some(_) => Ok(ran.to_string()),
+            None => Err(Stop::new(ran.to_string(), own_remedy(step))),
+        }
+    }
+
+    async fn make_call(&self, plan: &Plan, step: &Step, work: &HttpWork, way: Way) -> Result<String, Stop> {
+        let call = if way == Way::There { Some(&work.call) } else { work.undo.as_ref() };
+        let Some(call) = call else { return Ok(String::new()) };
+        let secret = self.secret_in(plan, step)?;
+        let made = http::make(work, call, secret.as_ref(), limit(planned(plan, step)?)).await;
+        made.map_err(|words| Stop::new(words, own_remedy(step)))
     }
 
     /// Does again what a roll back has undone that is given up.
@@ -114,6 +143,27 @@ impl Node {
     fn purpose<'a>(&'a self, plan: &'a Plan, own: &'a OwnStep) -> Purpose<'a> {
         Purpose { root: self.dir.root(), run: &plan.id, step: &own.name, site: self.info.role.as_str() }
     }
+
+    fn secret_in(&self, plan: &Plan, step: &Step) -> Result<Option<Secret>, Stop> {
+        let opened = plan.declared(step).map_or(Ok(None), |declared| declared.secret(&self.dir));
+        opened.map_err(|why| Stop::new(why, own_remedy(step)))
+    }
+}
+
+/// Waits until somebody answers, as long as the step is given.
+async fn wait_for(step: &Step, work: &WaitWork, patience: Duration) -> Result<String, Stop> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match wait::answers(work).await {
+            Ok(words) => return Ok(words),
+            Err(words) if Instant::now() + TRY >= deadline => return Err(Stop::new(words, own_remedy(step))),
+            Err(_) => tokio::time::sleep(TRY).await,
+        }
+    }
+}
+
+fn limit(own: &OwnStep) -> Duration {
+    Duration::from_secs(own.limit_seconds.into())
 }
 
 /// A step as it was declared at the press.

@@ -28,6 +28,7 @@ use contract::service::Service;
 use serde::{Deserialize, Serialize};
 
 use super::log::Plan;
+use crate::own_steps::Declared;
 
 /// One step. In tables and JSON it is its id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,13 +57,6 @@ pub(crate) enum Step {
     Own(String),
     /// The same, undone.
     Revert(String),
-}
-
-/// Which way a step of the customer's own is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
-    There,
-    Back,
 }
 
 impl fmt::Display for Step {
@@ -139,8 +133,8 @@ impl TryFrom<String> for Step {
 }
 
 /// The steps of a run with these services and these steps of the customer's own, both given in the order of an activation.
-pub(crate) fn steps(kind: RunKind, services: &[Service], own: &[OwnStep]) -> Vec<Step> {
-    let at = |place| own.iter().filter(move |step| step.place == place);
+pub(crate) fn steps(kind: RunKind, services: &[Service], own: &[Declared]) -> Vec<Step> {
+    let at = |place| own.iter().map(|declared| &declared.step).filter(move |step| step.place == place);
     let there = |place| at(place).map(|step| Step::Own(step.name.clone()));
     let back = |place| at(place).rev().filter(|step| step.work.has_undo()).map(|step| Step::Revert(step.name.clone()));
     let (before, after) = (Place::BeforeServices, Place::AfterServices);
@@ -228,7 +222,8 @@ impl Step {
     pub(crate) fn is_its_own_proof(&self, plan: &Plan) -> bool {
         plan.own_step(self).is_some_and(|own| match &own.work {
             Work::Command(work) => work.check.is_none(),
-            Work::Manual(_) => false,
+            Work::Http(work) => work.check.is_none(),
+            Work::Manual(_) | Work::Wait(_) => false,
         })
     }
 
@@ -243,11 +238,13 @@ impl Step {
     }
 }
 
-/// The command and its check each have the declared limit; a person has exactly that.
+/// What does something and what looks whether it is done each have the declared limit; a person has exactly that.
 fn limit_of(own: &OwnStep) -> Duration {
     let seconds = u64::from(own.limit_seconds);
     match own.work {
-        Work::Command(_) => Duration::from_secs(10 + 3 * seconds),
+        Work::Command(_) | Work::Http(_) => Duration::from_secs(10 + 3 * seconds),
+        // It gives up by itself, and says why.
+        Work::Wait(_) => Duration::from_secs(10 + seconds),
         Work::Manual(_) => Duration::from_secs(seconds),
     }
 }
@@ -262,9 +259,10 @@ mod tests {
         Service { name: name.into(), handling: Handling::Unit("x".into()), timeout_seconds: 5, order: 0 }
     }
 
-    fn own(name: &str, place: Place, undo: bool) -> OwnStep {
+    fn own(name: &str, place: Place, undo: bool) -> Declared {
         let work = CommandWork { run: "true".into(), undo: undo.then(|| "true".into()), check: None };
-        OwnStep { name: name.into(), place, order: 0, limit_seconds: 5, work: Work::Command(work) }
+        let work = Work::Command(work);
+        Declared::new(OwnStep { name: name.into(), place, order: 0, limit_seconds: 5, has_secret: false, work }, None)
     }
 
     fn ids(kind: RunKind) -> String {

@@ -8,8 +8,9 @@ use contract::{Denied, Failure, Lang, Refused, Text};
 use super::Run;
 use super::failback::told_contents;
 use super::log::Plan;
-use super::procedure::{Step, Way};
+use super::procedure::Step;
 use crate::node::Node;
+use crate::own_steps::Way;
 
 /// Why a step did not come to its end, and what an operator can do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -39,10 +39,10 @@ fn plan(kind: RunKind) -> Plan {
     }
 }
 
-fn own(name: &str, place: Place) -> OwnStep {
+fn own(name: &str, place: Place) -> Declared {
     let text = || Text::new("chiamare", "call");
     let work = Work::Manual(ManualWork { text: text(), undo: Some(text()) });
-    OwnStep { name: name.into(), place, order: 0, limit_seconds: 5, work }
+    Declared::new(OwnStep { name: name.into(), place, order: 0, limit_seconds: 5, has_secret: false, work }, None)
 }
 
 fn at(seconds: i64) -> Timestamp {
