@@ -300,3 +300,38 @@ impl Drop for SmallDisk {
         let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).output();
     }
 }
+
+#[test]
+fn the_customers_own_steps_are_undone_around_the_services_and_done_again_when_it_is_given_up() {
+    let mut site = Site::new();
+    let trace = site.pair.client.dir.with_extension("trace");
+    let service = up(&site.pair.client).display().to_string();
+    let tell = |words: &str| {
+        format!("if [ -e {service} ]; then echo {words} up; else echo {words} down; fi >> {}", trace.display())
+    };
+    for (name, place) in [("mount", "before_services"), ("carrier", "after_services")] {
+        let (run, undo) = (tell(&format!("{name} there")), tell(&format!("{name} back")));
+        let declare = ["step", "add", name, "--kind", "command", "--place", place];
+        site.pair.client.ok(&[&declare[..], &["--run", &run, "--undo", &undo]].concat());
+    }
+    let there = ["mount there down", "carrier there up"];
+    let back = ["carrier back up", "mount back down"];
+    let told = || fs::read_to_string(&trace).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
+    site.lose_master();
+    site.take();
+    assert_eq!(told(), there);
+    site.return_master();
+    stuck_at(&mut site, "mandate", &[]);
+    assert_eq!(told(), [there, back].concat());
+    let ran = site.pair.client.run(&["run", "abort", "--json"]);
+    assert_eq!((ran.code, &ran.json()["state"]), (0, &"aborted".into()), "{ran:?}");
+    assert_eq!(told(), [there, back, there].concat());
+    site.pair.client.kill();
+    site.pair.client.bad_day(None);
+    site.pair.client.start();
+    until("the Master is as it was", || site.pair.master.status()["state"] == "fenced");
+    let ran = site.failback(&[]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    site.until_master_serves();
+    assert_eq!(told(), [there, back, there, back].concat());
+}
