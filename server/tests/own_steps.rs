@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use machines::{Machine, Pair, tvox_dr, until};
-use procedures::{Site, die_everywhere, fail_everywhere, last, press, resume, step, up};
+use procedures::{Site, die_everywhere, fail_at, go_on, last, press, resume, step, up};
 use serde_json::Value;
 
 const ACTIVATION: [&str; 9] =
@@ -119,11 +119,16 @@ fn every_own_step_that_fails_is_stuck_with_its_remedy_and_goes_on_when_told_to()
     let mut site = Site::alone();
     let client = &mut site.pair.client;
     declare(client);
-    let _person = Person::beside(client);
-    fail_everywhere(client, "activate", &ACTIVATION);
-    assert_eq!(client.status()["state"], "active");
-    fail_everywhere(client, "deactivate", &DEACTIVATION);
-    assert_eq!(client.status()["state"], "standby");
+    for (verb, steps, state) in [("activate", &ACTIVATION[..], "active"), ("deactivate", &DEACTIVATION[..], "standby")]
+    {
+        for (number, id) in steps.iter().enumerate() {
+            // Whoever was asked a moment before it got stuck would pass it: nobody is there while that step fails.
+            let _person = (!id.ends_with(":carrier")).then(|| Person::beside(client));
+            fail_at(client, (number == 0).then_some(verb), id);
+        }
+        go_on(client);
+        assert_eq!(client.status()["state"], state);
+    }
     assert!(!trace(client, "mounted").exists());
 }
 

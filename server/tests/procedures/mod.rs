@@ -128,20 +128,30 @@ pub fn die_everywhere(machine: &mut Machine, verb: &str, steps: &[&str]) -> Valu
 /// Fails once at every step, each time stuck with what to do, and goes on when it is told to.
 pub fn fail_everywhere(machine: &mut Machine, verb: &str, steps: &[&str]) {
     for (number, id) in steps.iter().enumerate() {
-        machine.kill();
-        machine.bad_day(Some(format!("fail:{id}")));
-        machine.start();
-        let ran = if number == 0 { press(machine, verb, &[]) } else { resume(machine) };
-        assert_eq!(ran.code, 1, "{id}: {ran:?}");
-        let run = ran.json();
-        assert_eq!((&run["state"], &run["step"]), (&"stuck".into(), &(*id).into()), "{run}");
-        assert_eq!(step(&run, id)["state"], "failed");
-        assert!(!step(&run, id)["remedy"]["it"].as_str().unwrap().is_empty(), "it says what to do");
-        assert_eq!(press(machine, "suspend", &[]).code, 3, "one run at a time");
-        machine.kill();
-        machine.start();
-        assert_eq!(last(machine)["state"], "stuck", "a restart does not decide for the operator");
+        fail_at(machine, (number == 0).then_some(verb), id);
     }
+    go_on(machine);
+}
+
+/// A run that begins with this button, or goes on, fails at a step: it is stuck there and says what to do.
+pub fn fail_at(machine: &mut Machine, verb: Option<&str>, id: &str) {
+    machine.kill();
+    machine.bad_day(Some(format!("fail:{id}")));
+    machine.start();
+    let ran = verb.map_or_else(|| resume(machine), |verb| press(machine, verb, &[]));
+    assert_eq!(ran.code, 1, "{id}: {ran:?}");
+    let run = ran.json();
+    assert_eq!((&run["state"], &run["step"]), (&"stuck".into(), &id.into()), "{run}");
+    assert_eq!(step(&run, id)["state"], "failed");
+    assert!(!step(&run, id)["remedy"]["it"].as_str().unwrap().is_empty(), "it says what to do");
+    assert_eq!(press(machine, "suspend", &[]).code, 3, "one run at a time");
+    machine.kill();
+    machine.start();
+    assert_eq!(last(machine)["state"], "stuck", "a restart does not decide for the operator");
+}
+
+/// Comes to the end of a run that was stuck.
+pub fn go_on(machine: &mut Machine) {
     machine.kill();
     machine.bad_day(None);
     machine.start();
