@@ -25,7 +25,7 @@ const MAX_REQUEST: u64 = 1 << 20;
 #[serde(rename_all = "snake_case")]
 pub enum Request {
     /// Do this.
-    Tell(Command),
+    Tell(Box<Command>),
     /// Answer this.
     Ask(Query),
 }
@@ -101,7 +101,7 @@ async fn answer(node: &Arc<Node>, stream: UnixStream) -> io::Result<()> {
     let mut line = String::new();
     (&mut stream).take(MAX_REQUEST).read_line(&mut line).await?;
     let response = match serde_json::from_str(&line) {
-        Ok(Request::Tell(command)) => node.tell(&actor, command).await.map_or_else(Response::Denied, Response::Done),
+        Ok(Request::Tell(command)) => node.tell(&actor, *command).await.map_or_else(Response::Denied, Response::Done),
         Ok(Request::Ask(query)) => node.answer(&actor, query).await.map_or_else(Response::Denied, Response::Answer),
         Err(error) => Response::Denied(Denied::failed("read the request", error)),
     };

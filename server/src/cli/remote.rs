@@ -27,7 +27,7 @@ pub struct Line {
 impl Line {
     /// Sends a command; the outcome, or the exit after saying why not.
     pub async fn tell(&self, command: Command) -> Result<Outcome, Exit> {
-        match self.send(Request::Tell(command)).await? {
+        match self.send(Request::Tell(Box::new(command))).await? {
             Told::Done(outcome) => Ok(outcome),
             Told::Answer(_) => Err(Exit::failed("the node answered a command with an answer to a question")),
             Told::Denied(denied) => Err(self.deny(&denied)),
