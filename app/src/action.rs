@@ -109,6 +109,12 @@ actions! {
     StepMove, "step.move", Role::Admin, "Ordine cambiato.", "Order changed.";
     /// Says that a person has done what the run waits for, or answers for a step that is stuck.
     RunAck, "run.ack", Role::Operator, "Passo confermato.", "Step acknowledged.";
+    /// What was found against the mandate is known and meant to be.
+    Settle, "settle", Role::Operator, "Anomalia chiarita.", "Finding settled.";
+    /// Consent to replace a copy that is held.
+    SyncAccept, "sync.accept", Role::Operator,
+        "Consenso registrato: la copia verrà sostituita al prossimo contatto con il Master.",
+        "Consent recorded: the copy is replaced at the next contact with the Master.";
     /// Goes on with a run that is stuck.
     RunResume, "run.resume", Role::Operator, "L'operazione riprende.", "The operation goes on.";
     /// Gives a run up.

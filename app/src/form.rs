@@ -112,15 +112,17 @@ pub fn override_field(refused: &Refused) -> String {
 /// The field whose value offends a guard. The summary on top still says what to do.
 fn offends(action: Action, refused: &Refused) -> Option<String> {
     use Action::{
-        Activate, Deactivate, Failback, LicenceLoad, PeerJoin, PeerSet, PowerOff, PowerOn, RunResume, Suspend, Takeover,
+        Activate, Deactivate, Failback, LicenceLoad, PeerJoin, PeerSet, PowerOff, PowerOn, RunResume, Settle, Suspend,
+        SyncAccept, Takeover,
     };
     let field = match (action, refused.rule) {
         (PeerSet, Rule::PeerOwnAddress) => "address",
         (PeerJoin, Rule::TokenExpired | Rule::TokenUsed | Rule::TokenInvalid) => "token",
         (LicenceLoad, Rule::LicenceInvalid) => "text",
-        (Activate | Takeover | Deactivate | Failback | Suspend | PowerOff | PowerOn, Rule::ConfirmName) => {
-            "confirm_name"
-        }
+        (
+            Activate | Takeover | Deactivate | Failback | Suspend | Settle | SyncAccept | PowerOff | PowerOn,
+            Rule::ConfirmName,
+        ) => "confirm_name",
         (Activate | Takeover, Rule::DataLossConsent) => "accept_data_loss",
         (Deactivate | Failback, Rule::DrDataDiscard) => "discard_dr_data",
         (Failback, Rule::FailbackTail) => "accept_data_loss",
@@ -151,7 +153,8 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::Activate | Action::Takeover => &["confirm_name", "reason", "password", "accept_data_loss"],
         Action::Deactivate => &["confirm_name", "reason", "password", "discard_dr_data"],
         Action::Failback => &["confirm_name", "reason", "password", "discard_dr_data", "accept_data_loss"],
-        Action::Suspend => &["confirm_name", "reason", "password"],
+        Action::Suspend | Action::Settle => &["confirm_name", "reason", "password"],
+        Action::SyncAccept => &["confirm_name", "reason", "password", "content"],
         Action::GateSet => &["policy", "wait"],
         Action::LifeSignsSet => &["tcp", "sip"],
         Action::PowerOff | Action::PowerOn => &["confirm_name", "reason", "password"],

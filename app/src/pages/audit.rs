@@ -182,6 +182,7 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         "message.language" => return words("Lingua dei messaggi", "Language of messages"),
         "threshold.set" => return words("Soglia impostata", "Threshold set"),
         "power.ordered" => return words("Ordine all'alimentazione", "Power order"),
+        "sync.accepted" => return words("Copia sostituita con il consenso", "Copy replaced with the consent"),
         "recipient.remove" => return words("Destinatario tolto", "Recipient removed"),
         _ => {}
     }
@@ -216,6 +217,8 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         Some(Action::Deactivate) => words("Rientro sul Master", "Roll back to the Master"),
         Some(Action::Failback) => words("Rientro con i dati del DR", "Failback with the data of the DR"),
         Some(Action::Suspend) => words("Sospensione del DR", "Suspension of the DR"),
+        Some(Action::Settle) => words("Anomalia chiarita", "Finding settled"),
+        Some(Action::SyncAccept) => words("Consenso a sostituire la copia", "Consent to replace the copy"),
         Some(Action::RunResume) => words("Operazione ripresa", "Operation resumed"),
         Some(Action::RunAbort) => words("Operazione annullata", "Operation aborted"),
         Some(Action::GateSet) => words("Consenso al rientro", "Return gate"),

@@ -26,6 +26,7 @@ pub(crate) fn view(cx: &Context, model: &ReplicationPage) -> AnyView {
     };
     view! {
         {title(route.label(lang), reload(cx, route.path))}
+        {super::consent::view(cx, model)}
         {card_with_help(
             cx,
             "switches",

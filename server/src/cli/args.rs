@@ -11,7 +11,7 @@ use super::bandwidth::BandwidthVerb;
 use super::failback::FailbackArgs;
 use super::gate::GateVerb;
 use super::isolation::{IsolationVerb, PowerVerb};
-use super::operate::{DeactivateArgs, ReleaseArgs, RunVerb};
+use super::operate::{DeactivateArgs, ReleaseArgs, RunVerb, SettleArgs};
 use super::preflight::TakeArgs;
 use super::rescue::RescueVerb;
 use super::service::ServiceVerb;
@@ -131,6 +131,8 @@ pub enum Verb {
     Failback(FailbackArgs),
     /// Client: stop the services of the DR, keep mandate and data
     Suspend(ReleaseArgs),
+    /// State that what was found against the mandate is known and meant to be
+    Settle(SettleArgs),
     /// What the button has set going
     Run {
         #[command(subcommand)]
@@ -450,6 +452,20 @@ pub enum SyncVerb {
         /// Return when it has ended
         #[arg(long)]
         wait: bool,
+    },
+    /// Client: let a copy that is held be replaced by what the Master has
+    Accept {
+        /// The dataset
+        dataset: String,
+        /// The content that is here now, as `sync status --json` names it: this one and no other
+        #[arg(long, value_name = "ID")]
+        content: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// The name of the machine on which the command runs
+        #[arg(long, value_name = "NAME")]
+        confirm_name: String,
     },
     /// Client: compare replica and Master; 0 equal, 1 differs
     Verify {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Subcommand};
-use contract::preflight::Release;
+use contract::preflight::{Release, Settle};
 use contract::{Command, Lang, NodeRole, Outcome, Refused, Rule, query};
 use serde_json::Value;
 
@@ -44,6 +44,17 @@ pub struct DeactivateArgs {
     /// Consent to discard what was made on the DR
     #[arg(long)]
     discard_dr_data: bool,
+}
+
+/// What an operator brings to settle what was found against the mandate.
+#[derive(Debug, ClapArgs)]
+pub struct SettleArgs {
+    /// The name of the machine on which the command runs
+    #[arg(long, value_name = "NAME")]
+    confirm_name: String,
+    /// What has happened, and why it is well now
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
 }
 
 /// Runs.
@@ -116,6 +127,12 @@ pub async fn suspend(line: &Line, args: ReleaseArgs) -> Result<Exit, Exit> {
     let wait = !args.no_wait;
     let outcome = line.tell(Command::Suspend(args.into_release(false))).await?;
     watch(line, outcome, wait).await
+}
+
+/// `settle`.
+pub async fn settle(line: &Line, args: SettleArgs) -> Result<Exit, Exit> {
+    let SettleArgs { confirm_name, reason } = args;
+    line.tell(Command::Settle(Settle { confirm_name, reason, password: None })).await.map(|_| Exit::Done)
 }
 
 /// Does what a run verb says.

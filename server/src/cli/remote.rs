@@ -189,6 +189,7 @@ async fn dispatch(line: &Line, verb: Verb) -> Result<Exit, Exit> {
         Verb::Deactivate(args) => return operate::deactivate(line, args).await,
         Verb::Failback(args) => return failback::run(line, args).await,
         Verb::Suspend(args) => return operate::suspend(line, args).await,
+        Verb::Settle(args) => return operate::settle(line, args).await,
         Verb::Run { verb } => return operate::run(line, verb).await,
         Verb::Audit(args) => return audit(line, &args).await,
     })

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use contract::dataset::Group;
 use contract::lag::{LagLimitForm, LagWindow};
+use contract::preflight::Accept;
 use contract::retention::{RetentionForm, Tier};
 use contract::task::Scope;
 use contract::{Command, Denied, Outcome, SCHEMA, query, span};
@@ -42,6 +43,10 @@ pub async fn run(line: &Line, verb: SyncVerb) -> Result<Exit, Exit> {
             let scope: Scope = scope.parse().map_err(|problem| line.deny(&Denied::field("scope", problem)))?;
             let outcome = line.tell(Command::SyncFull { scope, only: group(only)? }).await?;
             follow(line, outcome, wait).await
+        }
+        SyncVerb::Accept { dataset, content, reason, confirm_name } => {
+            let accept = Accept { dataset, content, reason, confirm_name, password: None };
+            line.tell(Command::SyncAccept(accept)).await.map(|_| Exit::Done)
         }
         SyncVerb::Bandwidth { verb } => bandwidth(line, verb).await,
         SyncVerb::Cancel => line.tell(Command::SyncCancel).await.map(|_| Exit::Done),

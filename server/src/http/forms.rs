@@ -17,7 +17,7 @@ use contract::dataset::DatasetForm;
 use contract::failback::Failback;
 use contract::isolation::Attestation;
 use contract::lag::LagLimitForm;
-use contract::preflight::{Override, Release, Take};
+use contract::preflight::{Accept, Override, Release, Settle, Take};
 use contract::recipient::split;
 use contract::retention::RetentionForm;
 use contract::service::ServiceForm;
@@ -107,13 +107,17 @@ pub(super) const fn page_of(action: Action) -> PageId {
         | Action::RetentionSet
         | Action::LagLimitSet
         | Action::LagLimitReset
+        | Action::SyncAccept
         | Action::BandwidthSet
         | Action::ScrubSet => PageId::Replication,
         Action::AlarmAck => PageId::Alarms,
         Action::ServiceAdd | Action::ServiceRemove => PageId::Services,
-        Action::Activate | Action::Takeover | Action::Deactivate | Action::Failback | Action::Suspend => {
-            PageId::Activation
-        }
+        Action::Activate
+        | Action::Takeover
+        | Action::Deactivate
+        | Action::Failback
+        | Action::Suspend
+        | Action::Settle => PageId::Activation,
         Action::StepAdd | Action::StepRemove | Action::StepMove => PageId::Procedure,
         Action::RunResume | Action::RunAbort | Action::RunAck => PageId::Runs,
         Action::GateSet => PageId::Pairing,
@@ -265,6 +269,18 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         Action::Deactivate => Command::Deactivate(released(fields)),
         Action::Failback => Command::Failback(sent_home(fields)),
         Action::Suspend => Command::Suspend(released(fields)),
+        Action::Settle => Command::Settle(Settle {
+            confirm_name: trimmed("confirm_name"),
+            reason: trimmed("reason"),
+            password: Some(secret("password")),
+        }),
+        Action::SyncAccept => Command::SyncAccept(Accept {
+            dataset: trimmed("name"),
+            content: trimmed("content"),
+            reason: trimmed("reason"),
+            confirm_name: trimmed("confirm_name"),
+            password: Some(secret("password")),
+        }),
         Action::RunResume => Command::RunResume { attest: attested(fields) },
         Action::RunAbort => Command::RunAbort,
         Action::RunAck => Command::RunAck { step: text("id"), note: Some(trimmed("note")) },

@@ -166,6 +166,33 @@ impl Machine {
         }
     }
 
+    /// A second machine with all that this one has on its disk, at addresses of its own. Not started.
+    pub fn copied(&self, dir: &Path) -> Self {
+        assert!(Command::new("cp").arg("-a").args([&self.dir, dir]).status().unwrap().success());
+        let (panel, peer) = (free_port(), free_port());
+        let file = dir.join("tvox-dr.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        let moved = [(self.panel, panel), (self.peer, peer)]
+            .iter()
+            .fold(text, |text, (from, to)| text.replace(&format!(":{from}\""), &format!(":{to}\"")));
+        fs::write(&file, moved).unwrap();
+        let (password, env, within) = (self.password.clone(), self.env.clone(), self.within.clone());
+        Self { dir: dir.to_owned(), panel, peer, role: self.role, password, env, within, process: None }
+    }
+
+    /// What speaks against its mandate.
+    pub fn findings(&self) -> Vec<String> {
+        let found = self.status()["mandate"]["findings"].clone();
+        found.as_array().into_iter().flatten().map(|one| one.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The number of the session ticket that it holds.
+    pub fn ticket(&self) -> u64 {
+        let text = fs::read_to_string(self.dir.join("mandate.a")).unwrap();
+        let record: Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
+        record["session"]["held"]["number"].as_u64().unwrap()
+    }
+
     /// Initialised, started, licensed.
     pub fn ready(root: &Path, role: &'static str, name: &str) -> Self {
         let mut machine = Self::init(root, role, name);

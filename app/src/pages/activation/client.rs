@@ -180,6 +180,7 @@ fn waiting(cx: &Context, live: &Live) -> AnyView {
     };
     view! {
         <section class="card">{held(cx, live)}</section>
+        {super::super::settle::view(cx, live)}
         {form::or_who(cx, Action::Activate, take)}
         {background(cx, live)}
     }

@@ -24,7 +24,8 @@ pub(super) fn view(cx: &Context, live: &Live) -> AnyView {
     let lost = matches!(live.status.state, NodeState::Fenced | NodeState::Held).then(|| {
         view! { {form::or_who(cx, Action::Takeover, || takeover(cx, live))} {background(cx, live)} }
     });
-    view! { <section class="card">{state} {travel(cx, live)} {way(cx, live)}</section> {lost} }.into_any()
+    let settle = super::super::settle::view(cx, live);
+    view! { <section class="card">{state} {travel(cx, live)} {way(cx, live)}</section> {settle} {lost} }.into_any()
 }
 
 fn serving(cx: &Context, there: &str, state: NodeState) -> AnyView {

@@ -137,6 +137,12 @@ catalogue! {
         "La macchina {s} è di nuovo allineata", "The machine {s} is in line again",
         "La replicazione è chiusa e i servizi non ripartono da soli. Decidere quale macchina deve servire e prendere il servizio lì.",
         "Replication is closed and services do not start by themselves. Decide which machine is to serve and take the service there.";
+    /// There are two machines of one identity.
+    Cloned = "dr.cloned" / "dr.unique", 6,
+        "Esistono due copie della macchina {s}", "There are two copies of the machine {s}",
+        "Della macchina {s} risulta una sola copia", "There is only one copy of the machine {s}",
+        "La replicazione è chiusa e nulla viene sovrascritto. Spegnere la copia di troppo e fare in modo che non si riaccenda, poi decidere quale macchina deve servire e prendere il servizio lì.",
+        "Replication is closed and nothing is overwritten. Power the superfluous copy off and see to it that it stays off, then decide which machine is to serve and take the service there.";
     /// The return gate opened in silence.
     GateUnverified = "dr.gate.unverified" / "dr.gate.verified", 5,
         "{s} è in servizio senza conferma: l'altra macchina non risponde", "{s} serves without confirmation: the other machine does not answer",

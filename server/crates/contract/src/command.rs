@@ -14,7 +14,7 @@ use crate::lang::Lang;
 use crate::life::LifeSignsForm;
 use crate::own_step::OwnStepForm;
 use crate::power::{PowerForm, PowerOrder, PowerReading};
-use crate::preflight::{Release, Take};
+use crate::preflight::{Accept, Release, Settle, Take};
 use crate::recipient::Channel;
 use crate::retention::RetentionForm;
 use crate::role::{NodeRole, Role};
@@ -276,6 +276,10 @@ pub enum Command {
     Suspend(Release),
     /// Takes the service back when the DR is lost (Master).
     Takeover(Take),
+    /// States that what was found against the mandate is known and meant to be; who serves goes on serving.
+    Settle(Settle),
+    /// Consents that this very content is replaced by the Master's (Client).
+    SyncAccept(Accept),
     /// Goes on with a run that is stuck.
     RunResume {
         /// The operator's word again, where a restart has made it void.
@@ -315,6 +319,8 @@ impl Command {
             Self::Deactivate(release) | Self::Suspend(release) => Some(&release.reason),
             Self::PowerOff(order) | Self::PowerOn(order) => Some(&order.reason),
             Self::Failback(failback) => Some(&failback.reason),
+            Self::Settle(settle) => Some(&settle.reason),
+            Self::SyncAccept(accept) => Some(&accept.reason),
             _ => None,
         }
     }
@@ -337,6 +343,8 @@ impl Command {
             | Self::Failback(_)
             | Self::Suspend(_)
             | Self::Takeover(_)
+            | Self::Settle(_)
+            | Self::SyncAccept(_)
             | Self::RunResume { .. }
             | Self::RunAbort
             | Self::RunAck { .. } => Role::Operator,
@@ -397,6 +405,7 @@ impl Command {
             | Self::RetentionSet(_)
             | Self::LagLimitSet(_)
             | Self::LagLimitReset { .. }
+            | Self::SyncAccept(_)
             | Self::Activate(_)
             | Self::Deactivate(_)
             | Self::Failback(_)
@@ -473,6 +482,8 @@ impl Command {
             Self::Failback(_) => "failback",
             Self::Suspend(_) => "suspend",
             Self::Takeover(_) => "takeover",
+            Self::Settle(_) => "settle",
+            Self::SyncAccept(_) => "sync.accept",
             Self::RunResume { .. } => "run.resume",
             Self::RunAbort => "run.abort",
             Self::RunAck { .. } => "run.ack",
@@ -502,6 +513,7 @@ impl Command {
             Self::SmtpTest { to } => Some(to.clone()),
             Self::SmsTest { name, .. } => name.clone(),
             Self::AlarmAck { id, .. } => Some(id.clone()),
+            Self::SyncAccept(accept) => Some(accept.dataset.clone()),
             Self::MessageLanguage { language } => Some(language.tag().to_owned()),
             Self::DatasetAdd(form) => Some(form.name.clone()),
             Self::ScrubSet { every } => Some(every.clone()),

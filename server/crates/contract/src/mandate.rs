@@ -24,6 +24,8 @@ pub enum MandateKind {
     Failback,
     /// An operator took it with `tvox-dr rescue`, without database or daemon.
     Rescue,
+    /// An operator settled what was found; the holder stays the same.
+    Settlement,
 }
 
 impl MandateKind {
@@ -37,6 +39,7 @@ impl MandateKind {
             Self::Rollback => "rollback",
             Self::Failback => "failback",
             Self::Rescue => "rescue",
+            Self::Settlement => "settlement",
         }
     }
 
@@ -50,6 +53,7 @@ impl MandateKind {
             Self::Rollback => lang.pick("Rientro sul Master", "Roll back to the Master"),
             Self::Failback => lang.pick("Rientro sul Master con i dati del DR", "Failback with the data of the DR"),
             Self::Rescue => lang.pick("Emergenza", "Rescue"),
+            Self::Settlement => lang.pick("Anomalia chiarita", "Finding settled"),
         }
     }
 }
@@ -184,13 +188,17 @@ impl MandateFinding {
     #[must_use]
     pub const fn remedy(self, lang: Lang) -> &'static str {
         match self {
-            Self::Fork | Self::Cloned => lang.pick(
+            Self::Fork => lang.pick(
                 "I dati non passano più in nessuna direzione. Decidere quale macchina deve servire, spegnere l'altra e prendere il servizio sulla prima.",
                 "No data flows in either direction. Decide which machine is to serve, power the other off and take the service on the first.",
             ),
+            Self::Cloned => lang.pick(
+                "I dati non passano più in nessuna direzione. Spegnere la copia di troppo e fare in modo che non si riaccenda; poi dichiararlo nella pagina Attivazione, oppure prendere il servizio sulla macchina che deve servire.",
+                "No data flows in either direction. Power the superfluous copy off and see to it that it stays off; then state so on the Attivazione page, or take the service on the machine that is to serve.",
+            ),
             Self::SetBack => lang.pick(
-                "Nulla viene sovrascritto: la copia buona è quella dell'altra macchina. Non cancellarla, e chiedere a chi ha ripristinato questa macchina da quale copia è partito.",
-                "Nothing is overwritten: the good copy is the one on the other machine. Do not delete it, and ask whoever restored this machine which copy it came from.",
+                "Nulla viene sovrascritto: la copia buona è quella dell'altra macchina. Non cancellarla, e chiedere a chi ha ripristinato questa macchina da quale copia è partito. Se è tutto voluto, dichiararlo nella pagina Attivazione; altrimenti prendere il servizio sulla macchina che deve servire.",
+                "Nothing is overwritten: the good copy is the one on the other machine. Do not delete it, and ask whoever restored this machine which copy it came from. If all of it was meant to be, state so on the Attivazione page; else take the service on the machine that is to serve.",
             ),
             Self::Missing => lang.pick(
                 "I servizi restano fermi. Ripristinare il collegamento con l'altra macchina, che conserva il mandato, oppure usare tvox-dr rescue.",

@@ -54,6 +54,32 @@ pub struct Release {
     pub password: Option<Secret>,
 }
 
+/// What an operator brings to settle what was found against the mandate.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Settle {
+    /// The name of the machine on which the command runs, typed.
+    pub confirm_name: String,
+    /// What has happened, and why it is well now.
+    pub reason: String,
+    /// The operator's own password again; asked of whoever comes through the panel.
+    pub password: Option<Secret>,
+}
+
+/// What an operator brings to let a replica be replaced whose content the Master does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Accept {
+    /// The dataset.
+    pub dataset: String,
+    /// The content that is here and may be replaced: this one and no other.
+    pub content: String,
+    /// Why.
+    pub reason: String,
+    /// The name of the machine on which the command runs, typed.
+    pub confirm_name: String,
+    /// The operator's own password again; asked of whoever comes through the panel.
+    pub password: Option<Secret>,
+}
+
 /// The two verdicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {

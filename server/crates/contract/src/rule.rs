@@ -99,6 +99,12 @@ rules! {
     SyncReceiverServing = "sync.receiver_serving";
     /// What the receiver has was never offered by the source.
     SyncContentUnknown = "sync.content_unknown";
+    /// The replica is not held: there is nothing to consent to.
+    SyncNotHeld = "sync.not_held";
+    /// Nothing speaks against the mandate.
+    SettleNothing = "settle.nothing";
+    /// What was found can be settled only by taking the service.
+    SettleByTake = "settle.by_take";
     /// The evidence has lost its value: a restart, or a sign of life.
     EvidenceVoid = "evidence.void";
     /// The reachable other machine did not stop its services.

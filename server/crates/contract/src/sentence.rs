@@ -224,11 +224,32 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
         Rule::SyncContentUnknown => (
             (
                 "La copia di {s} non proviene da questo Master, o è più recente di ciò che il Master ricorda: non viene sovrascritta.",
-                "Se il Master è stato ripristinato o sostituito, la copia buona può essere quella del DR: non cancellarla. Dichiarare i dati con un altro nome per copiarli da capo.",
+                "Se il Master è stato ripristinato o sostituito, la copia buona può essere quella del DR: non cancellarla. Se i dati del Master sono quelli giusti, acconsentire nella pagina Replicazione del DR Client.",
             ),
             (
                 "The copy of {s} does not come from this Master, or is newer than what the Master remembers: it is not overwritten.",
-                "If the Master was restored or replaced, the good copy may be the one on the DR: do not delete it. Declare the data under another name to copy it anew.",
+                "If the Master was restored or replaced, the good copy may be the one on the DR: do not delete it. If the Master's data is the right one, consent on the Replicazione page of the DR Client.",
+            ),
+        ),
+        Rule::SyncNotHeld => (
+            (
+                "La copia di {s} non è trattenuta: segue già il Master.",
+                "Non serve alcun consenso. Aggiornare la pagina.",
+            ),
+            ("The copy of {s} is not held: it follows the Master already.", "No consent is needed. Reload the page."),
+        ),
+        Rule::SettleNothing => (
+            ("Nulla parla contro il mandato di {s}.", "Non c'è nulla da chiarire."),
+            ("Nothing speaks against the mandate of {s}.", "There is nothing to settle."),
+        ),
+        Rule::SettleByTake => (
+            (
+                "Con una dichiarazione non basta: {s} non risponde, oppure le due macchine non hanno lo stesso mandato.",
+                "Ripristinare il collegamento e riprovare; oppure decidere quale macchina deve servire, spegnere l'altra e prendere il servizio sulla prima.",
+            ),
+            (
+                "A statement does not suffice: {s} does not answer, or the two machines do not hold the same mandate.",
+                "Restore the link and try again; or decide which machine is to serve, power the other off and take the service on the first.",
             ),
         ),
         Rule::EvidenceVoid => (

@@ -121,6 +121,10 @@ pub struct DatasetReport {
     pub path: Option<String>,
     /// The last complete generation.
     pub generation: Option<u64>,
+    /// What that generation holds, as an id; a consent names it.
+    pub content: Option<String>,
+    /// Whether it is held: the Master does not know this content, and replaces it only with an operator's consent.
+    pub held: bool,
     /// Until when the replica is known to equal the Master, by the Master's clock.
     pub captured_at: Option<Timestamp>,
     /// How far the replica is behind, in seconds.
@@ -222,16 +226,16 @@ pub fn error_sentence(code: &str, lang: Lang) -> &'static str {
             "The link to the Master was cut. The copy goes on from where it was.",
         ),
         "generation_not_newer" => (
-            "Il Master offre dati più vecchi di quelli già copiati: è stato sostituito, o ripristinato da un backup? La copia resta intatta. Per ripartire da questo Master, dichiarare i dati con un altro nome.",
-            "The Master offers data that is older than what was copied already: was it replaced, or restored from a backup? The copy stays intact. To begin anew from this Master, declare the data under another name.",
+            "Il Master offre dati più vecchi di quelli già copiati: è stato sostituito, o ripristinato da un backup? La copia resta intatta. Se i dati del Master sono quelli giusti, acconsentire in questa pagina.",
+            "The Master offers data that is older than what was copied already: was it replaced, or restored from a backup? The copy stays intact. If the Master's data is the right one, consent on this page.",
         ),
         "sync.not_holder" => (
             "Il DR è attivo: la replicazione dal Master riprende dopo il rientro.",
             "The DR is active: the replication from the Master goes on after the roll back.",
         ),
         "sync.content_unknown" => (
-            "La copia non proviene da questo Master, o è più recente di ciò che il Master ricorda: non viene sovrascritta. Se il Master è stato ripristinato o sostituito, la copia buona può essere questa. Per ripartire da questo Master, dichiarare i dati con un altro nome.",
-            "The copy does not come from this Master, or is newer than what the Master remembers: it is not overwritten. If the Master was restored or replaced, the good copy may be this one. To begin anew from this Master, declare the data under another name.",
+            "La copia non proviene da questo Master, o è più recente di ciò che il Master ricorda: non viene sovrascritta. Se il Master è stato ripristinato o sostituito, la copia buona può essere questa. Se i dati del Master sono quelli giusti, acconsentire in questa pagina.",
+            "The copy does not come from this Master, or is newer than what the Master remembers: it is not overwritten. If the Master was restored or replaced, the good copy may be this one. If the Master's data is the right one, consent on this page.",
         ),
         "mandate.finding" => (
             "I mandati delle due sedi non sono conciliabili: la replicazione è chiusa finché un operatore non decide quale macchina serve.",

@@ -202,6 +202,8 @@ impl Node {
             Command::Failback(failback) => self.failback(act, failback).await,
             Command::Suspend(release) => self.suspend(act, release).await,
             Command::Takeover(take) => self.takeover(act, take).await,
+            Command::Settle(settle) => self.settle_finding(act, settle).await,
+            Command::SyncAccept(accept) => self.sync_accept(act, accept).await,
             Command::RunResume { attest } => self.run_resume(act, attest).await,
             Command::RunAbort => self.run_abort(act).await,
             Command::RunAck { step, note } => self.run_ack(act, step, note.as_deref()).await,

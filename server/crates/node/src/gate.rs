@@ -17,12 +17,14 @@ use tokio::sync::watch;
 use crate::door::Act;
 use crate::link::message::Purpose;
 use crate::mandate::file::{Opening, Record};
-use crate::mandate::rules;
+use crate::mandate::rules::{self, Standing};
 use crate::node::Node;
 use crate::store::{Store, db};
 
 /// How often a held machine asks.
 const ASK_EVERY: Duration = Duration::from_secs(1);
+/// Words until a question is answered: the first one brings the ticket that the second one shows.
+const MOST_WORDS: u32 = 3;
 /// How long the first word with the other side is waited for before anything is started.
 const FIRST_WORD: Duration = Duration::from_secs(5);
 /// A machine that slept longer than this must ask as after a boot, in seconds.
@@ -173,23 +175,32 @@ impl Node {
         let question = self.book.question();
         let Ok(peer) = self.peer().await else { return };
         let (Some(address), Some(pair)) = (peer.address, peer.pair) else { return };
-        let dialled = self.dial(address, Some(&pair.fingerprint), Purpose::Ask).await;
-        // The connection is the question: what comes over another one answers nothing.
-        let told = dialled.ok().and_then(|dialled| dialled.reply.standing().cloned());
-        let answer = match &told {
-            Some(told) => self.book.look(|record| rules::answer(record, told)),
-            None => GateAnswer::Silent,
-        };
+        let mut told = None;
+        let mut answer = GateAnswer::Silent;
+        for _ in 0..MOST_WORDS {
+            let dialled = self.dial(address, Some(&pair.fingerprint), Purpose::Ask).await;
+            // The connection is the question: what comes over another one answers nothing.
+            told = dialled.ok().and_then(|dialled| dialled.reply.standing().cloned());
+            let ear = self.ear();
+            answer = match &told {
+                Some(told) => self.book.look(|record| rules::answer(record, told, &ear)),
+                None => GateAnswer::Silent,
+            };
+            if answer != GateAnswer::Hold {
+                break;
+            }
+        }
         self.gate.heard(address.ip, answer, self.clock.now());
         let how = match answer {
             GateAnswer::Confirmed => Opening::Verified,
             GateAnswer::Silent if self.gate.silence_is_over() => Opening::Unverified,
             _ => return self.poke(),
         };
-        let (boot, at, book) = (self.book.boot(), self.clock.now(), self.book.clone());
+        let (boot, at, book, ear) = (self.book.boot(), self.clock.now(), self.book.clone(), self.ear());
         let opened = self.book.change(move |record| {
             // Under the lock: the question may have been closed, or the answer overtaken, meanwhile.
-            let holds = told.as_ref().is_none_or(|told| rules::answer(record, told) == GateAnswer::Confirmed);
+            let confirmed = |told: &Standing| rules::answer(record, told, &ear) == GateAnswer::Confirmed;
+            let holds = told.as_ref().is_none_or(confirmed);
             book.question() == question && holds && rules::open(record, &boot, at, how)
         });
         match opened.await {

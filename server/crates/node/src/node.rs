@@ -182,6 +182,7 @@ impl Node {
             dir: self.dir.root().to_owned(),
             why: denied.text(contract::Lang::En),
         };
+        self.compare_tally().await.map_err(unusable)?;
         self.refresh_sources().await.map_err(unusable)?;
         if self.info.role == contract::NodeRole::Client {
             self.resume_replicas().await.map_err(unusable)?;

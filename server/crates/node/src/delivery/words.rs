@@ -144,6 +144,7 @@ mod tests {
             AlarmKind::MasterFenced => ("master1", Text::new("", "")),
             AlarmKind::SplitBrain => ("master1", Text::new("mandati divergenti", "forked mandates")),
             AlarmKind::SetBack => ("dr1", Text::new("", "")),
+            AlarmKind::Cloned => ("master1", Text::new("", "")),
             AlarmKind::GateUnverified => ("master1", Text::new("", "")),
             AlarmKind::ServiceWrong => ("kamailio", Text::new("fermo", "down")),
             AlarmKind::ReplicaDamaged => {

@@ -105,7 +105,7 @@ impl Node {
         injector::kill("settle", Moment::AfterDo);
         for (feed, id) in stands.values() {
             // On disk before it is offered, like every content.
-            self.give_generation(feed, *id, self.clock.now()).await?;
+            self.give_generation(feed, *id, self.clock.now(), None).await?;
             feed.dirty.store(true, std::sync::atomic::Ordering::SeqCst);
         }
         let id = mandate.id.clone();

@@ -86,12 +86,14 @@ impl Node {
         self: &Arc<Self>,
         mut stream: tokio_rustls::client::TlsStream<tokio::net::TcpStream>,
     ) -> Result<(), DialError> {
+        let talk = self.link.begin_talk();
         loop {
             let pulse: Pulse = timeout(SILENCE, message::read(&mut stream)).await.map_err(|_| DialError::Silent)??;
             if let Err(error) = self.hear_standing(&pulse.standing).await {
                 // What cannot be written down is not answered: the next contact tells it again.
                 return Err(io::Error::other(error.text(contract::Lang::En)).into());
             }
+            talk.goes_on(&pulse.standing);
             if self.may_receive() {
                 self.replicas_hear(pulse).await;
             }
@@ -117,6 +119,7 @@ impl Node {
         let mut sessions = self.control_session.subscribe();
         self.control_session.send_modify(|number| *number += 1);
         sessions.mark_unchanged();
+        let talk = self.link.begin_talk();
         self.heard(&who, None);
         let beats = async {
             let mut ticks = interval(BEAT);
@@ -137,6 +140,7 @@ impl Node {
                 self.hear_standing(&echo.standing)
                     .await
                     .map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
+                talk.goes_on(&echo.standing);
                 self.heard(&who, None);
                 self.hear_bandwidth(echo.bandwidth);
                 self.keep_echo(echo.datasets);

@@ -67,6 +67,9 @@ pub enum Purpose {
         rehash: bool,
         /// The content that the one who asks has; `None` for nothing. Whoever gives data knows it, or gives none.
         content: Option<String>,
+        /// An operator there lets that content go although whoever gives data does not know it: the highest generation
+        /// there, of which what comes must be newer.
+        given_up: Option<u64>,
     },
     /// To ask, as a gate does, whether the one who asks may serve: the standing in the reply is the answer.
     Ask,

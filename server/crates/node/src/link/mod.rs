@@ -5,6 +5,7 @@ pub(crate) mod control;
 pub mod errand;
 pub(crate) mod listener;
 pub mod message;
+mod talk;
 pub mod tls;
 
 use std::io;
@@ -25,6 +26,7 @@ use crate::mandate::rules::Standing;
 use crate::node::Node;
 use crate::pairing::Peer;
 use message::{Hello, Purpose, Reply, Who};
+use talk::Talk;
 
 /// How long a machine may take to answer a dial and a greeting.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -49,11 +51,12 @@ pub(crate) struct Contact {
 pub(crate) struct Link {
     contact: Mutex<Contact>,
     pair: watch::Sender<u64>,
+    talk: Talk,
 }
 
 impl Default for Link {
     fn default() -> Self {
-        Self { contact: Mutex::default(), pair: watch::Sender::new(0) }
+        Self { contact: Mutex::default(), pair: watch::Sender::new(0), talk: Talk::default() }
     }
 }
 

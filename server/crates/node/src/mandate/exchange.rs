@@ -11,7 +11,9 @@ use serde_json::json;
 
 use super::file::Record;
 use super::rules::{self, Heard, Learned, Standing};
+use super::session::{Ear, Word};
 use crate::node::Node;
+use crate::random;
 
 /// A new generation alone is written down at most so often: it is only the memory of how far the other one was.
 const GENERATION_PACE: Duration = Duration::from_secs(5);
@@ -24,6 +26,11 @@ fn only_generation(one: &Record, other: &Record) -> bool {
     let mut same = other.clone();
     same.peer.generation = one.peer.generation;
     *one == same
+}
+
+/// Whether they differ in nothing but what is remembered of the other node: losing that loses no mandate.
+fn only_memory(one: &Record, other: &Record) -> bool {
+    only_generation(one, &Record { session: one.session.clone(), ..other.clone() })
 }
 
 impl Node {
@@ -43,6 +50,11 @@ impl Node {
             generation: self.given_generation().await.ok().flatten(),
             opens_after: (policy == GatePolicy::Unverified).then_some(wait),
             panel: self.config.panel.port(),
+            session: Some(Word {
+                talking: self.link.talking(),
+                able: self.book.remembers(),
+                ..record.session.word(&self.link.talk())
+            }),
             ..said
         }
     }
@@ -62,25 +74,45 @@ impl Node {
         self.link.keep_standing(told.clone());
         // Not knowing it is not having none: that would look like a machine that was set back.
         let generation = self.given_generation().await?;
+        self.tally().await;
+        let ear = self.ear();
         let now = self.book.record();
         let mut next = now.clone();
-        rules::hear(&mut next, told, generation);
-        let memory_only = only_generation(&now, &next);
-        if next == now || (memory_only && !self.book.generation_is_due(GENERATION_PACE)) {
+        rules::hear(&mut next, told, generation, &ear);
+        let paced = only_generation(&now, &next) && !self.book.generation_is_due(GENERATION_PACE);
+        if next == now || paced {
             return Ok(());
         }
-        let told_too = told.clone();
-        let heard = match self.book.change(move |record| rules::hear(record, &told_too, generation)).await {
+        let (told_too, ear_too) = (told.clone(), ear.clone());
+        let heard = self.book.change(move |record| rules::hear(record, &told_too, generation, &ear_too)).await;
+        self.book.could_remember(heard.is_ok());
+        let heard = match heard {
             Ok(heard) => heard,
             // A full disk must not make the other side look dead: what is lost is a memory, not a mandate.
-            Err(error) if memory_only => {
-                tracing::debug!(?error, "the other side's generation could not be remembered");
+            Err(error) if only_memory(&now, &next) => {
+                tracing::debug!(?error, "what the other side said of itself could not be remembered");
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
+        if next.session.held != now.session.held {
+            self.tally().await;
+        }
+        if only_memory(&now, &next) {
+            return Ok(());
+        }
         self.tell_what_was_heard(&heard, told).await;
         Ok(())
+    }
+
+    /// What this node brings along when it hears the other one.
+    pub(crate) fn ear(&self) -> Ear {
+        Ear {
+            talk: self.link.talk(),
+            talking: self.link.talking(),
+            fresh: random::id(),
+            tallied: self.book.is_tallied(),
+        }
     }
 
     async fn tell_what_was_heard(&self, heard: &Heard, told: &Standing) {

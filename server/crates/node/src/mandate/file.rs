@@ -13,6 +13,7 @@ use contract::mandate::{Mandate, MandateFinding};
 use contract::{NodeRole, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::session::Session;
 use crate::data_dir::write_durably;
 use crate::identity::sha256;
 
@@ -69,6 +70,9 @@ pub struct Record {
     /// The mandate that this node once had and does not know any more, or the one it stood at when it was found to lack
     /// generations: only a descendant settles it.
     pub set_back: Option<String>,
+    /// The mandate under which two machines of one node were found: only a descendant settles it.
+    #[serde(default)]
+    pub cloned: Option<String>,
     /// Set by a node that was paired and found no record.
     pub missing: bool,
     /// The gate, where it is open.
@@ -89,6 +93,9 @@ pub struct Record {
     pub settled: Option<String>,
     /// Of the other node.
     pub peer: Remembered,
+    /// The one-time secrets of both, under this mandate.
+    #[serde(default)]
+    pub session: Session,
 }
 
 impl Record {
@@ -103,6 +110,7 @@ impl Record {
             mandate: None,
             rival: None,
             set_back: None,
+            cloned: None,
             missing: false,
             opened: None,
             yielded: false,
@@ -111,6 +119,7 @@ impl Record {
             receiving: None,
             settled: None,
             peer: Remembered::default(),
+            session: Session::default(),
         }
     }
 
@@ -120,6 +129,7 @@ impl Record {
         let found = [
             (self.rival.is_some(), MandateFinding::Fork),
             (self.set_back.is_some(), MandateFinding::SetBack),
+            (self.cloned.is_some(), MandateFinding::Cloned),
             (self.missing, MandateFinding::Missing),
         ];
         let set: BTreeSet<_> = found.into_iter().filter(|(is, _)| *is).map(|(_, finding)| finding).collect();

@@ -3,10 +3,13 @@
 mod exchange;
 pub mod file;
 pub mod rules;
+pub mod session;
+mod settle;
+mod tally;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +23,7 @@ use crate::error::OpenError;
 use crate::node::Node;
 use crate::random;
 use file::{Files, Opened, Opening, Record};
+use session::Tally;
 
 /// Replaces the kernel's boot id, so that a test can let a machine die and boot again.
 const BOOT_ID: &str = "TVOX_DR_BOOT_ID";
@@ -54,6 +58,10 @@ struct Inner {
     stood_down: Mutex<Option<Instant>>,
     /// When the record was last written.
     written: Mutex<Option<Instant>>,
+    /// What the database knows of the session ticket.
+    tallied: Mutex<Option<Tally>>,
+    /// The last attempt to write a mere memory down came to nothing.
+    forgetful: AtomicBool,
 }
 
 impl Book {
@@ -84,6 +92,8 @@ impl Book {
             life: Mutex::new(None),
             stood_down: Mutex::new(None),
             written: Mutex::new(None),
+            tallied: Mutex::new(None),
+            forgetful: AtomicBool::new(false),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -119,6 +129,25 @@ impl Book {
             Ok(outcome)
         });
         work.await.map_err(|error| Denied::failed("write the mandate down", error))?
+    }
+
+    /// Whether a mere memory can be written down.
+    pub(crate) fn remembers(&self) -> bool {
+        !self.inner.forgetful.load(Ordering::SeqCst)
+    }
+
+    fn could_remember(&self, could: bool) {
+        self.inner.forgetful.store(!could, Ordering::SeqCst);
+    }
+
+    /// Whether the database knows the session ticket that is held.
+    fn is_tallied(&self) -> bool {
+        let ours = self.look(Tally::of);
+        *self.inner.tallied.lock().unwrap_or_else(PoisonError::into_inner) == ours
+    }
+
+    fn keep_tally(&self, tally: Option<Tally>) {
+        *self.inner.tallied.lock().unwrap_or_else(PoisonError::into_inner) = tally;
     }
 
     /// Whether the last writing was so long ago that a mere memory may be written again.

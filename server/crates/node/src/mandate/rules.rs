@@ -8,6 +8,7 @@ use contract::{NodeRole, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::file::{Opened, Opening, Record};
+use super::session::{self, Ear, Session, Word};
 
 /// What a node says of itself at every contact with the other one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,6 +48,9 @@ pub struct Standing {
     pub opens_after: Option<u32>,
     /// The port of its panel.
     pub panel: u16,
+    /// The one-time secret; `None` where only the mandate is spoken of.
+    #[serde(default)]
+    pub session: Option<Word>,
 }
 
 /// What came of hearing a mandate.
@@ -93,9 +97,13 @@ fn adopt(record: &mut Record, told: &Mandate) {
     if record.set_back.as_deref().is_some_and(settles) {
         record.set_back = None;
     }
+    if record.cloned.as_deref().is_some_and(settles) {
+        record.cloned = None;
+    }
     let was_holder = record.is_holder();
     record.missing = false;
     record.peer.generation = None;
+    record.session = Session::default();
     record.mandate = Some(told.clone());
     if !(was_holder && record.is_holder()) {
         // Whoever is named anew asks before it starts; whoever is not named stops.
@@ -154,9 +162,10 @@ pub fn gives_way(record: &Record, told: &Standing) -> bool {
     forked && told.serving && record.opened.is_some() && rank(theirs, other) > rank(ours, record.site)
 }
 
-/// What an answer means to the one who asked. `record` has heard the answer's mandate already.
+/// What an answer means to the one who asked. `record` has heard the answer already.
 #[must_use]
-pub fn answer(record: &Record, told: &Standing) -> GateAnswer {
+pub fn answer(record: &Record, told: &Standing, ear: &Ear) -> GateAnswer {
+    let recognised = told.session.as_ref().is_none_or(|word| session::recognises(word, ear));
     if !record.findings().is_empty() || !told.findings.is_empty() {
         GateAnswer::Finding
     } else if record.mandate.is_some() && !record.is_holder() {
@@ -165,6 +174,8 @@ pub fn answer(record: &Record, told: &Standing) -> GateAnswer {
         GateAnswer::Hold
     } else if told.serving {
         GateAnswer::Serving
+    } else if !recognised {
+        GateAnswer::Hold
     } else {
         GateAnswer::Confirmed
     }
@@ -192,14 +203,35 @@ pub fn may_open_in_silence(record: &Record) -> bool {
 pub fn raise(record: &mut Record, mandate: Mandate, boot: &str, at: Timestamp) {
     record.rival = None;
     record.set_back = None;
+    record.cloned = None;
     record.missing = false;
     record.suspended = false;
     record.yielded = false;
     record.held_by = None;
     record.peer.generation = None;
+    record.session = Session::default();
     record.mandate = Some(mandate);
     let holder = record.is_holder();
     record.opened = holder.then(|| Opened { boot: boot.to_owned(), at, how: Opening::Operator });
+}
+
+/// Whether an operator's word settles what was found: both hold the same mandate, and the other side is not just taking or
+/// giving it. Anything else takes a take.
+#[must_use]
+pub fn may_settle(record: &Record, told: &Standing) -> bool {
+    let head = record.mandate.as_ref().map(|head| &head.id);
+    let found = record.findings();
+    let graver = [MandateFinding::Fork, MandateFinding::Missing].iter().any(|graver| found.contains(graver));
+    head.is_some() && head == told.mandate.as_ref().map(|told| &told.id) && !told.taking && !graver
+}
+
+/// Writes a mandate that names the same holder: it is settled what was found, and nobody's gate opens or closes by it.
+pub fn settle(record: &mut Record, mandate: Mandate) {
+    record.set_back = None;
+    record.cloned = None;
+    record.peer.generation = None;
+    record.session = Session::default();
+    record.mandate = Some(mandate);
 }
 
 /// Stops serving at the other side's request: the gate closes and stays closed until that side says otherwise. Whoever is
@@ -279,6 +311,7 @@ pub fn standing(record: &Record, boot: &str, down: bool, running: bool) -> Stand
         generation: None,
         opens_after: None,
         panel: 0,
+        session: None,
     }
 }
 
@@ -320,8 +353,20 @@ pub struct Heard {
     pub confirmed: bool,
 }
 
+/// Hears the one-time secret of the other side: what is found by it is written down with the mandate it was found under.
+pub fn hear_session(record: &mut Record, told: &Standing, ear: &Ear) {
+    let head = record.mandate.as_ref().map(|head| head.id.clone());
+    let same = head.is_some() && head == told.mandate.as_ref().map(|mandate| mandate.id.clone());
+    let Some(word) = told.session.as_ref().filter(|_| same && record.findings().is_empty()) else { return };
+    match session::hear(&mut record.session, word, &told.findings, ear) {
+        Some(MandateFinding::Cloned) => record.cloned = head,
+        Some(_) => record.set_back = head,
+        None => {}
+    }
+}
+
 /// Hears the other side once: everything that follows from it. `generation` is the highest one that this node has given.
-pub fn hear(record: &mut Record, told: &Standing, generation: Option<u64>) -> Heard {
+pub fn hear(record: &mut Record, told: &Standing, generation: Option<u64>, ear: &Ear) -> Heard {
     let before = record.findings();
     if record.mandate.is_none() && !record.missing {
         // It belongs to no pair any more: a word that was on its way means nothing.
@@ -335,6 +380,7 @@ pub fn hear(record: &mut Record, told: &Standing, generation: Option<u64>) -> He
     recall(record, told, generation);
     let learned = told.mandate.as_ref().map_or(Learned::Nothing, |mandate| learn(record, mandate));
     remember(record, told);
+    hear_session(record, told, ear);
     let gave_way = gives_way(record, told);
     if gave_way {
         record.opened = None;
@@ -342,7 +388,7 @@ pub fn hear(record: &mut Record, told: &Standing, generation: Option<u64>) -> He
     let mut confirmed = false;
     if let Some(opened) = record.opened.clone()
         && opened.how == Opening::Unverified
-        && answer(record, told) == GateAnswer::Confirmed
+        && answer(record, told, ear) == GateAnswer::Confirmed
     {
         record.opened = Some(Opened { how: Opening::Verified, ..opened });
         confirmed = true;

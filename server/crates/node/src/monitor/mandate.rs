@@ -45,6 +45,9 @@ impl Node {
         for (name, list) in [(&ours, findings.as_slice()), (&theirs, others)] {
             see(AlarmKind::SetBack, name, list.contains(&MandateFinding::SetBack), nothing());
         }
+        // Which of the two sides it is can be told only by looking: the alarm is about the pair.
+        let cloned = [findings.as_slice(), others].iter().any(|list| list.contains(&MandateFinding::Cloned));
+        see(AlarmKind::Cloned, &master, cloned, nothing());
         let unverified = record.opened.as_ref().is_some_and(|opened| opened.how == Opening::Unverified);
         see(AlarmKind::GateUnverified, &ours, serves && unverified, nothing());
         Ok(())

@@ -37,7 +37,7 @@ use procedure::Step;
 pub(crate) struct Runs {
     last: Mutex<Option<Arc<Run>>>,
     /// Held by whoever begins one.
-    beginning: tokio::sync::Mutex<()>,
+    pub(crate) beginning: tokio::sync::Mutex<()>,
 }
 
 /// One run as this process knows it.

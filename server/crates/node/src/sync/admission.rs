@@ -7,6 +7,7 @@ use crate::link::message::{Hello, Purpose};
 use crate::mandate::rules;
 use crate::node::Node;
 use crate::store::db;
+use crate::sync::ancestry;
 
 impl Node {
     /// Whether this node takes data in: it is no holder, nothing speaks against what it knows, and no run is under way.
@@ -19,9 +20,9 @@ impl Node {
 
     /// Whether a visitor gets data, where it asks for any.
     pub(crate) async fn admit_pull(&self, hello: &Hello) -> Result<(), Denied> {
-        let (dataset, content) = match &hello.purpose {
-            Purpose::Pull { dataset, content, .. } => (dataset, content.as_deref()),
-            Purpose::Manifest { dataset } => (dataset, None),
+        let (dataset, content, given_up) = match &hello.purpose {
+            Purpose::Pull { dataset, content, given_up, .. } => (dataset, content.as_deref(), given_up.is_some()),
+            Purpose::Manifest { dataset } => (dataset, None, false),
             _ => return Ok(()),
         };
         let record = self.book.record();
@@ -38,12 +39,12 @@ impl Node {
             };
             return Err(Denied::rule(rule, subject, detail));
         }
-        match content {
-            Some(content) if !self.was_offered(dataset, content).await? => {
-                Err(Denied::rule(Rule::SyncContentUnknown, dataset, ""))
-            }
-            _ => Ok(()),
-        }
+        let known = match content {
+            Some(content) => self.was_offered(dataset, content).await?,
+            None => false,
+        };
+        let admitted = ancestry::admits(content, known, given_up);
+        if admitted { Ok(()) } else { Err(Denied::rule(Rule::SyncContentUnknown, dataset, "")) }
     }
 
     /// Whether this node once offered that content: what it never offered it must not overwrite.

@@ -3,14 +3,17 @@
 //! of the crate `replication`.
 
 pub(crate) mod admission;
+pub mod ancestry;
 pub(crate) mod bandwidth;
 mod changes;
+mod consent;
 mod damage;
 pub(crate) mod dataset;
 mod kept;
 pub(crate) mod learn;
 pub(crate) mod meter;
 pub(crate) mod offer;
+pub(crate) mod pins;
 mod points;
 pub(crate) mod pull;
 pub(crate) mod replica;

@@ -19,6 +19,7 @@ use crate::link::listener::Visitor;
 use crate::link::message::{self, Capture, Hello, Next, Purpose};
 use crate::node::Node;
 use crate::store::db;
+use crate::sync::ancestry;
 use crate::sync::meter::Meter;
 use crate::sync::pull::SCAN_EVERY;
 use crate::sync::source::Feed;
@@ -81,7 +82,12 @@ impl Node {
             fail(&mut stream, code, denied.text(contract::Lang::En)).await?;
             return Ok(None);
         }
-        let generation = match self.give_generation(feed, captured.manifest.content_id(), captured.captured_at).await {
+        let given_up = match &hello.purpose {
+            Purpose::Pull { given_up, .. } => *given_up,
+            _ => None,
+        };
+        let (content, at) = (captured.manifest.content_id(), captured.captured_at);
+        let generation = match self.give_generation(feed, content, at, given_up).await {
             Ok(generation) => generation,
             Err(error) => {
                 fail(&mut stream, "io", error.text(contract::Lang::En)).await?;
@@ -132,8 +138,10 @@ impl Node {
         };
         self.hear_standing(&next.standing).await.map_err(|e| io::Error::other(e.text(contract::Lang::En)))?;
         hello.standing = Some(next.standing);
-        if let Purpose::Pull { content, .. } = &mut hello.purpose {
+        if let Purpose::Pull { content, given_up, .. } = &mut hello.purpose {
             *content = next.content;
+            // What was given up has been replaced.
+            *given_up = None;
         }
         let begun = Instant::now();
         loop {
@@ -217,7 +225,14 @@ impl Node {
     }
 
     /// The number of this content: the last one where nothing changed, else the next, on disk before it is offered.
-    pub(crate) async fn give_generation(&self, feed: &Feed, content: ContentId, at: Timestamp) -> Result<u64, Denied> {
+    pub(crate) async fn give_generation(
+        &self,
+        feed: &Feed,
+        content: ContentId,
+        at: Timestamp,
+        given_up: Option<u64>,
+    ) -> Result<u64, Denied> {
+        let number = |number: i64| u64::try_from(number).map_err(|error| Denied::failed("give a generation", error));
         let mut tx = self.store.begin().await?;
         let last: Option<(i64, String)> =
             sqlx::query_as("SELECT number, content_id FROM generation WHERE dataset = ? ORDER BY number DESC LIMIT 1")
@@ -225,31 +240,36 @@ impl Node {
                 .fetch_optional(&mut *tx)
                 .await
                 .map_err(db("read the generations"))?;
+        let last = last.map(|(last, known)| number(last).map(|last| (last, known))).transpose()?;
         let number = match last {
-            Some((number, known)) if known == content.to_string() => number,
+            Some((last, known)) if known == content.to_string() && given_up.is_none_or(|up| last > up) => last,
             _ => {
-                let next: i64 = sqlx::query_scalar(
-                    "INSERT INTO generation (number, dataset, content_id, captured_at) \
-                     SELECT coalesce(max(number), 0) + 1, ?, ?, ? FROM generation RETURNING number",
-                )
-                .bind(&feed.dataset.name)
-                .bind(content.to_string())
-                .bind(at.to_string())
-                .fetch_one(&mut *tx)
-                .await
-                .map_err(db("give a generation"))?;
+                let highest: Option<i64> = sqlx::query_scalar("SELECT max(number) FROM generation")
+                    .fetch_one(&mut *tx)
+                    .await
+                    .map_err(db("read the generations"))?;
+                let next = ancestry::next_generation(highest.map(number).transpose()?, given_up);
+                let stored = i64::try_from(next).map_err(|error| Denied::failed("give a generation", error))?;
+                sqlx::query("INSERT INTO generation (number, dataset, content_id, captured_at) VALUES (?, ?, ?, ?)")
+                    .bind(stored)
+                    .bind(&feed.dataset.name)
+                    .bind(content.to_string())
+                    .bind(at.to_string())
+                    .execute(&mut *tx)
+                    .await
+                    .map_err(db("give a generation"))?;
                 next
             }
         };
+        let oldest = i64::try_from(number).map_err(|error| Denied::failed("give a generation", error))? - REMEMBERED;
         // The record of what was offered is kept long, not for ever.
         sqlx::query("DELETE FROM generation WHERE dataset = ? AND number < ?")
             .bind(&feed.dataset.name)
-            .bind(number - REMEMBERED)
+            .bind(oldest)
             .execute(&mut *tx)
             .await
             .map_err(db("give a generation"))?;
         tx.commit().await.map_err(db("give a generation"))?;
-        let number = u64::try_from(number).map_err(|error| Denied::failed("give a generation", error))?;
         *feed.generation.lock().unwrap_or_else(PoisonError::into_inner) = Some(number);
         Ok(number)
     }

@@ -283,11 +283,16 @@ impl Node {
         stop: &CancellationToken,
     ) -> Result<(replication::Pulled, DataStream), SyncError> {
         self.open_engine(copy).await?;
+        let mut given_up = None;
         let stream = match heard {
             Some(heard) => self.until_ready(copy, heard).await?,
             None => {
+                let here = copy.standing(|standing| standing.commit.clone());
+                let asked = self.given_up(copy, here.as_ref()).await;
+                given_up = asked.map_err(|error| self.error("io", error.text(contract::Lang::En)))?;
                 let (dataset, content) = (copy.dataset.name.clone(), content(copy));
-                self.dial_data(copy, &Purpose::Pull { dataset, rehash: manner.rehash, content }).await?
+                let purpose = Purpose::Pull { dataset, rehash: manner.rehash, content, given_up };
+                self.dial_data(copy, &purpose).await?
             }
         };
         let _cut = cut_when(stop.clone(), stream.get_ref().0).map_err(|error| self.error("io", error))?;
@@ -308,7 +313,13 @@ impl Node {
             Some(pulled.map(|pulled| (pulled, bridge.into_inner())))
         });
         match work.await {
-            Ok(Some(pulled)) => pulled.map_err(|error| sync_error(&error, self.clock.now())),
+            Ok(Some(Ok((done, stream)))) => {
+                if given_up.is_some() {
+                    self.consent_was_used(copy, done.commit.generation).await;
+                }
+                Ok((done, stream))
+            }
+            Ok(Some(Err(error))) => Err(sync_error(&error, self.clock.now())),
             Ok(None) => Err(self.error("store_damaged", "the replica is not open")),
             Err(error) => Err(self.error("io", error)),
         }
@@ -322,10 +333,15 @@ impl Node {
             // Whoever does not know what to keep, keeps everything.
             Err(error) => return tracing::error!(?error, "nothing is pruned"),
         };
+        let replaced = match self.pinned(&copy.dataset.name, now).await {
+            Ok(replaced) => replaced,
+            Err(error) => return tracing::error!(?error, "nothing is pruned"),
+        };
         let points = self.with_engine(copy, move |replica| {
             let there = replica.restore_points()?;
             let there: Vec<_> = there.iter().map(|point| (point.generation, point.captured_at)).collect();
-            let kept = retention::kept(&there, policy);
+            let mut kept = retention::kept(&there, policy);
+            kept.extend(&replaced);
             replica.prune_except(policy.newest as usize, &kept, now, GRACE, &replication::Unwatched)?;
             for point in replica.dr_points() {
                 // The Master has asserted the mandate, or there would have been no pull; a day to change one's mind.
@@ -333,7 +349,8 @@ impl Node {
                     replica.drop_dr_point(&point.run, &replication::Unwatched)?;
                 }
             }
-            Ok((replica.restore_points()?, replica.dr_points(), pins(replica)))
+            let pinned: BTreeSet<u64> = pins(replica).into_iter().chain(replaced).collect();
+            Ok((replica.restore_points()?, replica.dr_points(), pinned))
         });
         let points: Option<replication::Result<_>> = points.await;
         match points {

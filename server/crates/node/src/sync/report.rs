@@ -8,6 +8,7 @@ use contract::{Denied, NodeRole, SCHEMA, Timestamp};
 use crate::link::control::SILENCE;
 use crate::node::Node;
 use crate::store::db;
+use crate::sync::ancestry;
 use crate::sync::replica::{Copy, Standing};
 
 /// A pull that is over sooner than this is not shown as copying: it would only flicker.
@@ -91,6 +92,8 @@ impl Node {
         copy.standing(|standing| {
             let commit = standing.commit.as_ref();
             report.generation = commit.map(|commit| commit.generation);
+            report.content = commit.map(|commit| commit.content_id.to_string());
+            report.held = commit.is_some() && standing.error.as_ref().is_some_and(|error| ancestry::holds(&error.code));
             report.files = commit.map(|commit| commit.files);
             report.bytes = commit.map(|commit| commit.bytes);
             let point = standing.points.iter().find(|point| Some(point.generation) == report.generation);
@@ -145,6 +148,8 @@ fn blank(dataset: Dataset, switches: Switches) -> DatasetReport {
         target: dataset.target,
         path: None,
         generation: None,
+        content: None,
+        held: false,
         captured_at: None,
         lag_seconds: None,
         lag_limit_seconds: f64::from(contract::threshold::Threshold::LagSoft.default()),

@@ -8,6 +8,7 @@ use contract::service::Desired;
 use node::mandate::Raise;
 use node::mandate::file::{Opened, Opening, Record};
 use node::mandate::rules::{self, Learned, Standing};
+use node::mandate::session::Ear;
 
 use crate::kept::Kept;
 use crate::rule::Rule;
@@ -230,7 +231,7 @@ impl World {
         }
         let before = side.record.clone();
         let adopted = side.change(|record| {
-            let heard = rules::hear(record, told, None);
+            let heard = rules::hear(record, told, None, &Ear::default());
             let adopted = heard.learned == Learned::Adopted;
             match without {
                 Some(Rule::AdoptionClosesGate) if adopted => record.opened.clone_from(&before.opened),
@@ -297,7 +298,7 @@ impl World {
         self.hear(site, &pending.told, without);
         let side = &mut self.sides[site];
         let open = side.pending.take().is_some_and(|pending| pending.open);
-        let confirmed = match rules::answer(&side.record, &pending.told) {
+        let confirmed = match rules::answer(&side.record, &pending.told, &Ear::default()) {
             GateAnswer::Confirmed => true,
             GateAnswer::Serving => without == Some(Rule::StartingNeverDisplaces),
             _ => false,
