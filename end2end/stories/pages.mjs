@@ -28,6 +28,7 @@ const ACTIONS = {
   Datasets: '#dataset-form button',
   Services: '#service-form button',
   Isolation: 'a[href^="/isolamento?ip="]',
+  Procedure: 'a[href^="/procedura?new="]',
   Thresholds: 'button[form=thresholds-form]',
   Smtp: 'button[form=smtp-form]',
   Sms: 'a[href="/sms?new=1"]',
@@ -38,7 +39,8 @@ const ACTIONS = {
 const PAGES = ROUTES.flatMap((route) => [{ ...route, action: ACTIONS[route.id] },
   // The same page with an account being written.
   ...route.id === 'Sms' ? [{ ...route, target: '/sms?new=1', action: 'button[form=sms-account-form]' }] : [],
-  ...route.id === 'Isolation' ? [{ ...route, target: '/isolamento?ip=127.0.0.1&way=ipmi', action: 'button[form=power-form]' }] : []]);
+  ...route.id === 'Isolation' ? [{ ...route, target: '/isolamento?ip=127.0.0.1&way=ipmi', action: 'button[form=power-form]' }] : [],
+  ...route.id === 'Procedure' ? [{ ...route, target: '/procedura?new=manual', action: '#step-form button.primary' }] : []]);
 
 // Words that would betray the other language; names, code and data of the product are not looked at.
 const FOREIGN = {

@@ -34,8 +34,12 @@ async function each(bench, turns) {
   for (const one of bench.round % 2 ? [...turns].reverse() : turns) await one();
 }
 
-/** What the product needs to bring a change over that was made while it was stopped. */
-async function catchUp(pair, name, change, seen) {
+/**
+ * What the product needs to bring a change over that was made while it was stopped. After a large copy it rests, so that
+ * what readers may still hold cannot fill the disk: that is over by then.
+ */
+async function catchUp(pair, change, seen) {
+  await pause(11_000);
   await pair.switch('stop');
   const look = change();
   await pause(300);
@@ -83,7 +87,7 @@ export async function small(bench, line) {
       const pair = keep(await Pair.start(line, side.a, side.b));
       figures.product_first = firstCopy(pair, 'd1', side, paths.at(-1));
       await pair.settled('d1');
-      figures.product_percent = await catchUp(pair, 'd1', () => shows(side, changeFiles(paths, 100 + bench.round)), 'one file in a hundred');
+      figures.product_percent = await catchUp(pair, () => shows(side, changeFiles(paths, 100 + bench.round)), 'one file in a hundred');
       figures.product_memory = Math.max(...pair.pids.map(peakMemory));
     }),
     () => turn(bench, megabytes, async (side, keep) => {
@@ -152,7 +156,7 @@ export async function pages(bench, line) {
     await pair.declare('d3', side.source, side.copy);
     await pair.settled('d3');
     let before;
-    figures.product = await catchUp(pair, 'd3', () => {
+    figures.product = await catchUp(pair, () => {
       figures.changed = changePages(file, 200 + bench.round);
       before = loopbackBytes();
       return shows(side, file);
@@ -171,7 +175,7 @@ export async function live(bench, line, { rivals = true } = {}) {
     const pair = keep(await Pair.start(line, side.a, side.b));
     await pair.declare('live', side.source, side.copy);
     await pair.settled('live');
-    await pause(3000);
+    await pause(11_000);
     Object.assign(figures, await watched('product', side, paths, () => pair.pids, bench));
   })];
   if (rivals) {
@@ -255,7 +259,7 @@ export async function scale(bench, line, count) {
     await pair.declare('scale', side.source, side.copy);
     await pair.settled('scale');
     figures.first = Number(process.hrtime.bigint() - since) / 1e9;
-    await pause(3000);
+    await pause(11_000);
     const one = paths[Math.floor(count / 2)];
     const alone = [];
     for (let i = 0; i < 11; i += 1) {
@@ -264,7 +268,7 @@ export async function scale(bench, line, count) {
       await pause(500);
     }
     figures.one = alone.sort((a, b) => a - b)[5] / 1000;
-    figures.percent = await catchUp(pair, 'scale', () => shows(side, changeFiles(paths, 300)), 'one file in a hundred');
+    figures.percent = await catchUp(pair, () => shows(side, changeFiles(paths, 300)), 'one file in a hundred');
     figures.memory = Math.max(...pair.pids.map(peakMemory));
   });
   sh('sync');
