@@ -6,14 +6,12 @@
 //! listens still walks the whole source from time to time.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::{self, File};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
@@ -22,6 +20,7 @@ use rustix::io::Errno;
 use crate::beneath::{Beneath, kind_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::excludes::Excludes;
+use crate::hearing::{Hearing, Shared};
 use crate::path::TreePath;
 use crate::scan::{Inode, identity};
 use crate::touched::Touched;
@@ -39,9 +38,6 @@ const CHANGES: WatchFlags = WatchFlags::ATTRIB
 
 /// And of the root: that it is the root no more.
 const END: ReadFlags = ReadFlags::DELETE_SELF.union(ReadFlags::MOVE_SELF).union(ReadFlags::UNMOUNT);
-
-/// How long to wait for what has happened to be told. Only a machine that is out of breath needs it.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is watched.
 pub(crate) enum Scope {
@@ -64,103 +60,14 @@ pub struct Listener {
     root_watch: i32,
 }
 
-/// What was heard: the other end of a [`Listener`]. Dropping it ends the listening.
-pub struct Hearing {
-    shared: Arc<Shared>,
-    /// A file that nobody else watches: watching it for a moment puts a mark into the stream of events.
-    mark: File,
-    waiting: Mutex<()>,
-}
-
-struct Shared {
-    inotify: OwnedFd,
-    heard: Mutex<Heard>,
-    mark_passed: Condvar,
-    stop: AtomicBool,
-    over: AtomicBool,
-    watched: AtomicUsize,
-}
-
-#[derive(Default)]
-struct Heard {
-    touched: Touched,
-    /// The mark somebody waits for.
-    awaited: Option<i32>,
-}
-
-impl Hearing {
-    /// Takes what was touched since the last call, up to this very moment: what happened before is in it or in an
-    /// earlier answer. Everything, where that cannot be made sure.
-    pub fn take(&self) -> Touched {
-        let up_to_now = self.wait_for_mark();
-        let touched = std::mem::take(&mut self.shared.lock().touched);
-        if up_to_now { touched } else { Touched::everything() }
-    }
-
-    /// Directories that are watched.
-    pub fn watches(&self) -> usize {
-        self.shared.watched.load(Ordering::Relaxed)
-    }
-
-    /// Whether nothing is heard any more: the root is gone, was moved, or the kernel gives no more watches.
-    pub fn is_over(&self) -> bool {
-        self.shared.over.load(Ordering::SeqCst)
-    }
-
-    /// Watching something and ceasing to puts an event into the same queue as all others, behind them.
-    fn wait_for_mark(&self) -> bool {
-        let _alone = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let shared = &self.shared;
-        let path = format!("/proc/self/fd/{}", self.mark.as_raw_fd());
-        let Ok(mark) = inotify::add_watch(&shared.inotify, path, WatchFlags::ATTRIB) else { return false };
-        let mut heard = shared.lock();
-        heard.awaited = Some(mark);
-        if inotify::remove_watch(&shared.inotify, mark).is_err() {
-            return false;
-        }
-        let pending = |heard: &mut Heard| heard.awaited.is_some() && !self.is_over();
-        let waited = shared.mark_passed.wait_timeout_while(heard, PATIENCE, pending);
-        let (mut heard, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        heard.awaited.take().is_none()
-    }
-}
-
-impl Drop for Hearing {
-    fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::SeqCst);
-        // The listener sleeps until something is told: this is.
-        let path = format!("/proc/self/fd/{}", self.mark.as_raw_fd());
-        if let Ok(mark) = inotify::add_watch(&self.shared.inotify, path, WatchFlags::ATTRIB) {
-            let _ = inotify::remove_watch(&self.shared.inotify, mark);
-        }
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Listener {
     /// Watches everything in `root`. `mark` names a file of ours, made and unlinked again.
     pub(crate) fn begin(root: &Path, mark: &Path, scope: Scope) -> Result<(Self, Hearing)> {
         let trouble = |e: io::Error| Error::io("cannot listen for changes", root, e);
         let inotify = inotify::init(CreateFlags::CLOEXEC).map_err(|e| trouble(e.into()))?;
-        let marked = File::create(mark).map_err(trouble)?;
-        let _ = fs::remove_file(mark);
-        // What happened before was told to nobody.
-        let heard = Mutex::new(Heard { touched: Touched::everything(), awaited: None });
-        let shared = Arc::new(Shared {
-            inotify,
-            heard,
-            mark_passed: Condvar::new(),
-            stop: AtomicBool::new(false),
-            over: AtomicBool::new(false),
-            watched: AtomicUsize::new(0),
-        });
+        let hearing = Hearing::new(inotify, mark).map_err(trouble)?;
         let mut listener = Self {
-            shared: Arc::clone(&shared),
+            shared: Arc::clone(&hearing.shared),
             root: root.to_owned(),
             tree: Beneath::open(root).map_err(trouble)?,
             scope,
@@ -170,7 +77,7 @@ impl Listener {
             root_watch: -1,
         };
         listener.watch_everything()?;
-        Ok((listener, Hearing { shared, mark: marked, waiting: Mutex::new(()) }))
+        Ok((listener, hearing))
     }
 
     /// Listens until the [`Hearing`] is dropped or the root is lost; tells of each batch that touched something. An
@@ -386,12 +293,6 @@ fn open_dir(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<OwnedFd> {
 /// The database itself, its write-ahead log or its rollback journal; not `-shm`, which every reader touches.
 fn belongs(name: &[u8], database: &[u8]) -> bool {
     name.strip_prefix(database).is_some_and(|rest| matches!(rest, b"" | b"-wal" | b"-journal"))
-}
-
-impl std::fmt::Debug for Hearing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Hearing({} directories)", self.watches())
-    }
 }
 
 impl std::fmt::Debug for Listener {

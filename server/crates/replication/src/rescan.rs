@@ -9,7 +9,8 @@ use crate::beneath::{Beneath, FileKey};
 use crate::error::{Error, Result};
 use crate::manifest::{Entry, EntryKind, Manifest, ManifestFault};
 use crate::path::TreePath;
-use crate::scan::{Found, Inode, SkipReason, Walk, WarningKind, is_gone};
+use crate::remark::{SkipReason, WarningKind};
+use crate::scan::{Found, Inode, Walk, is_gone};
 use crate::touched::Touched;
 use crate::tree_changes::TreeChanges;
 

@@ -17,6 +17,7 @@ use crate::excludes::Excludes;
 use crate::manifest::{ContentHash, Entry, EntryKind, FileTime};
 use crate::path::TreePath;
 use crate::reading::digest;
+use crate::remark::{SkipReason, WarningKind};
 use crate::watch::Tally;
 use crate::xattr::{self, Xattrs};
 
@@ -26,51 +27,6 @@ pub(crate) const RACY_SECONDS: i64 = 2;
 pub(crate) const ATTEMPTS: u32 = 3;
 /// A file system's own number of a file, and the file system's.
 pub(crate) type Inode = (u64, u64);
-
-/// A name that is not replicated, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Skipped {
-    /// Relative to the root, escaped for display.
-    pub path: String,
-    /// Why.
-    pub why: SkipReason,
-}
-
-/// Why a name is not replicated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum SkipReason {
-    /// A socket: its server makes it anew.
-    Socket,
-    /// A device node.
-    Device,
-    /// Belongs to the product itself.
-    Forbidden,
-}
-
-/// Something replicated that deserves a word to the administrator.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warning {
-    /// Relative to the root, escaped for display.
-    pub path: String,
-    /// What about it.
-    pub what: WarningKind,
-}
-
-/// What about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum WarningKind {
-    /// A SQLite database copied as a plain file: it should be declared as a dataset of its own.
-    UndeclaredDatabase,
-    /// The file changed each time it was read.
-    Unsettled,
-}
-
-impl WarningKind {
-    /// Every kind, in order.
-    pub const ALL: &[WarningKind] = &[Self::UndeclaredDatabase, Self::Unsettled];
-}
 
 #[derive(Clone, Copy)]
 pub(crate) struct Known {

@@ -186,12 +186,10 @@ impl Node {
         stop: &CancellationToken,
     ) -> io::Result<Option<replication::Capture>> {
         let meter = Arc::new(Meter::new(stop.clone()));
-        let (engine, seen, now) = (Arc::clone(&feed.engine), Arc::clone(&meter), self.clock.now());
+        let (source, seen, now) = (Arc::clone(feed), Arc::clone(&meter), self.clock.now());
         // Cleared before reading: what changes from here on is the next generation's.
         feed.dirty.store(false, Ordering::SeqCst);
-        let mut work = tokio::task::spawn_blocking(move || {
-            engine.lock().unwrap_or_else(PoisonError::into_inner).capture(now, rehash, &*seen)
-        });
+        let mut work = tokio::task::spawn_blocking(move || source.capture(now, rehash, &*seen));
         let mut ticks = tokio::time::interval(Duration::from_millis(500));
         ticks.tick().await;
         let captured = loop {

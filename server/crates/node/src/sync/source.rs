@@ -18,11 +18,11 @@ use tokio_util::sync::CancellationToken;
 use crate::link::message::{Beat, Pulse};
 use crate::node::Node;
 use crate::store::db;
-use crate::sync::changes::Watching;
+use crate::sync::changes::{LastWalk, Watching};
 use crate::sync::told;
 
 /// Events that follow each other closely are one change.
-const COALESCE: Duration = Duration::from_millis(20);
+const COALESCE: Duration = Duration::from_millis(10);
 
 /// How often a source is scanned of which the kernel tells nothing.
 const UNWATCHED_SCAN: Duration = Duration::from_secs(5);
@@ -39,6 +39,7 @@ pub(crate) struct Feed {
     pub(crate) gone: CancellationToken,
     pub(crate) generation: Mutex<Option<u64>>,
     pub(super) watching: Mutex<Watching>,
+    pub(super) last_walk: LastWalk,
     pub(crate) skipped: Mutex<Vec<(String, String)>>,
     /// Captures under way: until they end nothing is known to be equal.
     pub(crate) reading: AtomicUsize,
@@ -172,6 +173,7 @@ impl Node {
             gone: self.stop.child_token(),
             generation: Mutex::new(last.and_then(|number| u64::try_from(number).ok())),
             watching: Mutex::default(),
+            last_walk: LastWalk::default(),
             skipped: Mutex::default(),
             reading: AtomicUsize::new(0),
             size: Mutex::default(),
