@@ -194,11 +194,11 @@ impl MandateFinding {
             ),
             Self::Cloned => lang.pick(
                 "I dati non passano più in nessuna direzione. Spegnere la copia di troppo e fare in modo che non si riaccenda; poi dichiararlo nella pagina Attivazione, oppure prendere il servizio sulla macchina che deve servire.",
-                "No data flows in either direction. Power the superfluous copy off and see to it that it stays off; then state so on the Attivazione page, or take the service on the machine that is to serve.",
+                "No data flows in either direction. Power the superfluous copy off and see to it that it stays off; then state so on the Activation page, or take the service on the machine that is to serve.",
             ),
             Self::SetBack => lang.pick(
                 "Nulla viene sovrascritto: la copia buona è quella dell'altra macchina. Non cancellarla, e chiedere a chi ha ripristinato questa macchina da quale copia è partito. Se è tutto voluto, dichiararlo nella pagina Attivazione; altrimenti prendere il servizio sulla macchina che deve servire.",
-                "Nothing is overwritten: the good copy is the one on the other machine. Do not delete it, and ask whoever restored this machine which copy it came from. If all of it was meant to be, state so on the Attivazione page; else take the service on the machine that is to serve.",
+                "Nothing is overwritten: the good copy is the one on the other machine. Do not delete it, and ask whoever restored this machine which copy it came from. If all of it was meant to be, state so on the Activation page; else take the service on the machine that is to serve.",
             ),
             Self::Missing => lang.pick(
                 "I servizi restano fermi. Ripristinare il collegamento con l'altra macchina, che conserva il mandato, oppure usare tvox-dr rescue.",
