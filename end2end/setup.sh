@@ -38,6 +38,7 @@ programs=(
 packages=(
   libc6-dev ca-certificates fonts-dejavu-core fonts-liberation
   libct4 libhiredis0.14 libmariadb3 libopenipmi0 libpcre3 libpopt0 libpq5 libxml2
+  bind9-dnsutils
 )
 
 system_packages() {
@@ -233,6 +234,27 @@ redfish() {
   mv "$at.part" "$at"
 }
 
+# The DNS server of the tests, unpacked and never installed: Debian's package would
+# start it as a service. Its libraries come with bind9-dnsutils, of the same version.
+bind9() {
+  local at="$TVOX_DR_BIND"
+  if [ -x "$at/usr/sbin/named" ] && "$at/usr/sbin/named" -v >/dev/null 2>&1; then return; fi
+  command -v apt-get >/dev/null || die "BIND comes from Debian's packages, and there is no apt-get here"
+  say "setup: unpacking BIND"
+  rm -rf "$at" "$at.part"
+  mkdir -p "$at.part/deb"
+  if ! fetch "$at.part/deb" bind9 2>/dev/null; then
+    apt_update
+    fetch "$at.part/deb" bind9 || die "BIND cannot be downloaded"
+  fi
+  dpkg-deb -x "$at.part"/deb/bind9_*.deb "$at.part"
+  rm -rf "$at.part"/{deb,etc,lib,usr/share,var}
+  mv "$at.part" "$at"
+  # A library that was installed long ago may be another version's.
+  "$at/usr/sbin/named" -v >/dev/null 2>&1 || apt_install bind9-dnsutils
+  "$at/usr/sbin/named" -v >/dev/null || die "BIND does not run here"
+}
+
 # fetch FOLDER PACKAGE…
 fetch() { (cd "$1" && apt-get download -qq -o APT::Sandbox::User="$(id -un)" "${@:2}"); }
 
@@ -248,3 +270,4 @@ sample_data
 kannel
 bmc
 redfish
+bind9

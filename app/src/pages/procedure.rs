@@ -120,6 +120,12 @@ fn what(cx: &Context, work: &Work) -> AnyView {
             rows.push((kind, work.text.get(cx.lang).to_owned().into_any()));
             rows.extend(work.undo.as_ref().map(|text| (undo, text.get(cx.lang).to_owned().into_any())));
         }
+        Work::Dns(work) => {
+            let change = format!("{} → {}", work.old.join(", "), work.new.join(", "));
+            rows.push((kind, code(&format!("{} {}", work.record, work.record_type))));
+            rows.push((cx.t("Valori", "Values"), code(&change)));
+            rows.push((cx.t("Server", "Servers"), code(&work.servers.join(", "))));
+        }
         Work::Http(work) => {
             let call = |call: &HttpCall| code(&format!("{} {}", call.method, call.url));
             rows.push((kind, call(&work.call)));

@@ -37,6 +37,7 @@ pub(super) fn view(cx: &Context, kind: StepKind, step: Option<&OwnStep>) -> AnyV
             {match kind {
                 StepKind::Command => command(cx, work),
                 StepKind::Manual => manual(cx, work),
+                StepKind::Dns => procedure_servers::dns(cx, work, has_secret),
                 StepKind::Http => procedure_servers::http(cx, work, has_secret),
                 StepKind::Wait => procedure_servers::wait(cx, work),
             }}
@@ -143,7 +144,7 @@ fn numbers(cx: &Context, kind: StepKind, step: Option<&OwnStep>) -> AnyView {
             "Quanti secondi si aspetta, prima che l'operazione risulti bloccata. Vuoto:",
             "How many seconds to wait before the run counts as stuck. Empty:",
         ),
-        StepKind::Command | StepKind::Http => cx.t(
+        StepKind::Command | StepKind::Dns | StepKind::Http => cx.t(
             "Quanti secondi può durare: poi viene interrotto e l'operazione risulta bloccata. Vuoto:",
             "How many seconds it may take; then it is killed and the run counts as stuck. Empty:",
         ),

@@ -1,6 +1,6 @@
-//! The fields of steps that talk to somebody else: a URL, somebody who is waited for.
+//! The fields of steps that talk to somebody else: a DNS server, a URL, somebody who is waited for.
 
-use contract::own_step::{HTTP_METHODS, HttpCall, HttpWork, Work};
+use contract::own_step::{DNS_TTL, DNS_TYPES, HTTP_METHODS, HttpCall, HttpWork, TSIG_ALGORITHMS, Work};
 use leptos::prelude::*;
 
 use crate::action::Action;
@@ -13,6 +13,140 @@ const ADD: Action = Action::StepAdd;
 fn text(cx: &Context, name: &str, words: (&str, &str), saved: &str, must: bool, kind: Kind) -> AnyView {
     let field = Field::new(ADD, name, words.0, words.1).saved(saved).kind(kind);
     if must { field.view(cx) } else { field.optional().view(cx) }
+}
+
+pub(super) fn dns(cx: &Context, work: Option<&Work>, has_secret: bool) -> AnyView {
+    let work = match work {
+        Some(Work::Dns(work)) => Some(work),
+        _ => None,
+    };
+    let set = |values: &[String]| values.join("\n");
+    let key = work.and_then(|work| work.key.as_ref());
+    let types = DNS_TYPES.map(|word| (word, word));
+    let algorithms = TSIG_ALGORITHMS.map(|word| (word, word));
+    let ttl = work.map_or_else(|| DNS_TTL.to_string(), |work| work.ttl.to_string());
+    let [old, new, servers] = [
+        work.map(|work| set(&work.old)).unwrap_or_default(),
+        work.map(|work| set(&work.new)).unwrap_or_default(),
+        work.map(|work| set(&work.servers)).unwrap_or_default(),
+    ];
+    view! {
+        <p class="hint">
+            {cx.t(
+                "Il record viene cambiato solo se ha esattamente i valori indicati; un valore messo da altri non viene sovrascritto. Al rientro tornano i valori di prima.",
+                "The record is changed only while it has exactly the values given; a value that somebody else has put there is not overwritten. At the roll back the old values return.",
+            )}
+        </p>
+        <div class="columns">
+            {text(
+                cx,
+                "zone",
+                (cx.t("Zona", "Zone"), cx.t("Ad esempio example.org.", "E.g. example.org.")),
+                work.map_or("", |work| &work.zone),
+                true,
+                Kind::Text,
+            )}
+            {text(
+                cx,
+                "record",
+                (
+                    cx.t("Nome del record", "Name of the record"),
+                    cx.t("Per intero, ad esempio pbx.example.org.", "In full, e.g. pbx.example.org."),
+                ),
+                work.map_or("", |work| &work.record),
+                true,
+                Kind::Text,
+            )}
+            {select(
+                cx,
+                ADD,
+                "record_type",
+                cx.t("Tipo", "Type"),
+                cx.t("Il tipo del record.", "The type of the record."),
+                &types,
+                work.map_or(DNS_TYPES[0], |work| &work.record_type),
+            )}
+            {text(
+                cx,
+                "ttl",
+                (
+                    "TTL",
+                    cx.t(
+                        "Secondi per cui altri possono tenere il valore. Breve, perché il passaggio sia rapido.",
+                        "Seconds for which others may keep the value. Short, so that the switch is quick.",
+                    ),
+                ),
+                &ttl,
+                false,
+                Kind::Number,
+            )}
+            {text(
+                cx,
+                "old_values",
+                (
+                    cx.t("Valori di prima", "Old values"),
+                    cx.t("Tutti, uno per riga: quelli del Master.", "All of them, one per line: the Master's."),
+                ),
+                &old,
+                true,
+                Kind::Lines(2),
+            )}
+            {text(
+                cx,
+                "new_values",
+                (
+                    cx.t("Valori nuovi", "New values"),
+                    cx.t("Tutti, uno per riga: quelli di questo sito.", "All of them, one per line: this site's."),
+                ),
+                &new,
+                true,
+                Kind::Lines(2),
+            )}
+            {text(
+                cx,
+                "servers",
+                (
+                    cx.t("Server autoritativi", "Authoritative servers"),
+                    cx.t(
+                        "Ogni server che accetta aggiornamenti, uno per riga: IP oppure IP:porta.",
+                        "Every server that takes updates, one per line: IP or IP:port.",
+                    ),
+                ),
+                &servers,
+                true,
+                Kind::Lines(2),
+            )}
+            {text(
+                cx,
+                "key_name",
+                (
+                    cx.t("Nome della chiave TSIG", "Name of the TSIG key"),
+                    cx.t(
+                        "Lo stesso che sul server. Vuoto se il server si fida dell'indirizzo.",
+                        "The same as on the server. Empty where the server trusts the address.",
+                    ),
+                ),
+                key.map_or("", |key| &key.name),
+                false,
+                Kind::Text,
+            )}
+            {select(
+                cx,
+                ADD,
+                "key_algorithm",
+                cx.t("Algoritmo della chiave", "Algorithm of the key"),
+                cx.t("Lo stesso che sul server.", "The same as on the server."),
+                &algorithms,
+                key.map_or(TSIG_ALGORITHMS[0], |key| &key.algorithm),
+            )}
+            {secret(
+                cx,
+                cx.t("La chiave TSIG, in Base64.", "The TSIG key, in Base64."),
+                has_secret,
+            )}
+        </div>
+    }
+    .into_any()
 }
 
 pub(super) fn http(cx: &Context, work: Option<&Work>, has_secret: bool) -> AnyView {

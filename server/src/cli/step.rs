@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
-use contract::own_step::{HttpForm, OwnStepForm, StepKind, WorkForm};
+use contract::own_step::{DnsForm, HttpForm, OwnStepForm, StepKind, WorkForm};
 use contract::{Command, Denied, query};
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ pub enum StepVerb {
 pub struct StepArgs {
     /// Its name
     name: String,
-    /// command, manual, http or wait
+    /// command, manual, dns, http or wait
     #[arg(long)]
     kind: String,
     /// before_services or after_services; the latter unless given
@@ -49,7 +49,7 @@ pub struct StepArgs {
     /// How long one attempt may take, in seconds; 60 unless given, 3600 for a person, 300 for a wait
     #[arg(long, value_name = "S", default_value = "", hide_default_value = true)]
     limit: String,
-    /// http: read the secret from stdin; without it the stored one is kept
+    /// dns, http: read the key or the secret from stdin; without it the stored one is kept
     #[arg(long)]
     secret_stdin: bool,
     #[command(flatten)]
@@ -80,6 +80,33 @@ struct WorkArgs {
     /// manual: the same in English
     #[arg(long, value_name = "TEXT")]
     undo_en: Option<String>,
+    /// dns: the zone
+    #[arg(long)]
+    zone: Option<String>,
+    /// dns: the record's full name
+    #[arg(long, value_name = "NAME")]
+    record: Option<String>,
+    /// dns: A, AAAA, CNAME or SRV; A unless given
+    #[arg(long = "type", value_name = "TYPE")]
+    record_type: Option<String>,
+    /// dns: a value before; may be repeated
+    #[arg(long, value_name = "VALUE")]
+    old: Vec<String>,
+    /// dns: a value after; may be repeated
+    #[arg(long, value_name = "VALUE")]
+    new: Vec<String>,
+    /// dns: seconds; 60 unless given
+    #[arg(long, value_name = "S")]
+    ttl: Option<String>,
+    /// dns: a server that takes the update; may be repeated
+    #[arg(long, value_name = "IP[:PORT]")]
+    server: Vec<String>,
+    /// dns: the TSIG key's name
+    #[arg(long, value_name = "NAME")]
+    key_name: Option<String>,
+    /// dns: hmac-sha256, hmac-sha384 or hmac-sha512; the first unless given
+    #[arg(long, value_name = "NAME")]
+    key_algorithm: Option<String>,
     /// http: where to
     #[arg(long)]
     url: Option<String>,
@@ -150,6 +177,17 @@ impl WorkArgs {
                 undo_it: take(&mut self.undo_it),
                 undo_en: take(&mut self.undo_en),
             },
+            StepKind::Dns => WorkForm::Dns(DnsForm {
+                zone: take(&mut self.zone),
+                record: take(&mut self.record),
+                record_type: take(&mut self.record_type),
+                old: join(&mut self.old),
+                new: join(&mut self.new),
+                ttl: take(&mut self.ttl),
+                servers: join(&mut self.server),
+                key_name: take(&mut self.key_name),
+                key_algorithm: take(&mut self.key_algorithm),
+            }),
             StepKind::Http => WorkForm::Http(HttpForm {
                 method: take(&mut self.method),
                 url: take(&mut self.url),
@@ -184,6 +222,15 @@ impl WorkArgs {
             ("--text-en", self.text_en.is_some()),
             ("--undo-it", self.undo_it.is_some()),
             ("--undo-en", self.undo_en.is_some()),
+            ("--zone", self.zone.is_some()),
+            ("--record", self.record.is_some()),
+            ("--type", self.record_type.is_some()),
+            ("--old", !self.old.is_empty()),
+            ("--new", !self.new.is_empty()),
+            ("--ttl", self.ttl.is_some()),
+            ("--server", !self.server.is_empty()),
+            ("--key-name", self.key_name.is_some()),
+            ("--key-algorithm", self.key_algorithm.is_some()),
             ("--url", self.url.is_some()),
             ("--method", self.method.is_some()),
             ("--body", self.body.is_some()),
@@ -214,7 +261,8 @@ fn steps(report: &Value) {
         let mut row = print::cells(step, &["place", "order", "name", "kind", "limit_seconds"]);
         // A text may be many lines; a table has one.
         row.push(what(step).replace('\n', " "));
-        row.push(print::text(&(!step["undo"].is_null()).into()));
+        let undone = step["kind"] == "dns" || !step["undo"].is_null();
+        row.push(print::text(&undone.into()));
         row
     });
     print::table(&["PLACE", "ORDER", "STEP", "KIND", "LIMIT s", "WHAT", "UNDO"], &rows.collect::<Vec<_>>());
@@ -225,6 +273,13 @@ fn what(step: &Value) -> String {
     let text = |key: &str| print::text(&step[key]);
     match step["kind"].as_str().unwrap_or_default() {
         "manual" => print::text(&step["text"]["en"]),
+        "dns" => {
+            let set = |key: &str| {
+                let values = step[key].as_array().into_iter().flatten();
+                values.map(print::text).collect::<Vec<_>>().join(", ")
+            };
+            format!("{} {}: {} -> {}", text("record"), text("type"), set("old"), set("new"))
+        }
         "http" => format!("{} {}", text("method"), text("url")),
         "wait" => text("tcp"),
         _ => text("run"),

@@ -3,7 +3,7 @@
 use app::model::{ProcedurePage, StepDraft};
 use contract::Denied;
 use contract::command::Secret;
-use contract::own_step::{HttpForm, OwnStepForm, OwnStepsReport, StepKind, WorkForm};
+use contract::own_step::{DnsForm, HttpForm, OwnStepForm, OwnStepsReport, StepKind, WorkForm};
 
 use super::forms::{Fields, lines, value};
 use super::query;
@@ -23,6 +23,17 @@ pub(super) fn step(fields: &Fields) -> Result<OwnStepForm, Denied> {
     let text = |name: &str| lines(fields, name);
     let kind: StepKind = value(fields, "kind").parse().map_err(|problem| Denied::field("kind", problem))?;
     let work = match kind {
+        StepKind::Dns => WorkForm::Dns(DnsForm {
+            zone: trimmed("zone"),
+            record: trimmed("record"),
+            record_type: trimmed("record_type"),
+            old: text("old_values"),
+            new: text("new_values"),
+            ttl: trimmed("ttl"),
+            servers: text("servers"),
+            key_name: trimmed("key_name"),
+            key_algorithm: trimmed("key_algorithm"),
+        }),
         StepKind::Http => WorkForm::Http(HttpForm {
             method: trimmed("method"),
             url: trimmed("url"),

@@ -100,6 +100,14 @@ pub enum Problem {
     NotProtected,
     /// Not an id that may stand in an address.
     NotAnId,
+    /// Not a value of a record of that type.
+    NotARecord,
+    /// A record that does not lie in its zone.
+    NotInZone,
+    /// Two values that must differ are the same.
+    SameValue,
+    /// Not Base64.
+    NotBase64,
     /// Not the SHA-256 of a certificate in hex.
     NotAFingerprint,
     /// More values than make sense.
@@ -237,6 +245,12 @@ impl Problem {
             ),
             Self::NotARegex => ("Non è un'espressione regolare", "Not a regular expression"),
             Self::NotACertificate => ("Non è un certificato in formato PEM", "Not a certificate in PEM"),
+            Self::NotARecord => {
+                ("Non è un valore valido per questo tipo di record", "Not a value that a record of this type can have")
+            }
+            Self::NotInZone => ("Il record non appartiene alla zona", "The record does not lie in the zone"),
+            Self::SameValue => ("I due valori sono uguali", "The two values are the same"),
+            Self::NotBase64 => ("Non è in Base64: copiare la chiave per intero", "Not Base64: copy the whole key"),
             Self::NotARate => (
                 "Scrivere ad esempio 10 Mbit/s oppure 512 kbit/s; niente per nessun limite",
                 "Write for example 10 Mbit/s or 512 kbit/s; nothing for no limit",

@@ -5,6 +5,7 @@
 //! activation (and at a take-over of the Master) they are done in order; at a roll back those that have an undo are undone
 //! in exactly the reverse order.
 
+mod dns;
 mod http;
 mod wait;
 
@@ -17,6 +18,7 @@ use crate::field::{FieldError, Problem};
 use crate::lang::{Lang, Text};
 use crate::name;
 
+pub use dns::{DNS_TTL, DNS_TTL_LONG, DNS_TYPES, DnsForm, DnsWork, TSIG_ALGORITHMS, TsigKey};
 pub use http::{HTTP_METHODS, HttpCall, HttpForm, HttpWork, SECRET};
 pub use wait::WaitWork;
 
@@ -69,6 +71,8 @@ pub enum StepKind {
     Command,
     /// Something that a person does.
     Manual,
+    /// A DNS record that is switched.
+    Dns,
     /// A URL that is called.
     Http,
     /// Somebody who is waited for.
@@ -77,7 +81,7 @@ pub enum StepKind {
 
 impl StepKind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [Self::Command, Self::Manual, Self::Http, Self::Wait];
+    pub const ALL: [Self; 5] = [Self::Command, Self::Manual, Self::Dns, Self::Http, Self::Wait];
 
     /// The word in commands and JSON.
     #[must_use]
@@ -85,6 +89,7 @@ impl StepKind {
         match self {
             Self::Command => "command",
             Self::Manual => "manual",
+            Self::Dns => "dns",
             Self::Http => "http",
             Self::Wait => "wait",
         }
@@ -96,6 +101,7 @@ impl StepKind {
         match self {
             Self::Command => lang.pick("Comando", "Command"),
             Self::Manual => lang.pick("A mano", "By hand"),
+            Self::Dns => lang.pick("Record DNS", "DNS record"),
             Self::Http => lang.pick("Chiamata HTTP", "HTTP call"),
             Self::Wait => lang.pick("Attesa", "Wait"),
         }
@@ -105,7 +111,7 @@ impl StepKind {
     #[must_use]
     pub const fn default_limit(self) -> u32 {
         match self {
-            Self::Command | Self::Http => 60,
+            Self::Command | Self::Dns | Self::Http => 60,
             Self::Wait => 300,
             // Somebody has to be called, and to call back.
             Self::Manual => 3600,
@@ -156,6 +162,8 @@ pub enum Work {
     Command(CommandWork),
     /// Something that a person does and acknowledges.
     Manual(ManualWork),
+    /// A DNS record.
+    Dns(DnsWork),
     /// A URL.
     Http(HttpWork),
     /// Somebody who is to answer.
@@ -189,6 +197,7 @@ impl Work {
         match self {
             Self::Command(_) => StepKind::Command,
             Self::Manual(_) => StepKind::Manual,
+            Self::Dns(_) => StepKind::Dns,
             Self::Http(_) => StepKind::Http,
             Self::Wait(_) => StepKind::Wait,
         }
@@ -200,6 +209,7 @@ impl Work {
         match self {
             Self::Command(command) => command.undo.is_some(),
             Self::Manual(manual) => manual.undo.is_some(),
+            Self::Dns(_) => true,
             Self::Http(http) => http.undo.is_some(),
             Self::Wait(_) => false,
         }
@@ -209,16 +219,18 @@ impl Work {
     #[must_use]
     pub fn wants_secret(&self) -> bool {
         match self {
+            Self::Dns(dns) => dns.key.is_some(),
             Self::Http(http) => http.wants_secret(),
             Self::Command(_) | Self::Manual(_) | Self::Wait(_) => false,
         }
     }
 
-    /// Whether a secret that was stored for the other one may be used for this one: it goes to the same
-    /// servers.
+    /// Whether a secret that was stored for the other one may be used for this one: it goes to the same servers, or is the
+    /// key of the same name.
     #[must_use]
     pub fn keeps_secret_of(&self, other: &Self) -> bool {
         match (self, other) {
+            (Self::Dns(one), Self::Dns(other)) => one.key == other.key,
             (Self::Http(one), Self::Http(other)) => one.servers() == other.servers(),
             _ => false,
         }
@@ -266,6 +278,8 @@ pub enum WorkForm {
         /// In English.
         undo_en: String,
     },
+    /// A DNS record.
+    Dns(DnsForm),
     /// A URL.
     Http(HttpForm),
     /// Somebody who is to answer.
@@ -282,6 +296,7 @@ impl WorkForm {
         match self {
             Self::Command { .. } => StepKind::Command,
             Self::Manual { .. } => StepKind::Manual,
+            Self::Dns(_) => StepKind::Dns,
             Self::Http(_) => StepKind::Http,
             Self::Wait { .. } => StepKind::Wait,
         }
@@ -303,6 +318,7 @@ impl WorkForm {
                 let work = text.map(|text| Work::Manual(ManualWork { text, undo: both(undo_it, undo_en) }));
                 work.filter(|_| errors.is_empty()).ok_or(errors)
             }
+            Self::Dns(form) => form.check().map(Work::Dns),
             Self::Http(form) => form.check().map(Work::Http),
             Self::Wait { tcp } => WaitWork::check(tcp).map(Work::Wait),
         }

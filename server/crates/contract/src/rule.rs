@@ -121,6 +121,14 @@ rules! {
     FailbackMaster = "failback.master";
     /// The Master wrote something last that the DR never had, and it would be replaced.
     FailbackTail = "failback.tail";
+    /// A server that a step of the customer's own needs does not answer.
+    StepUnreachable = "step.unreachable";
+    /// It answers and would not do what the step asks for.
+    StepRefused = "step.refused";
+    /// What is to be switched has a value that nobody declared.
+    StepValue = "step.value";
+    /// Others may go on using the old value for long.
+    StepTtl = "step.ttl";
 }
 
 impl fmt::Display for Rule {

@@ -326,6 +326,46 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
                 "It will be put aside on the Master before it is replaced: consent to it, or let the Master keep its own data.",
             ),
         ),
+        Rule::StepUnreachable => (
+            (
+                "Il passo proprio {s} ha bisogno di un server che non risponde: {d}.",
+                "Ripristinare il server o il collegamento, oppure correggere il passo nella pagina Procedura.",
+            ),
+            (
+                "The own step {s} needs a server that does not answer: {d}.",
+                "Restore the server or the link, or correct the step on the page Procedure.",
+            ),
+        ),
+        Rule::StepRefused => (
+            (
+                "Il passo proprio {s} verrebbe rifiutato: {d}.",
+                "Correggere la chiave nella pagina Procedura o permettere gli aggiornamenti sul server.",
+            ),
+            (
+                "The own step {s} would be refused: {d}.",
+                "Correct the key on the page Procedure, or allow the updates on the server.",
+            ),
+        ),
+        Rule::StepValue => (
+            (
+                "Il passo proprio {s} non troverebbe il valore previsto: {d}.",
+                "Correggere il record, oppure il valore di partenza nella pagina Procedura.",
+            ),
+            (
+                "The own step {s} would not find the value that it expects: {d}.",
+                "Correct the record, or the old value on the page Procedure.",
+            ),
+        ),
+        Rule::StepTtl => (
+            (
+                "Dopo il passo proprio {s} altri potrebbero usare a lungo il valore vecchio. TTL: {d}.",
+                "Abbassare adesso il TTL del record, ad esempio a 60 secondi.",
+            ),
+            (
+                "After the own step {s} others may go on using the old value for long. TTL: {d}.",
+                "Lower the TTL of the record now, e.g. to 60 seconds.",
+            ),
+        ),
     }
 }
 

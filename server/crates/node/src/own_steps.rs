@@ -2,6 +2,7 @@
 //! of its own and knows nothing of runs.
 
 pub(crate) mod command;
+pub(crate) mod dns;
 pub(crate) mod http;
 mod preview;
 mod store;

@@ -108,3 +108,37 @@ async fn a_secret_is_kept_without_being_shown_until_it_would_go_elsewhere() {
     let form = bench.get("/procedura?new=wait", &admin).await.body;
     assert!(form.contains("name=\"tcp\""), "{form}");
 }
+
+#[tokio::test]
+async fn a_key_is_kept_without_being_shown_until_another_one_is_typed() {
+    let bench = Bench::new(NodeRole::Client).await;
+    let admin = bench.login(Role::Admin).await;
+    let secret = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let typed = [
+        ("action", "step.add"),
+        ("kind", "dns"),
+        ("fresh", "1"),
+        ("name", "dns"),
+        ("zone", "example.org"),
+        ("record", "pbx.example.org"),
+        ("old_values", "192.0.2.1\r\n192.0.2.2"),
+        ("new_values", "198.51.100.1"),
+        ("servers", "127.0.0.1"),
+        ("key_name", "dr-key"),
+    ];
+    let without = bench.post("/procedura?new=dns", &admin, &typed).await;
+    assert_eq!(without.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(without.body.contains("id=\"step-add-secret-error\""), "a key needs its secret");
+    let with = [&typed[..], &[("secret", secret)]].concat();
+    assert_eq!(bench.post("/procedura?new=dns", &admin, &with).await.status, StatusCode::SEE_OTHER);
+    let wrong = [&with[..], &[("ttl", "long")]].concat();
+    let wrong = bench.post("/procedura?edit=dns", &admin, &wrong).await;
+    assert!(wrong.body.contains("id=\"step-add-ttl-error\"") && !wrong.body.contains(secret));
+    let page = bench.get("/procedura?edit=dns", &admin).await.body;
+    assert!(page.contains("192.0.2.1\n192.0.2.2</textarea>") && !page.contains(secret), "{page}");
+    let change = [&typed[..], &[("ttl", "30")]].concat();
+    assert_eq!(bench.post("/procedura?edit=dns", &admin, &change).await.status, StatusCode::SEE_OTHER);
+    let step = declared(&bench).await.remove(0);
+    let Work::Dns(work) = &step.work else { panic!("not a record") };
+    assert!(step.has_secret && work.ttl == 30 && work.old.len() == 2, "{step:?}");
+}

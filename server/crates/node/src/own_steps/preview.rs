@@ -5,28 +5,37 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use contract::own_step::{CommandWork, OwnStep, Work};
+use contract::own_step::{CommandWork, Work};
 use contract::{Denied, Refused, Rule};
+use futures_util::future::join_all;
 
+use super::{Declared, dns};
 use crate::node::Node;
 use crate::process::PATH;
 
 impl Node {
     /// Looks at every declared step.
     pub(crate) async fn preview_own_steps(&self) -> Result<Vec<Refused>, Denied> {
-        let mut found = Vec::new();
-        for declared in self.declared_own_steps().await? {
-            found.extend(preview(&declared.step));
-        }
-        Ok(found)
+        let declared = self.declared_own_steps().await?;
+        // At once: servers that are down, each waited for, must not add up on the day.
+        Ok(join_all(declared.iter().map(|step| self.preview(step))).await.concat())
     }
-}
 
-fn preview(step: &OwnStep) -> Vec<Refused> {
-    match &step.work {
-        Work::Command(work) => commands(&step.name, work),
-        // Whoever is waited for or called may well not be there yet; a call cannot be tried without making it.
-        Work::Manual(_) | Work::Http(_) | Work::Wait(_) => Vec::new(),
+    async fn preview(&self, declared: &Declared) -> Vec<Refused> {
+        let name = &declared.step.name;
+        match &declared.step.work {
+            Work::Command(work) => commands(name, work),
+            Work::Dns(work) => {
+                let switch = declared.secret(&self.dir).map(|secret| dns::Switch::of(work, secret.as_ref()));
+                match switch {
+                    Ok(Ok(switch)) => switch.preview(name, dns::seconds(self.clock.now())).await,
+                    Ok(Err(_)) => Vec::new(),
+                    Err(why) => vec![Refused::new(Rule::StepRefused, name, why)],
+                }
+            }
+            // Whoever is waited for or called may well not be there yet; a call cannot be tried without making it.
+            Work::Manual(_) | Work::Http(_) | Work::Wait(_) => Vec::new(),
+        }
     }
 }
 

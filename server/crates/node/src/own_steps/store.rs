@@ -6,7 +6,7 @@ use contract::own_step::{Move, OwnStep, OwnStepForm, OwnStepsReport, STEP_ORDER_
 use contract::{Denied, FieldError, Outcome, Problem, SCHEMA};
 use serde_json::{Value, json};
 
-use super::{Declared, http, what};
+use super::{Declared, dns, http, what};
 use crate::delivery::seal;
 use crate::door::Act;
 use crate::identity::sha256;
@@ -113,6 +113,7 @@ impl Node {
 /// What the form alone cannot tell.
 fn check(work: &Work, secret: Option<&Secret>) -> Result<(), Vec<FieldError>> {
     match work {
+        Work::Dns(work) => dns::Switch::of(work, secret).map(drop),
         Work::Http(work) => http::check(work, secret),
         Work::Command(_) | Work::Manual(_) | Work::Wait(_) => Ok(()),
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use contract::command::Secret;
-use contract::own_step::{CommandWork, HttpWork, OwnStep, WaitWork, Work};
+use contract::own_step::{CommandWork, DnsWork, HttpWork, OwnStep, WaitWork, Work};
 use contract::run::RunKind;
 use contract::{Denied, Failure, Text};
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ use super::step::{Seen, Stop};
 use super::store;
 use crate::node::Node;
 use crate::own_steps::command::{self, Purpose};
-use crate::own_steps::{Declared, Way, http, wait};
+use crate::own_steps::{Declared, Way, dns, http, wait};
 use crate::process::End;
 
 /// How often a postcondition is looked at.
@@ -63,6 +63,7 @@ impl Node {
         match &own.work {
             Work::Manual(_) => Ok(run.look(|state| state.acknowledged(step))),
             Work::Command(work) => self.command_is(plan, own, work, way).await,
+            Work::Dns(work) => Ok(self.switch(plan, step, work)?.is_made(way, dns::seconds(self.clock.now())).await),
             Work::Http(work) => {
                 let secret = self.secret_in(plan, step)?;
                 let patience = CHECK_LIMIT.min(limit(own));
@@ -93,6 +94,7 @@ impl Node {
                 // A person does it; the run waits until somebody says so.
                 Work::Manual(_) => Ok(String::new()),
                 Work::Command(work) => self.run_command(plan, step, work, way).await,
+                Work::Dns(work) => self.make_switch(plan, step, work, way).await,
                 Work::Http(work) => self.make_call(plan, step, work, way).await,
                 Work::Wait(work) => wait_for(step, work, limit(own)).await,
             }
@@ -116,6 +118,11 @@ impl Node {
             Some(_) => Ok(ran.to_string()),
             None => Err(Stop::new(ran.to_string(), own_remedy(step))),
         }
+    }
+
+    async fn make_switch(&self, plan: &Plan, step: &Step, work: &DnsWork, way: Way) -> Result<String, Stop> {
+        let made = self.switch(plan, step, work)?.make(way, dns::seconds(self.clock.now())).await;
+        made.map_err(|trouble| Stop::new(trouble.to_string(), trouble.remedy().unwrap_or_else(|| own_remedy(step))))
     }
 
     async fn make_call(&self, plan: &Plan, step: &Step, work: &HttpWork, way: Way) -> Result<String, Stop> {
@@ -147,6 +154,12 @@ impl Node {
     fn secret_in(&self, plan: &Plan, step: &Step) -> Result<Option<Secret>, Stop> {
         let opened = plan.declared(step).map_or(Ok(None), |declared| declared.secret(&self.dir));
         opened.map_err(|why| Stop::new(why, own_remedy(step)))
+    }
+
+    fn switch(&self, plan: &Plan, step: &Step, work: &DnsWork) -> Result<dns::Switch, Stop> {
+        let secret = self.secret_in(plan, step)?;
+        let read = dns::Switch::of(work, secret.as_ref());
+        read.map_err(|errors| Stop::new(Denied::Invalid(errors).text(contract::Lang::En), own_remedy(step)))
     }
 }
 

@@ -223,7 +223,7 @@ impl Step {
         plan.own_step(self).is_some_and(|own| match &own.work {
             Work::Command(work) => work.check.is_none(),
             Work::Http(work) => work.check.is_none(),
-            Work::Manual(_) | Work::Wait(_) => false,
+            Work::Manual(_) | Work::Dns(_) | Work::Wait(_) => false,
         })
     }
 
@@ -244,7 +244,7 @@ fn limit_of(own: &OwnStep) -> Duration {
     match own.work {
         Work::Command(_) | Work::Http(_) => Duration::from_secs(10 + 3 * seconds),
         // It gives up by itself, and says why.
-        Work::Wait(_) => Duration::from_secs(10 + seconds),
+        Work::Wait(_) | Work::Dns(_) => Duration::from_secs(10 + seconds),
         Work::Manual(_) => Duration::from_secs(seconds),
     }
 }

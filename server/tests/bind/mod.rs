@@ -1,0 +1,119 @@
+//! A real BIND on a loopback port, with one zone that takes updates signed with one key.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    dead_code,
+    missing_docs,
+    reason = "test code; each test file uses its own part of it"
+)]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::machines::{free_port, until};
+
+pub const ZONE: &str = "example.org";
+pub const RECORD: &str = "pbx.example.org";
+pub const KEY: &str = "dr-key";
+/// 32 bytes in Base64; a test's key opens nothing.
+pub const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub const ANOTHER_SECRET: &str = "HxscGxoZGBcWFRQTEhEQDw4NDAsKCQgHBgUEAwIBAAA=";
+
+#[derive(Debug)]
+pub struct Bind {
+    pub port: u16,
+    dir: PathBuf,
+    process: Option<Child>,
+}
+
+impl Bind {
+    pub fn start(root: &Path, value: &str) -> Self {
+        Self::start_with_ttl(root, value, 60)
+    }
+
+    pub fn start_with_ttl(root: &Path, value: &str, ttl: u32) -> Self {
+        let port = free_port();
+        let dir = root.join(format!("bind-{port}"));
+        fs::create_dir_all(&dir).unwrap();
+        let zone = format!(
+            "$TTL {ttl}\n@ IN SOA ns.{ZONE}. admin.{ZONE}. 1 3600 600 86400 60\n@ IN NS ns.{ZONE}.\n\
+             ns IN A 127.0.0.1\npbx IN A {value}\n"
+        );
+        fs::write(dir.join("zone"), zone).unwrap();
+        let at = dir.display();
+        let config = format!(
+            "options {{ directory \"{at}\"; pid-file \"{at}/named.pid\"; session-keyfile \"{at}/session.key\"; \
+             listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no; \
+             dnssec-validation no; notify no; }};\ncontrols {{ }};\n\
+             key \"{KEY}\" {{ algorithm hmac-sha256; secret \"{SECRET}\"; }};\n\
+             zone \"{ZONE}\" {{ type primary; file \"{at}/zone\"; allow-update {{ key \"{KEY}\"; }}; }};\n"
+        );
+        fs::write(dir.join("named.conf"), config).unwrap();
+        let mut bind = Self { port, dir, process: None };
+        bind.start_again();
+        bind
+    }
+
+    /// On the same port, with everything that it was told before.
+    pub fn start_again(&mut self) {
+        let home = std::env::var("TVOX_DR_BIND")
+            .unwrap_or_else(|_| format!("{}/.cache/tvox-dr/bind", std::env::var("HOME").unwrap()));
+        let log = || fs::File::options().create(true).append(true).open(self.dir.join("log")).unwrap();
+        let child = Command::new(Path::new(&home).join("usr/sbin/named"))
+            .args(["-g", "-n", "1", "-c"])
+            .arg(self.dir.join("named.conf"))
+            .stdin(Stdio::null())
+            .stdout(log())
+            .stderr(log())
+            .spawn()
+            .expect("BIND is there: run 'make setup'");
+        self.process = Some(child);
+        until("BIND answers", || !self.record().is_empty());
+    }
+
+    pub fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+
+    /// What it answers for the record; empty where it does not.
+    pub fn record(&self) -> String {
+        let port = self.port.to_string();
+        let asked = Command::new("dig")
+            .args(["+short", "+tcp", "+time=2", "+tries=1", "@127.0.0.1", "-p", &port, RECORD, "A"])
+            .output()
+            .expect("dig is there: run 'make setup'");
+        let said = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
+        if said.contains(';') { String::new() } else { said }
+    }
+
+    /// Somebody else changes the record.
+    pub fn update(&self, from: &str, to: &str) {
+        let mut child = Command::new("nsupdate")
+            .args(["-v", "-y", &format!("hmac-sha256:{KEY}:{SECRET}")])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("nsupdate is there: run 'make setup'");
+        let text = format!(
+            "server 127.0.0.1 {}\nzone {ZONE}\nupdate delete {RECORD} A {from}\nupdate add {RECORD} 60 A {to}\nsend\n",
+            self.port
+        );
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+        assert_eq!(self.record(), to);
+    }
+}
+
+impl Drop for Bind {
+    fn drop(&mut self) {
+        self.stop();
+        if std::thread::panicking() {
+            eprintln!("---- log of BIND\n{}", fs::read_to_string(self.dir.join("log")).unwrap_or_default());
+        }
+    }
+}
