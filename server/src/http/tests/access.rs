@@ -48,7 +48,8 @@ async fn a_form_above_the_readers_role_is_refused_by_the_door() {
             for action in Action::ALL.iter().filter(|action| action.role() > role) {
                 let route = app::routes::of(forms::page_of(*action));
                 if route.exists_on(side) {
-                    let more = [("scope", "all"), ("text", "x"), ("name", "the-admin"), ("token", "x"), ("kind", "manual")];
+                    let more =
+                        [("scope", "all"), ("text", "x"), ("name", "the-admin"), ("token", "x"), ("kind", "manual")];
                     let fields: Vec<_> = more.into_iter().chain([("action", action.as_str())]).collect();
                     let answer = bench.post(route.path, &cookie, &fields).await;
                     assert_eq!(answer.status, StatusCode::FORBIDDEN, "{action:?} for {role} on {side}");

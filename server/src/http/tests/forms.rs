@@ -46,7 +46,7 @@ async fn nonsense_in_any_form_is_a_clear_answer_and_never_an_error_of_ours() {
                 fields.push(("action", action.as_str()));
                 let answer = bench.post(route.path, &admin, &fields).await;
                 // A bandwidth that is left empty is one without a limit.
-                let unlimited = action.as_str() == "sync.bandwidth.set" && value.is_empty();
+                let unlimited = *action == app::action::Action::BandwidthSet && value.is_empty();
                 let expected = match (route.exists_on(side), unlimited) {
                     (false, _) => 404,
                     (true, true) => 303,
