@@ -5,30 +5,15 @@ use contract::failback::{Failback, FailbackReport};
 use contract::{Command, Denied, Lang, NodeRole, Rule, query};
 use serde_json::Value;
 
+use super::preflight::Word;
 use super::remote::Line;
 use super::{Exit, operate, print};
 
 /// What an operator brings.
 #[derive(Debug, ClapArgs)]
 pub struct FailbackArgs {
-    /// The name of the machine on which the command runs
-    #[arg(
-        long,
-        value_name = "NAME",
-        required_unless_present = "dry_run",
-        default_value = "",
-        hide_default_value = true
-    )]
-    confirm_name: String,
-    /// Why
-    #[arg(
-        long,
-        value_name = "TEXT",
-        required_unless_present = "dry_run",
-        default_value = "",
-        hide_default_value = true
-    )]
-    reason: String,
+    #[command(flatten)]
+    word: Word,
     /// Leave the Master what it has of this dataset; may be repeated
     #[arg(long, value_name = "DATASET")]
     discard: Vec<String>,
@@ -49,8 +34,8 @@ pub struct FailbackArgs {
 /// Begins one and follows it, or says what it would do.
 pub async fn run(line: &Line, args: FailbackArgs) -> Result<Exit, Exit> {
     let failback = Failback {
-        confirm_name: args.confirm_name,
-        reason: args.reason,
+        confirm_name: args.word.confirm_name,
+        reason: args.word.reason,
         discard: args.discard,
         discard_dr_data: args.discard_dr_data,
         accept_data_loss: args.accept_data_loss,

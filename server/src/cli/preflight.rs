@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::remote::Line;
 use super::{Exit, print};
 
-/// What an operator brings to take the service.
+/// What a grave command asks for in any case, and its dry run does not.
 #[derive(Debug, ClapArgs)]
-pub struct TakeArgs {
+pub(super) struct Word {
     /// The name of the machine on which the command runs
     #[arg(
         long,
@@ -20,7 +20,7 @@ pub struct TakeArgs {
         default_value = "",
         hide_default_value = true
     )]
-    confirm_name: String,
+    pub(super) confirm_name: String,
     /// Why
     #[arg(
         long,
@@ -29,7 +29,14 @@ pub struct TakeArgs {
         default_value = "",
         hide_default_value = true
     )]
-    reason: String,
+    pub(super) reason: String,
+}
+
+/// What an operator brings to take the service.
+#[derive(Debug, ClapArgs)]
+pub struct TakeArgs {
+    #[command(flatten)]
+    word: Word,
     /// Who saw that machine off, and how; once for each machine of the other site
     #[arg(long, value_name = "IP=TEXT")]
     attest: Vec<String>,
@@ -57,8 +64,8 @@ impl TakeArgs {
     /// The same as the node takes it. What lacks its text is told by the node, like everything else that is wrong.
     pub fn into_take(self) -> Take {
         Take {
-            confirm_name: self.confirm_name,
-            reason: self.reason,
+            confirm_name: self.word.confirm_name,
+            reason: self.word.reason,
             attest: self.attest.iter().map(|typed| attestation(typed)).collect(),
             accept_data_loss: self.accept_data_loss,
             overrides: self.overrides.iter().map(|typed| passed(typed)).collect(),

@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::field::{Fields, Truncated, put_string};
 use crate::watch::Watch;
 
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
 /// What a request says of the puller: it has nothing.
 pub(crate) const NOTHING: u8 = 0;
 /// It has this content of the source, not exactly or not with its list.

@@ -1,3 +1,5 @@
+//! What may follow what in a log, and what is next.
+
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 use contract::own_step::{ManualWork, Place};
