@@ -21,10 +21,8 @@ use crate::error::OpenError;
 use crate::mandate::file::{Files, Opened, Record};
 use crate::mandate::{Raise, boot_id, rules};
 use crate::store::{Store, db};
+use crate::sync::pull::RESERVE_OF_SERVING;
 use crate::{random, services};
-
-/// Bytes left free on the disk of the replicas.
-const RESERVE: u64 = 64 << 20;
 
 /// A data directory without its daemon.
 #[derive(Debug)]
@@ -246,7 +244,7 @@ fn promote(store: PathBuf, run: &str, now: Timestamp) -> Result<String, Failure>
     if replica.committed().is_none() {
         return Ok("nothing was ever copied".into());
     }
-    let promoted = replica.promote(run, None, RESERVE, now, &replication::Unwatched).map_err(failed)?;
+    let promoted = replica.promote(run, None, RESERVE_OF_SERVING, now, &replication::Unwatched).map_err(failed)?;
     Ok(format!("writable, from generation {}", promoted.generation))
 }
 

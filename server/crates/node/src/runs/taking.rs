@@ -15,7 +15,7 @@ use super::procedure::Step;
 use super::step::{Seen, Stop, try_again};
 use crate::mandate::Raise;
 use crate::node::Node;
-use crate::sync::pull::RESERVE;
+use crate::sync::pull::RESERVE_OF_SERVING;
 use crate::sync::replica::Copy;
 use crate::sync::told;
 
@@ -120,7 +120,7 @@ impl Node {
                     return Ok(());
                 }
                 let point = generation.map(|limit| newest_until(replica, limit)).transpose()?;
-                replica.promote(&run, point, RESERVE, now, &Unwatched).map(drop)
+                replica.promote(&run, point, RESERVE_OF_SERVING, now, &Unwatched).map(drop)
             });
             made.await.ok_or_else(|| not_open(&copy))?.map_err(|error| engine_failed(&copy, &error))?;
         }

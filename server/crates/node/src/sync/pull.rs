@@ -35,6 +35,9 @@ const KEEP_DR: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 const GRACE: Duration = Duration::from_secs(60);
 /// Bytes left free on the replica's disk.
 pub(crate) const RESERVE: u64 = 64 << 20;
+/// Bytes left free beside a copy that is to serve: none. On that day it is what the disk is for, the preflight asks for no
+/// more, and the node has room of its own put by.
+pub(crate) const RESERVE_OF_SERVING: u64 = 0;
 /// What superseded generations may hold of the free disk: one part in so many.
 const GRACE_SHARE: u64 = 20;
 /// Longest wait before a dataset that changes all the time is pulled again.
