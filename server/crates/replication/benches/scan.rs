@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use divan::{Bencher, counter::BytesCount};
+use divan::Bencher;
 use jiff::Timestamp;
 use replication::{Entry, Manifest, Source, SourceKind, SourceSpec, Touched, TreeChanges, Unwatched};
 use tempfile::TempDir;
@@ -46,15 +46,6 @@ fn one_touched_name(bencher: Bencher<'_, '_>, files: usize) {
         fs::write(dir.path().join("source/0/0/0"), round.to_string()).unwrap();
         source.capture_touched(Timestamp::MAX, &touched, &Unwatched).unwrap()
     });
-}
-
-#[divan::bench(sample_count = 20)]
-fn hash(bencher: Bencher<'_, '_>) {
-    const SIZE: usize = 64 << 20;
-    let (dir, mut source) = tree(1);
-    fs::write(dir.path().join("source/large"), vec![7; SIZE]).unwrap();
-    let rehash = || source.capture(Timestamp::MAX, true, &Unwatched).unwrap();
-    bencher.counter(BytesCount::new(SIZE)).bench_local(rehash);
 }
 
 /// A manifest and its successor, in which one file is newer.

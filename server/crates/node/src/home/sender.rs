@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use contract::dataset::DatasetKind;
+use contract::dataset::{DatasetKind, Group};
 use contract::mandate::MandateFinding;
 use contract::{Denied, Rule};
-use replication::{Capture, ContentId, DATABASE_NAME, ErrorKind, Source, SourceSpec};
+use replication::{Capture, ContentId, DATABASE_NAME, ErrorKind, Paced, Source, SourceSpec};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_util::io::SyncIoBridge;
@@ -124,7 +124,8 @@ impl Node {
         let captured = self.capture_home(serving, stop).await?;
         let meter = Arc::new(Meter::new(stop.clone()));
         self.home.begin(&name, &meter);
-        let mut bridge = SyncIoBridge::new(stream);
+        let urgent = serving.copy.dataset.kind.group() == Group::Database;
+        let mut bridge = Paced::new(SyncIoBridge::new(stream), Arc::clone(&self.pacing.bucket), urgent);
         let work = tokio::task::spawn_blocking(move || captured.serve(&mut bridge, generation, &*meter));
         let served = work.await.map_err(|error| Denied::failed(format!("bring {name} home"), error))?;
         self.home.end();

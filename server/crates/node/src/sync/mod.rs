@@ -11,6 +11,7 @@ mod damage;
 pub(crate) mod dataset;
 mod kept;
 pub(crate) mod learn;
+mod line;
 pub(crate) mod meter;
 pub(crate) mod offer;
 pub(crate) mod pins;
