@@ -14,12 +14,13 @@ use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::sync::{Arc, PoisonError};
 
-use crate::blocks::{BlockList, LARGE, SharedLists};
+use crate::blocks::{BlockList, SharedLists, is_listed};
 use crate::chunks::{self, Chunk, ChunkMap, SHORTEST};
 use crate::delta::Base;
 use crate::error::{Error, Result};
 use crate::field::Fields;
 use crate::manifest::{ContentHash, EntryKind, Manifest};
+use crate::reading::Content;
 use crate::reuse::Reuse;
 use crate::stage::Stage;
 use crate::wire::{CHUNK, Kind, Link};
@@ -172,7 +173,7 @@ impl Bases {
         let base = |index: &u32| {
             let entry = offered.entries().get(*index as usize)?;
             let old = reuse.at(&entry.path)?;
-            let large = matches!(entry.kind, EntryKind::File { size, .. } if size >= LARGE) && old.size >= LARGE;
+            let large = matches!(entry.kind, EntryKind::File { size, .. } if is_listed(size)) && is_listed(old.size);
             (large && !stage.rotten(&old.hash)).then_some((*index, old))
         };
         Self(asked.keys().filter_map(base).collect())
@@ -221,7 +222,7 @@ impl Bases {
     }
 }
 
-fn tell(scheme: u8, file: &mut impl Read, size: u64) -> std::io::Result<Vec<u8>> {
+fn tell(scheme: u8, file: &mut impl Content, size: u64) -> std::io::Result<Vec<u8>> {
     Ok(match scheme {
         BLOCKS => {
             let list = BlockList::read(file, size)?;

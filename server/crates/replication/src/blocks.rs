@@ -5,22 +5,30 @@
 //! more transfer of that file, nothing else.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io;
 use std::sync::{Arc, Mutex};
 
 use twox_hash::XxHash3_64;
 
 use crate::manifest::ContentHash;
-use crate::reading::{BLOCK, fill};
+use crate::reading::{BLOCK, Content, Piece, pieces};
 
 /// Smaller files travel whole.
 pub(crate) const LARGE: u64 = 256 * 1024;
 /// What databases and most programs write at once.
 const SMALLEST: u64 = 4096;
+/// Longer files travel whole, but for their holes.
+const LONGEST: u64 = 1 << 40;
 /// Above so many blocks they grow, up to one read: a list stays below 8 MiB for anything up to 256 GB.
 const MOST: u64 = 1 << 20;
 /// What the lists kept at a source may take in memory; they are worth time only.
 const KEPT_BYTES: usize = 48 << 20;
+
+/// Whether the blocks of a file of this size are remembered: one that is longer is one of holes, and its list would be
+/// long for nothing.
+pub(crate) fn is_listed(size: u64) -> bool {
+    (LARGE..=LONGEST).contains(&size)
+}
 
 /// The hash of one block or chunk.
 pub(crate) fn weak(block: &[u8]) -> u64 {
@@ -46,19 +54,12 @@ impl BlockList {
     }
 
     /// Reads a file into its list; `None` when it is shorter than it should be.
-    pub(crate) fn read(file: &mut impl Read, size: u64) -> io::Result<Option<Self>> {
+    pub(crate) fn read(file: &mut impl Content, size: u64) -> io::Result<Option<Self>> {
         let mut lister = Lister::new(size);
-        let mut buffer = vec![0; BLOCK];
-        let mut left = size;
-        while left > 0 {
-            let want = usize::try_from(left).map_or(BLOCK, |left| left.min(BLOCK));
-            let got = fill(file, &mut buffer[..want])?;
-            if got == 0 {
-                return Ok(None);
-            }
-            lister.push(&buffer[..got]);
-            left -= got as u64;
-        }
+        pieces::<io::Error>(file, size, &mut Vec::new(), |piece| {
+            lister.take(piece);
+            Ok(())
+        })?;
         Ok(lister.finish())
     }
 
@@ -95,7 +96,20 @@ impl Lister {
         Self { list, step: block_size(size) as usize, seen: 0, begun: Vec::new() }
     }
 
-    pub(crate) fn push(&mut self, mut bytes: &[u8]) {
+    /// Takes what comes next; zeros only where a block begins.
+    pub(crate) fn take(&mut self, piece: Piece<'_>) {
+        match piece {
+            Piece::Data(bytes) => self.push(bytes),
+            Piece::Zeros(count) => {
+                let blank = weak(&vec![0; self.step]);
+                let blocks = (count / self.step as u64) as usize;
+                self.seen += count;
+                self.list.hashes.resize(self.list.hashes.len() + blocks, blank);
+            }
+        }
+    }
+
+    fn push(&mut self, mut bytes: &[u8]) {
         self.seen += bytes.len() as u64;
         if !self.begun.is_empty() {
             let (now, later) = bytes.split_at(bytes.len().min(self.step - self.begun.len()));

@@ -18,6 +18,7 @@ use crate::field::Fields;
 use crate::manifest::{ContentId, EntryKind, Manifest};
 use crate::offered::Offered;
 use crate::path::TreePath;
+use crate::reading;
 use crate::remark::{Skipped, Warning};
 use crate::scan::{HashCache, Inode};
 use crate::sender::Sender;
@@ -254,6 +255,14 @@ impl Read for FromStart<'_> {
         let got = self.file.read_at(buffer, self.at)?;
         self.at += got as u64;
         Ok(got)
+    }
+}
+
+impl reading::Content for FromStart<'_> {
+    fn pass_hole(&mut self, at: u64, limit: u64) -> io::Result<u64> {
+        let hole = reading::hole(self.file, at, limit)?;
+        self.at += hole;
+        Ok(hole)
     }
 }
 

@@ -2,16 +2,19 @@
 //! fixed places do: cutting costs more than hashing.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io;
 
 use fastcdc::v2020::FastCDC;
 
 use crate::blocks::weak;
-use crate::reading::{BLOCK, fill};
+use crate::reading::{Content, Piece, pieces};
 
 pub(crate) const SHORTEST: usize = 4 * 1024;
 const USUAL: usize = 16 * 1024;
 pub(crate) const LONGEST: usize = 64 * 1024;
+
+/// In the place of a hash: nothing but zeros, which nobody looks for.
+const ZEROS: u64 = 0;
 
 /// One chunk: its hash and its length.
 pub(crate) type Chunk = (u64, u32);
@@ -50,25 +53,26 @@ impl Chunker {
 }
 
 /// Reads a file into its chunks; what a shorter one lacks is simply not there.
-pub(crate) fn read(file: &mut impl Read, size: u64) -> io::Result<Vec<Chunk>> {
+pub(crate) fn read(file: &mut impl Content, size: u64) -> io::Result<Vec<Chunk>> {
     let mut chunks = Vec::new();
     let mut chunker = Chunker::default();
-    let mut keep = |chunk, _: &[u8]| {
+    let keep = |chunks: &mut Vec<Chunk>, chunk| {
         chunks.push(chunk);
         Ok::<(), io::Error>(())
     };
-    let mut buffer = vec![0; BLOCK];
-    let mut left = size;
-    while left > 0 {
-        let want = usize::try_from(left).map_or(BLOCK, |left| left.min(BLOCK));
-        let got = fill(file, &mut buffer[..want])?;
-        if got == 0 {
-            break;
+    pieces::<io::Error>(file, size, &mut Vec::new(), |piece| match piece {
+        Piece::Data(bytes) => chunker.push(bytes, |chunk, _| keep(&mut chunks, chunk)),
+        Piece::Zeros(mut count) => {
+            std::mem::take(&mut chunker).finish(|chunk, _| keep(&mut chunks, chunk))?;
+            while count > 0 {
+                let len = u32::try_from(count).unwrap_or(u32::MAX);
+                chunks.push((ZEROS, len));
+                count -= u64::from(len);
+            }
+            Ok(())
         }
-        chunker.push(&buffer[..got], &mut keep)?;
-        left -= got as u64;
-    }
-    chunker.finish(&mut keep)?;
+    })?;
+    chunker.finish(|chunk, _| keep(&mut chunks, chunk))?;
     Ok(chunks)
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::blocks::{BlockList, block_size};
 use crate::chunks::{ChunkMap, Chunker};
 use crate::error::Result;
-use crate::transfer::{DataWriter, REFERENCE};
+use crate::reading::Piece;
+use crate::transfer::{DataWriter, REFERENCE, ZEROS};
 
 /// What is known of the other side's old content.
 pub(crate) enum Base {
@@ -36,8 +37,29 @@ impl<'b> Encoder<'b> {
         Self { base, offset, at: 0, allowance: size, run: (0, 0), chunker: Chunker::default() }
     }
 
+    /// Takes what comes next.
+    pub(crate) fn take<S: Read + Write>(&mut self, piece: Piece<'_>, out: &mut DataWriter<'_, '_, S>) -> Result<()> {
+        match piece {
+            Piece::Data(bytes) => self.push(bytes, out),
+            Piece::Zeros(count) => self.zeros(count, out),
+        }
+    }
+
+    /// Zeros travel as their number: nobody refers to them, and a chunk ends before them.
+    fn zeros<S: Read + Write>(&mut self, count: u64, out: &mut DataWriter<'_, '_, S>) -> Result<()> {
+        self.cut_rest(out)?;
+        self.put_run(out)?;
+        let known = self.offset.saturating_sub(self.at).min(count);
+        self.at += count;
+        if known < count {
+            out.put(&ZEROS.to_le_bytes())?;
+            out.put(&(count - known).to_le_bytes())?;
+        }
+        Ok(())
+    }
+
     /// Takes the next bytes: whole blocks, unless they are the last ones.
-    pub(crate) fn push<S: Read + Write>(&mut self, bytes: &[u8], out: &mut DataWriter<'_, '_, S>) -> Result<()> {
+    fn push<S: Read + Write>(&mut self, bytes: &[u8], out: &mut DataWriter<'_, '_, S>) -> Result<()> {
         match self.base {
             None => self.put(bytes, None, out),
             Some(Base::Blocks(list)) => bytes.chunks(block_size(list.size) as usize).try_for_each(|block| {
@@ -55,12 +77,15 @@ impl<'b> Encoder<'b> {
 
     /// Ends the content.
     pub(crate) fn finish<S: Read + Write>(mut self, out: &mut DataWriter<'_, '_, S>) -> Result<()> {
-        if let Some(Base::Chunks(map)) = self.base {
-            let chunker = std::mem::take(&mut self.chunker);
-            chunker.finish(|chunk, bytes| self.put(bytes, map.find(&chunk), out))?;
-        }
+        self.cut_rest(out)?;
         self.put_run(out)?;
         out.put(&0u32.to_le_bytes())
+    }
+
+    /// What waits for the end of its chunk ends here.
+    fn cut_rest<S: Read + Write>(&mut self, out: &mut DataWriter<'_, '_, S>) -> Result<()> {
+        let Some(Base::Chunks(map)) = self.base else { return Ok(()) };
+        std::mem::take(&mut self.chunker).finish(|chunk, bytes| self.put(bytes, map.find(&chunk), out))
     }
 
     fn put<S: Read + Write>(&mut self, bytes: &[u8], from: Option<u64>, out: &mut DataWriter<'_, '_, S>) -> Result<()> {

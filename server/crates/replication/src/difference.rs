@@ -227,7 +227,7 @@ impl Inspection<'_> {
         let group = self.group_here(want, stat);
         let tally = &mut self.tally;
         let read = tree.open_file(&want.path).map_err(Stop::Read).and_then(|(mut file, _)| {
-            digest::<Stop>(&mut file, u64::MAX, &mut self.buffer, |block| Ok(tally.bytes(block.len() as u64)?))
+            digest::<Stop>(&mut file, u64::MAX, &mut self.buffer, |piece| Ok(tally.bytes(piece.len())?))
         });
         tally.file()?;
         let hash = match read {

@@ -7,13 +7,17 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
+use crate::fingerprint::Fingerprint;
 use crate::manifest::ContentHash;
+use crate::reading::Piece;
 use crate::sparse::SparseFile;
 use crate::stage::Stage;
 use crate::store::free_bytes_near;
 
 /// Larger objects go to disk as they come.
 const IN_MEMORY: usize = 1 << 20;
+/// What no file system of ours goes beyond.
+const LONGEST: u64 = i64::MAX as u64;
 /// How often the free space is looked at while one object arrives.
 const LOOK_AT_DISK: u64 = 64 << 20;
 
@@ -21,7 +25,8 @@ pub(crate) struct Incoming {
     /// Under what it was announced, and is kept until it is whole.
     expected: ContentHash,
     part: PathBuf,
-    hasher: blake3::Hasher,
+    hasher: Fingerprint,
+    len: u64,
     sink: Sink,
     reserve: u64,
     since_look: u64,
@@ -37,21 +42,23 @@ impl Incoming {
     /// An object announced with this hash and size, of which everything before `offset` is here.
     pub(crate) fn begin(stage: &Stage, expected: ContentHash, size: u64, offset: u64, reserve: u64) -> Result<Self> {
         let (sink, hasher) = if offset == 0 && size <= IN_MEMORY as u64 {
-            (Sink::Memory(Vec::with_capacity(size as usize)), blake3::Hasher::new())
+            (Sink::Memory(Vec::with_capacity(size as usize)), Fingerprint::default())
         } else {
             let (file, sofar) = stage.resume(&expected, offset)?;
             (Sink::Part(SparseFile::new(file, offset)), sofar)
         };
-        Ok(Self { expected, part: stage.part(&expected), hasher, sink, reserve, since_look: 0 })
+        Ok(Self { expected, part: stage.part(&expected), hasher, len: offset, sink, reserve, since_look: 0 })
     }
 
-    /// Takes the next bytes.
-    pub(crate) fn take(&mut self, piece: &[u8], stage: &Stage) -> Result<()> {
+    /// Takes what comes next.
+    pub(crate) fn take(&mut self, piece: Piece<'_>, stage: &Stage) -> Result<()> {
         let part = &self.part;
         let trouble = |e: io::Error| Error::io("cannot write to the stage", part, e);
-        self.hasher.update(piece);
+        let too_long = || Error::protocol("content that is longer than any file");
+        self.len = self.len.checked_add(piece.len()).filter(|len| *len <= LONGEST).ok_or_else(too_long)?;
+        self.hasher.take(piece);
         if let Sink::Memory(content) = &self.sink
-            && content.len() + piece.len() > IN_MEMORY
+            && self.len > IN_MEMORY as u64
         {
             let (file, _) = stage.resume(&self.expected, 0)?;
             let mut file = SparseFile::new(file, 0);
@@ -59,10 +66,13 @@ impl Incoming {
             self.sink = Sink::Part(file);
         }
         match &mut self.sink {
-            Sink::Memory(content) => content.extend_from_slice(piece),
+            Sink::Memory(content) => match piece {
+                Piece::Data(bytes) => content.extend_from_slice(bytes),
+                Piece::Zeros(count) => content.resize(content.len() + count as usize, 0),
+            },
             Sink::Part(file) => {
-                file.write(piece).map_err(trouble)?;
-                self.since_look += piece.len() as u64;
+                file.take(piece).map_err(trouble)?;
+                self.since_look += if let Piece::Data(bytes) = piece { bytes.len() as u64 } else { 0 };
                 if self.since_look >= LOOK_AT_DISK {
                     self.since_look = 0;
                     let free = free_bytes_near(part);
@@ -91,7 +101,7 @@ impl Incoming {
             let want = usize::try_from(from + len - at).map_or(buffer.len(), |left| left.min(buffer.len()));
             let piece = &mut buffer[..want];
             old.read_exact_at(piece, at).map_err(|e| Error::io("cannot read the last generation", &self.part, e))?;
-            self.take(piece, stage)?;
+            self.take(Piece::Data(piece), stage)?;
             told(want as u64)?;
             at += want as u64;
         }
@@ -100,7 +110,7 @@ impl Incoming {
 
     /// The hash of everything that came.
     pub(crate) fn hash(&self) -> ContentHash {
-        ContentHash(*self.hasher.finalize().as_bytes())
+        self.hasher.finish()
     }
 
     /// Keeps the object under the hash it was found to have.

@@ -30,6 +30,7 @@ mod error;
 mod excludes;
 mod export;
 mod field;
+mod fingerprint;
 mod ground;
 mod hearing;
 mod home;

@@ -156,12 +156,12 @@ impl Contents for Copier {
         let cloned = self.clones && size > 0 && ioctl_ficlone(&to, &from).is_ok();
         let limit = size.saturating_add(1);
         let read = if cloned {
-            digest::<Stop>(&mut to, limit, &mut self.buffer, |block| Ok(tally.bytes(block.len() as u64)?))
+            digest::<Stop>(&mut to, limit, &mut self.buffer, |piece| Ok(tally.bytes(piece.len())?))
         } else {
             let mut to = SparseFile::new(to, 0);
-            let read = digest::<Stop>(&mut from, limit, &mut self.buffer, |block| {
-                to.write(block).map_err(trouble)?;
-                Ok(tally.bytes(block.len() as u64)?)
+            let read = digest::<Stop>(&mut from, limit, &mut self.buffer, |piece| {
+                to.take(piece).map_err(trouble)?;
+                Ok(tally.bytes(piece.len())?)
             });
             to.finish().map_err(trouble)?;
             read

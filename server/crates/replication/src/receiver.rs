@@ -12,9 +12,10 @@ use crate::field::Fields;
 use crate::incoming::Incoming;
 use crate::manifest::{ContentHash, ContentId, Entry, EntryKind, Manifest};
 use crate::path::MAX_PATH;
+use crate::reading::Piece;
 use crate::reuse::Reuse;
 use crate::stage::Stage;
-use crate::transfer::{AMEND, CHANGED, DONE, DROPPED, DataReader, KEPT, OBJECT, REFERENCE};
+use crate::transfer::{AMEND, CHANGED, DONE, DROPPED, DataReader, KEPT, OBJECT, REFERENCE, ZEROS};
 use crate::watch::{Point, Tally, Watch, pass};
 use crate::xattr::MAX_XATTRS;
 
@@ -89,10 +90,15 @@ impl Receiver<'_> {
                     copied.or_else(|error| self.give_up(index, error))?;
                     old = Some(file);
                 }
+                ZEROS => {
+                    let zeros = Piece::Zeros(data.u64()?);
+                    incoming.take(zeros, self.stage)?;
+                    self.tally.bytes(zeros.len())?;
+                }
                 len => {
                     let Self { stage, tally, .. } = self;
                     data.pieces(len as usize, |piece| {
-                        incoming.take(piece, stage)?;
+                        incoming.take(Piece::Data(piece), stage)?;
                         tally.bytes(piece.len() as u64)
                     })?;
                 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, StatxAttributes, StatxFlags, openat, statat, statx};
 
 use crate::beneath::{FileKey, kind_of, mtime_of, open_regular};
-use crate::blocks::{LARGE, Lister, SharedLists};
+use crate::blocks::{Lister, SharedLists, is_listed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::excludes::Excludes;
 use crate::manifest::{ContentHash, Entry, EntryKind, FileTime};
@@ -278,19 +278,19 @@ impl<'a> Walk<'a> {
         let key = FileKey::of(&before);
         let full = self.full(path);
         let tally = &mut self.tally;
-        let lists = self.lists.filter(|_| key.size >= LARGE);
+        let lists = self.lists.filter(|_| is_listed(key.size));
         let mut lister = lists.map(|_| Lister::new(key.size));
-        let read = digest::<Stop>(&mut file, key.size, &mut self.buffer, |block| {
+        let read = digest::<Stop>(&mut file, key.size, &mut self.buffer, |piece| {
             if let Some(lister) = &mut lister {
-                lister.push(block);
+                lister.take(piece);
             }
-            Ok(tally.bytes(block.len() as u64)?)
+            Ok(tally.bytes(piece.len())?)
         });
         let read = read.map_err(|stop| stop.or_unreadable(&full))?;
         if let Some((lists, list)) = lists.zip(lister.and_then(Lister::finish)) {
             lists.lock().unwrap_or_else(PoisonError::into_inner).keep(read.hash, list);
         }
-        self.found.hashed_bytes += read.bytes;
+        self.found.hashed_bytes += read.read;
         let after = stat_of(&file).map_err(|e| Error::unreadable(&full, e))?;
         let settled = FileKey::of(&after) == key && read.bytes == key.size;
         Ok(Some((Known { hash: read.hash, database: read.database }, read.bytes, key, settled)))

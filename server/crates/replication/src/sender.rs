@@ -14,7 +14,7 @@ use crate::encoding::encode_entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::put_string;
 use crate::manifest::{ContentHash, ContentId, Entry, EntryKind, Manifest, ManifestFault};
-use crate::reading::{Digest, digest};
+use crate::reading::{Content as Readable, Digest, digest};
 use crate::scan::{ATTEMPTS, Stop, entry, is_gone, stat_of};
 use crate::source::still_there;
 use crate::transfer::{AMEND, CHANGED, DONE, DROPPED, DataWriter, KEPT, OBJECT};
@@ -179,7 +179,7 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
     }
 
     /// Sends one object up to its verdict; hashes all of it, also what the other side has already.
-    fn stream(&mut self, index: u32, file: &mut impl Read, size: u64, offset: u64, name: u32) -> Result<Digest> {
+    fn stream(&mut self, index: u32, file: &mut impl Readable, size: u64, offset: u64, name: u32) -> Result<Digest> {
         let mut op = vec![OBJECT];
         op.extend_from_slice(&index.to_le_bytes());
         op.extend_from_slice(&offset.to_le_bytes());
@@ -191,11 +191,11 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
         };
         let mut encoder = Encoder::new(self.bases.get(&index), announced, offset);
         let mut at = 0u64;
-        let read = digest::<Stop>(file, size, &mut self.buffer, |block| {
-            let known = offset.saturating_sub(at).min(block.len() as u64);
-            at += block.len() as u64;
-            encoder.push(block, out)?;
-            Ok(tally.bytes(block.len() as u64 - known)?)
+        let read = digest::<Stop>(file, size, &mut self.buffer, |piece| {
+            let known = offset.saturating_sub(at).min(piece.len());
+            at += piece.len();
+            encoder.take(piece, out)?;
+            Ok(tally.bytes(piece.len() - known)?)
         });
         let read = read.map_err(|stop| stop.or_unreadable(&full))?;
         encoder.finish(&mut self.out)?;

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::beneath::{Beneath, mtime_of};
-use crate::blocks::{LARGE, Lister, SharedLists};
+use crate::blocks::{Lister, SharedLists, is_listed};
 use crate::capture::{Capture, Content};
 use crate::database::{DatabaseKey, LastCopy};
 use crate::error::{Error, ErrorKind, Result};
@@ -251,7 +251,7 @@ impl Source {
             }
             None => {
                 let (file, read) = self.copy_database(&mut tally)?;
-                hashed_bytes = read.bytes;
+                hashed_bytes = read.read;
                 self.last_copy = LastCopy::keep(key, stamped_until, &file, read.hash, read.bytes);
                 (file, read.hash, read.bytes)
             }
@@ -294,12 +294,12 @@ impl Source {
         // From here on the copy lives as long as it is held, whatever happens to this process.
         fs::remove_file(&copy).map_err(trouble)?;
         let size = file.metadata().map_err(trouble)?.len();
-        let mut lister = (size >= LARGE).then(|| Lister::new(size));
-        let read = digest::<Stop>(&mut file, size, &mut Vec::new(), |block| {
+        let mut lister = is_listed(size).then(|| Lister::new(size));
+        let read = digest::<Stop>(&mut file, size, &mut Vec::new(), |piece| {
             if let Some(lister) = &mut lister {
-                lister.push(block);
+                lister.take(piece);
             }
-            Ok(tally.bytes(block.len() as u64)?)
+            Ok(tally.bytes(piece.len())?)
         });
         let read = read.map_err(|stop| stop.or_unreadable(&self.spec.path))?;
         if let Some(list) = lister.and_then(Lister::finish) {

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use crate::reading::Piece;
+
 /// The block of common file systems: shorter holes save nothing.
 const BLOCK: usize = 4096;
 
@@ -32,6 +34,15 @@ impl SparseFile {
             self.file.write_all_at(&rest[zeros..zeros + data], self.at)?;
             self.at += data as u64;
             rest = &rest[zeros + data..];
+        }
+        Ok(())
+    }
+
+    /// Takes what comes next.
+    pub(crate) fn take(&mut self, piece: Piece<'_>) -> io::Result<()> {
+        match piece {
+            Piece::Data(bytes) => self.write(bytes)?,
+            Piece::Zeros(count) => self.at += count,
         }
         Ok(())
     }

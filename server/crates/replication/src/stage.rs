@@ -4,13 +4,14 @@
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::fingerprint::Fingerprint;
 use crate::manifest::ContentHash;
-use crate::reading::digest;
+use crate::reading::{digest, pieces};
 use crate::scan::Stop;
 use crate::sparse::SparseFile;
 
@@ -150,9 +151,9 @@ impl Stage {
         self.remove(&path)?;
         let trouble = |e: io::Error| Error::io("cannot write to the stage", &path, e);
         let mut to = SparseFile::new(create(&path).map_err(trouble)?, 0);
-        let read = digest::<Stop>(from, size.saturating_add(1), &mut self.buffer, |block| {
-            to.write(block).map_err(trouble)?;
-            Ok(told(block.len() as u64)?)
+        let read = digest::<Stop>(from, size.saturating_add(1), &mut self.buffer, |piece| {
+            to.take(piece).map_err(trouble)?;
+            Ok(told(piece.len())?)
         });
         to.finish().map_err(trouble)?;
         let whole = match read {
@@ -169,24 +170,21 @@ impl Stage {
     }
 
     /// Opens a part for going on at `offset`, with the hash of what is there.
-    pub(crate) fn resume(&self, hash: &ContentHash, offset: u64) -> Result<(File, blake3::Hasher)> {
+    pub(crate) fn resume(&self, hash: &ContentHash, offset: u64) -> Result<(File, Fingerprint)> {
         let path = self.part(hash);
         let trouble = |e: io::Error| Error::io("cannot write to the stage", &path, e);
-        let mut hasher = blake3::Hasher::new();
+        let mut hasher = Fingerprint::default();
         if offset == 0 {
             self.remove(&path)?;
             return Ok((create(&path).map_err(trouble)?, hasher));
         }
         let mut file = OpenOptions::new().read(true).write(true).open(&path).map_err(trouble)?;
-        let mut block = vec![0u8; 128 * 1024];
-        let mut left = offset;
-        while left > 0 {
-            let want = usize::try_from(left).map_or(block.len(), |left| left.min(block.len()));
-            file.read_exact(&mut block[..want]).map_err(trouble)?;
-            hasher.update(&block[..want]);
-            left -= want as u64;
-        }
-        Ok((file, hasher))
+        let read = pieces::<io::Error>(&mut file, offset, &mut Vec::new(), |piece| {
+            hasher.take(piece);
+            Ok(())
+        });
+        let (bytes, _) = read.map_err(trouble)?;
+        if bytes < offset { Err(trouble(io::ErrorKind::UnexpectedEof.into())) } else { Ok((file, hasher)) }
     }
 
     /// Empties the stage after a commit.

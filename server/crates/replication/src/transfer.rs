@@ -2,7 +2,8 @@
 //! share a frame, large ones span many. It refuses to hold more than one frame in memory on either side.
 //!
 //! ```text
-//! Object   1, entry u32, offset u64, (length u32, bytes | all ones u32, from u64, length u64)…, 0 u32, verdict u8, hash
+//! Object   1, entry u32, offset u64, (length u32, bytes | all ones u32, from u64, length u64 |
+//!             one less u32, zeros u64)…, 0 u32, verdict u8, hash
 //! Amend    2, entry u32, 0 = gone | 1 then the entry as in a manifest
 //! Done     3, content id
 //! ```
@@ -29,6 +30,8 @@ pub(crate) const DROPPED: u8 = 2;
 
 /// In the place of a length: so many bytes of the receiver's old content, from there.
 pub(crate) const REFERENCE: u32 = u32::MAX;
+/// In the place of a length: so many zeros.
+pub(crate) const ZEROS: u32 = u32::MAX - 1;
 
 const RAW: u8 = 0;
 const ZSTD: u8 = 1;
