@@ -124,6 +124,7 @@ fn offends(action: Action, refused: &Refused) -> Option<String> {
             Rule::ConfirmName,
         ) => "confirm_name",
         (Activate | Takeover, Rule::DataLossConsent) => "accept_data_loss",
+        (Activate, Rule::PointUnknown | Rule::PointDamaged | Rule::PointNotUsed) => "point",
         (Deactivate | Failback, Rule::DrDataDiscard) => "discard_dr_data",
         (Failback, Rule::FailbackTail) => "accept_data_loss",
         (Activate | Takeover | RunResume, Rule::IsolationUnattested | Rule::EvidenceVoid) => {
@@ -150,7 +151,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::RetentionSet => &["newest", "minutes", "hours", "days"],
         Action::BandwidthSet => &["limit", "windows"],
         Action::ServiceAdd => &["name", "unit", "start", "stop", "check", "timeout", "order"],
-        Action::Activate | Action::Takeover => &["confirm_name", "reason", "password", "accept_data_loss"],
+        Action::Activate | Action::Takeover => &["confirm_name", "reason", "password", "accept_data_loss", "point"],
         Action::Deactivate => &["confirm_name", "reason", "password", "discard_dr_data"],
         Action::Failback => &["confirm_name", "reason", "password", "discard_dr_data", "accept_data_loss"],
         Action::Suspend | Action::Settle => &["confirm_name", "reason", "password"],

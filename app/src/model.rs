@@ -18,7 +18,7 @@ use contract::service::{Service, ServiceEntry};
 use contract::sms::SmsAccountInfo;
 use contract::smtp::SmtpReport;
 use contract::status::{NodeInfo, PeerReport};
-use contract::sync::PointsReport;
+use contract::sync::{PointsReport, RestorePoint};
 use contract::task::TasksReport;
 use contract::threshold::ThresholdsReport;
 use contract::users::User;
@@ -110,8 +110,8 @@ pub enum Page {
     Monitor(Box<MonitorReport>),
     /// `/allarmi`
     Alarms(AlarmsPage),
-    /// `/attivazione`: everything on it is in the live picture.
-    Activation,
+    /// `/attivazione`: what is not in the live picture.
+    Activation(Box<ActivationPage>),
     /// `/operazioni`
     Runs(RunsReport),
     /// `/operazioni?id=…`
@@ -189,6 +189,15 @@ pub struct AlarmsPage {
     pub history: AlarmHistory,
     /// Path and query of this filter, to which a page's number is added.
     pub address: String,
+}
+
+/// Attivazione.
+#[derive(Debug, Clone, Default)]
+pub struct ActivationPage {
+    /// What the service can go on from, newest first; nothing on the Master.
+    pub points: Vec<RestorePoint>,
+    /// The one whose loss the reader asked for.
+    pub point: Option<String>,
 }
 
 /// Disaster Recovery.

@@ -86,7 +86,7 @@ fn moves(cx: &Context) -> bool {
 /// Who serves, where it is not as on any other day; the pages of the button say it themselves, and larger.
 fn said_everywhere(cx: &Context, page: Option<&Page>) -> Option<AnyView> {
     let live = cx.live.as_ref().filter(|_| moves(cx))?;
-    Some(banners(cx, live, matches!(page, Some(Page::Activation | Page::Run(_)))))
+    Some(banners(cx, live, matches!(page, Some(Page::Activation(_) | Page::Run(_)))))
 }
 
 /// What an open page gets anew: the banners of every page, and the pieces of this one where it has any.

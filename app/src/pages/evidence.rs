@@ -73,5 +73,12 @@ fn words(loss: &Loss, offset: i32, lang: Lang) -> String {
     if let Some(bytes) = loss.in_flight {
         text += &format!(", {} {}", lang.pick("in arrivo", "on the way:"), format::bytes(bytes, lang));
     }
+    if loss.skipped > 0 {
+        let skipped = format::count(loss.skipped, lang);
+        text += &match lang {
+            Lang::It => format!(", copie più recenti non usate: {skipped}"),
+            Lang::En => format!(", newer copies not used: {skipped}"),
+        };
+    }
     text
 }

@@ -46,7 +46,7 @@ pub(crate) fn title_of(cx: &Context, page: &Page) -> String {
         Page::Overview(_) => PageId::Overview,
         Page::Monitor(_) => PageId::Monitor,
         Page::Alarms(_) => PageId::Alarms,
-        Page::Activation => return activation::heading(cx),
+        Page::Activation(_) => return activation::heading(cx),
         Page::Runs(_) => PageId::Runs,
         Page::Run(run) => return run.kind.label(cx.lang).to_owned(),
         Page::Licence(_) => PageId::Licence,
@@ -73,7 +73,7 @@ pub(crate) const fn has_reload(page: &Page) -> bool {
         | Page::Monitor(_)
         | Page::Alarms(_)
         | Page::Services(_)
-        | Page::Activation
+        | Page::Activation(_)
         | Page::Runs(_)
         | Page::Run(_)
         | Page::Pairing(_)
@@ -101,7 +101,7 @@ pub(crate) fn view(cx: &Context, page: &Page) -> AnyView {
         Page::Overview(model) => overview::view(cx, model),
         Page::Monitor(model) => monitor::view(cx, model),
         Page::Alarms(model) => alarms::view(cx, model),
-        Page::Activation => activation::view(cx),
+        Page::Activation(model) => activation::view(cx, model),
         Page::Runs(model) => runs::view(cx, model),
         Page::Run(model) => run::view(cx, model),
         Page::Licence(model) => licence::view(cx, model),

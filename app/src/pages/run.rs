@@ -228,6 +228,7 @@ fn report(run: &RunReport, offset: i32, lang: Lang) -> AnyView {
         (lang.pick("Inizio", "Begun"), Some(moment(run.started_at))),
         (lang.pick("Fine", "Ended"), run.ended_at.map(moment)),
         (lang.pick("Durata", "Duration"), total),
+        (lang.pick("Punto di ripristino scelto", "Restore point chosen"), run.point.clone()),
         (lang.pick("Mandato scritto", "Mandate written"), run.epoch.map(|epoch| epoch.to_string())),
         (
             lang.pick(

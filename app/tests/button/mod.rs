@@ -15,7 +15,7 @@ use crate::fixture::button::{Scene, on, run_page};
 const PATH: &str = "/attivazione";
 
 fn activation(scene: Scene) -> String {
-    document(&on(scene, Lang::It, Role::Operator, PATH), &Page::Activation)
+    document(&on(scene, Lang::It, Role::Operator, PATH), &Page::Activation(Box::default()))
 }
 
 fn offers(html: &str, action: Action) -> bool {
@@ -45,7 +45,7 @@ fn each_day_offers_what_can_be_done_on_it_and_nothing_else() {
         let drawn: Vec<_> = all.into_iter().filter(|action| offers(&html, *action)).collect();
         let wanted: Vec<_> = all.into_iter().filter(|action| offered.contains(action)).collect();
         assert_eq!(drawn, wanted, "{scene:?}");
-        let viewer = document(&on(scene, Lang::It, Role::Viewer, PATH), &Page::Activation);
+        let viewer = document(&on(scene, Lang::It, Role::Viewer, PATH), &Page::Activation(Box::default()));
         assert!(all.into_iter().all(|action| !offers(&viewer, action)), "{scene:?} for a viewer");
     }
 }
@@ -124,7 +124,7 @@ fn a_refused_press_comes_back_with_everything_but_the_password() {
         Refused::new(Rule::DiskFull, "/data", "1 MB"),
     ];
     cx.form = FormState::denied(Some(Action::Activate), typed, Denied::Refused(denied.to_vec()));
-    let html = document(&cx, &Page::Activation);
+    let html = document(&cx, &Page::Activation(Box::default()));
     assert!(!html.contains("s3cret"));
     for kept in ["value=\"Incendio\"", "value=\"Anna, dal vivo\"", "value=\"master1\"", "value=\"non importa\""] {
         assert!(html.contains(kept), "{kept}");
@@ -136,7 +136,7 @@ fn a_refused_press_comes_back_with_everything_but_the_password() {
     assert!(html.contains("<details open class=\"fold card\">"), "the form that came back is open");
     let wrong = vec![FieldError::new("password", Problem::WrongPassword)];
     cx.form = FormState::denied(Some(Action::Activate), [], Denied::Invalid(wrong));
-    assert!(document(&cx, &Page::Activation).contains("id=\"activate-password-error\""));
+    assert!(document(&cx, &Page::Activation(Box::default())).contains("id=\"activate-password-error\""));
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn a_run_shows_where_it_stands_and_what_to_do_where_it_is_stuck() {
 #[test]
 fn every_scene_speaks_one_language() {
     for scene in Scene::ALL {
-        let html = document(&on(scene, Lang::En, Role::Admin, PATH), &Page::Activation);
+        let html = document(&on(scene, Lang::En, Role::Admin, PATH), &Page::Activation(Box::default()));
         for word in [" della ", " nella ", " sono ", "Annulla", " più ", "Attiva", "Motivo"] {
             assert!(!html.contains(word), "{scene:?}: {word}");
         }

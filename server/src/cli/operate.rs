@@ -252,6 +252,7 @@ fn show(run: &Value) {
         ("Reason", "reason"),
         ("Started", "started_at"),
         ("Ended", "ended_at"),
+        ("Point", "point"),
         ("Epoch", "epoch"),
         ("RTO s", "rto_seconds"),
         ("Can abort", "can_abort"),
@@ -264,7 +265,7 @@ fn show(run: &Value) {
     for loss in run["loss"].as_array().into_iter().flatten() {
         print::line(&format!(
             "RPO:        {}",
-            print::cells(loss, &["dataset", "generation", "age_seconds"]).join("  ")
+            print::cells(loss, &["dataset", "generation", "age_seconds", "skipped"]).join("  ")
         ));
     }
     for made in run["ledger"]["datasets"].as_array().into_iter().flatten() {

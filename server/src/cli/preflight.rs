@@ -46,7 +46,7 @@ pub struct TakeArgs {
     /// Pass a guard, saying why; may be repeated
     #[arg(long = "override", value_name = "RULE[@SUBJECT]=REASON")]
     overrides: Vec<String>,
-    /// The restore point; the last complete generation unless given
+    /// The restore point of `sync points` to go on from, read again first; the last complete generations unless given
     #[arg(long, value_name = "ID")]
     point: Option<String>,
     /// Switch this machine of the other site off on the way, before the evidence; may be repeated
@@ -126,10 +126,13 @@ fn words(report: &Value) {
     print::line(&format!("This command would be obeyed:   {}", print::text(&report["allowed"])));
     let items = |list: &str| report[list].as_array().into_iter().flatten();
     isolation(report);
+    if report["point"].is_string() {
+        print::line(&format!("Restore point:                  {}", print::text(&report["point"])));
+    }
     if items("loss").next().is_some() {
-        let keys = ["dataset", "generation", "captured_at", "age_seconds", "in_flight", "none_confirmed"];
+        let keys = ["dataset", "generation", "captured_at", "age_seconds", "in_flight", "none_confirmed", "skipped"];
         print::table(
-            &["DATASET", "GENERATION", "CAPTURED", "AGE s", "IN FLIGHT", "NOTHING NEWER"],
+            &["DATASET", "GENERATION", "CAPTURED", "AGE s", "IN FLIGHT", "NOTHING NEWER", "SKIPPED"],
             &print::rows(&report["loss"], &keys),
         );
     }

@@ -325,7 +325,7 @@ fn taken(fields: &Fields) -> Result<Take, Denied> {
         attest: attested(fields),
         accept_data_loss: !value(fields, "accept_data_loss").is_empty(),
         overrides: overridden(fields),
-        point: None,
+        point: Some(value(fields, "point")).filter(|point| !point.is_empty()),
         power_off: isolation::powered_off(fields)?,
         password: Some(Secret::new(value(fields, "password"))),
     })

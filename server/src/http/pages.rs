@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use app::form::FormState;
 use app::model::{
-    AlarmsPage, AuditPage, DatasetsPage, IsolationPage, OverviewPage, Page, PairingPage, ProblemKind, Reader,
-    ReplicationPage, ServicesPage, SmsDraft, SmsPage,
+    ActivationPage, AlarmsPage, AuditPage, DatasetsPage, IsolationPage, OverviewPage, Page, PairingPage, ProblemKind,
+    Reader, ReplicationPage, ServicesPage, SmsDraft, SmsPage,
 };
 use app::routes::{self, PageId, Route};
 use axum::extract::State;
@@ -16,7 +16,7 @@ use contract::command::JoinToken;
 use contract::lag::LagWindow;
 use contract::run::RunState;
 use contract::sms::SmsReport;
-use contract::{Actor, Denied, Lang, query as ask};
+use contract::{Actor, Denied, Lang, NodeRole, query as ask};
 
 use super::panel::{Once, Panel};
 use super::render::{self, Beside, see_other};
@@ -107,7 +107,7 @@ pub(super) async fn model(
         }),
         PageId::Monitor => Page::Monitor(Box::new(node.ask(actor, ask::Monitor {}).await?)),
         PageId::Alarms => Page::Alarms(alarms(panel, actor, path).await?),
-        PageId::Activation => Page::Activation,
+        PageId::Activation => Page::Activation(Box::new(activation(panel, actor, path).await?)),
         PageId::Runs => match query::value(path, "id") {
             None => Page::Runs(node.ask(actor, ask::Runs {}).await?),
             id => {
@@ -148,6 +148,17 @@ pub(super) async fn model(
         PageId::Users => Page::Users(node.ask(actor, ask::Users {}).await?.users),
         PageId::Audit => Page::Audit(audit(panel, actor, path).await?),
     })
+}
+
+/// What the service can go on from. A Master goes on from its own data.
+async fn activation(panel: &Panel, actor: &Actor, path: &str) -> Result<ActivationPage, Denied> {
+    if panel.node.info().role == NodeRole::Master {
+        return Ok(ActivationPage::default());
+    }
+    let mut points = panel.node.ask(actor, ask::Points {}).await?.points;
+    points.retain(|point| point.made_on == NodeRole::Master);
+    let point = query::value(path, "point").filter(|id| points.iter().any(|point| point.id == *id));
+    Ok(ActivationPage { points, point })
 }
 
 /// How far back the lag is looked at.
@@ -253,6 +264,7 @@ mod tests {
             epoch: None,
             can_abort: false,
             isolation: Vec::new(),
+            point: None,
             loss: Vec::new(),
             rto_seconds: None,
             ledger: None,

@@ -10,25 +10,25 @@ use super::{background, fold, form, held, is_passing};
 use crate::action::Action;
 use crate::fresh::fresh;
 use crate::headline::Tone;
-use crate::model::Context;
+use crate::model::{ActivationPage, Context};
 use crate::widgets::card;
 
-pub(super) fn view(cx: &Context, live: &Live) -> AnyView {
+pub(super) fn view(cx: &Context, live: &Live, model: &ActivationPage) -> AnyView {
     match live.status.state {
         NodeState::Active if live.status.is_suspended() => suspended(cx, live),
         NodeState::Active => active(cx, live),
-        NodeState::Held => waiting(cx, live),
+        NodeState::Held => waiting(cx, live, model),
         state if is_passing(state) => {
             view! { <section class="card">{stance(Tone::Active, state.label(cx.lang), "")}</section> }.into_any()
         }
-        _ => standby(cx, live),
+        _ => standby(cx, live, model),
     }
 }
 
-fn standby(cx: &Context, live: &Live) -> AnyView {
+fn standby(cx: &Context, live: &Live, model: &ActivationPage) -> AnyView {
     view! {
         <section class="card">{fresh(cx, "stance", verdict(cx, live.preflight.as_ref()))}</section>
-        {form::or_who(cx, Action::Activate, || button(cx, live))}
+        {form::or_who(cx, Action::Activate, || button(cx, live, model))}
         {aftermath(cx)}
         {background(cx, live)}
     }
@@ -36,11 +36,11 @@ fn standby(cx: &Context, live: &Live) -> AnyView {
 }
 
 /// The form: open when it is the thing to do, folded while something stands in the way.
-fn button(cx: &Context, live: &Live) -> AnyView {
-    let take = form::take(cx, live, Action::Activate, cx.t("ATTIVA IL DR", "ACTIVATE THE DR"));
+fn button(cx: &Context, live: &Live, model: &ActivationPage) -> AnyView {
+    let take = form::take(cx, live, model, Action::Activate, cx.t("ATTIVA IL DR", "ACTIVATE THE DR"));
     let blocked = live.preflight.iter().flat_map(|report| &report.blocked);
     if blocked.clone().any(|refused| !answered_by_the_form(refused.rule)) {
-        let open = cx.form.is(Action::Activate);
+        let open = cx.form.is(Action::Activate) || model.point.is_some();
         return fold(open, cx.t("Attivare comunque", "Activate all the same"), take);
     }
     view! { <section class="card">{take}</section> }.into_any()
@@ -173,9 +173,9 @@ fn suspended(cx: &Context, live: &Live) -> AnyView {
 }
 
 /// The machine holds at its gate: what it hears decides, or an operator.
-fn waiting(cx: &Context, live: &Live) -> AnyView {
+fn waiting(cx: &Context, live: &Live, model: &ActivationPage) -> AnyView {
     let take = || {
-        let body = form::take(cx, live, Action::Activate, cx.t("ATTIVA IL DR", "ACTIVATE THE DR"));
+        let body = form::take(cx, live, model, Action::Activate, cx.t("ATTIVA IL DR", "ACTIVATE THE DR"));
         fold(cx.form.is(Action::Activate), cx.t("Attivare senza attendere", "Activate without waiting"), body)
     };
     view! {

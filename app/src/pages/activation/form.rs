@@ -3,15 +3,16 @@
 use contract::Refused;
 use contract::isolation::{IsolationOutcome, MachineIsolation};
 use contract::live::Live;
+use contract::preflight::Loss;
 use leptos::prelude::*;
 
 use super::super::evidence;
 use super::outlook::answered_by_the_form;
-use super::to_attest;
+use super::{point, to_attest};
 use crate::action::{ATTEST, Action, DISCARD, POWER_OFF, POWER_OFF_CONFIRM};
 use crate::form::override_field;
 use crate::fresh::fresh;
-use crate::model::Context;
+use crate::model::{ActivationPage, Context};
 use crate::widgets::{Field, Kind};
 
 /// Whether this reader may press; otherwise who can.
@@ -27,7 +28,7 @@ pub(super) fn or_who(cx: &Context, action: Action, form: impl FnOnce() -> AnyVie
 }
 
 /// Takes the service: on the Client the activation, on the Master the take-over.
-pub(super) fn take(cx: &Context, live: &Live, action: Action, button: &str) -> AnyView {
+pub(super) fn take(cx: &Context, live: &Live, model: &ActivationPage, action: Action, button: &str) -> AnyView {
     let attest = to_attest(cx, live, action).into_iter().map(|ip| attestation(cx, action, &ip)).collect_view();
     view! {
         <form method="post" class="grave-form">
@@ -35,7 +36,8 @@ pub(super) fn take(cx: &Context, live: &Live, action: Action, button: &str) -> A
             {reason(cx, action)}
             {attest}
             {power_off(cx, live, action)}
-            {loss(cx, live, action)}
+            {point::choice(cx, model, action)}
+            {loss(cx, live, model, action)}
             {overrides(cx, live, action)}
             {proof(cx, action)}
             <button class="button activate large">{button.to_owned()}</button>
@@ -199,9 +201,12 @@ fn power_off(cx: &Context, live: &Live, action: Action) -> Option<AnyView> {
     )
 }
 
-fn loss(cx: &Context, live: &Live, action: Action) -> Option<AnyView> {
-    let known = live.preflight.as_ref();
-    if known.is_some_and(|report| !report.loss.is_empty() && report.loss.iter().all(|loss| loss.none_confirmed)) {
+fn loss(cx: &Context, live: &Live, model: &ActivationPage, action: Action) -> Option<AnyView> {
+    let known = live.preflight.as_ref().map(|report| point::losses(cx, model, action, &report.loss));
+    let goes_back = model.points.len() > 1;
+    let lost = |losses: &Vec<Loss>| losses.is_empty() || !losses.iter().all(|loss| loss.none_confirmed);
+    // Whoever may yet choose an older point needs the box for it.
+    if !known.as_ref().is_none_or(lost) && !goes_back {
         return None;
     }
     let (legend, label) = match action {
@@ -218,7 +223,11 @@ fn loss(cx: &Context, live: &Live, action: Action) -> Option<AnyView> {
         ),
     };
     let offset = cx.offset(cx.now);
-    let list = known.map(|report| fresh(cx, "loss", evidence::losses(&report.loss, offset, cx.lang)));
+    let list = known.map(|losses| {
+        let list = evidence::losses(&losses, offset, cx.lang);
+        // Against a point that came back with the form: the stream knows nothing of it.
+        if cx.form.is(action) { list } else { fresh(cx, "loss", list) }
+    });
     Some(
         view! {
             <fieldset class="consent">

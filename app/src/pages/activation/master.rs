@@ -10,7 +10,7 @@ use super::outlook::stance;
 use super::{background, fold, form, held, travel};
 use crate::action::Action;
 use crate::headline::Tone;
-use crate::model::Context;
+use crate::model::{ActivationPage, Context};
 
 pub(super) fn view(cx: &Context, live: &Live) -> AnyView {
     let there = live.status.peer_name();
@@ -99,7 +99,7 @@ fn takeover(cx: &Context, live: &Live) -> AnyView {
     );
     let body = view! {
         <p>{about}</p>
-        {form::take(cx, live, Action::Takeover, cx.t("RIPRENDI IL SERVIZIO", "TAKE THE SERVICE"))}
+        {form::take(cx, live, &ActivationPage::default(), Action::Takeover, cx.t("RIPRENDI IL SERVIZIO", "TAKE THE SERVICE"))}
     };
     fold(cx.form.is(Action::Takeover), cx.t("Il DR è perduto", "The DR is lost"), body.into_any())
 }

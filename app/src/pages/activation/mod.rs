@@ -5,6 +5,7 @@ mod client;
 mod form;
 mod master;
 mod outlook;
+mod point;
 
 use contract::isolation::IsolationOutcome;
 use contract::live::Live;
@@ -20,7 +21,7 @@ use crate::banner::{held_text, held_title};
 use crate::format;
 use crate::fresh::{fresh, fresh_keyed};
 use crate::headline::Tone;
-use crate::model::Context;
+use crate::model::{ActivationPage, Context};
 use crate::routes::{self, PageId};
 use crate::widgets::{card, reload, title};
 
@@ -33,12 +34,12 @@ pub(crate) fn heading(cx: &Context) -> String {
     }
 }
 
-pub(crate) fn view(cx: &Context) -> AnyView {
+pub(crate) fn view(cx: &Context, model: &ActivationPage) -> AnyView {
     let Some(live) = &cx.live else { return ().into_any() };
     let run = live.status.open_run();
     let body = match (run, cx.node.role) {
         (Some(run), _) => following(cx, live, run),
-        (None, NodeRole::Client) => client::view(cx, live),
+        (None, NodeRole::Client) => client::view(cx, live, model),
         (None, NodeRole::Master) => master::view(cx, live),
     };
     view! {

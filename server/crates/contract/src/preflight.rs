@@ -1,5 +1,7 @@
 //! What would happen if the button were pressed now: what stands in the way, what would be lost, every step to come.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
@@ -7,6 +9,7 @@ use crate::command::Secret;
 use crate::isolation::{Attestation, MachineIsolation};
 use crate::lang::Lang;
 use crate::rule::{Finding, Refused};
+use crate::sync::RestorePoint;
 
 /// A guard that an operator passes, by name and with a reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,12 +111,40 @@ pub struct Loss {
     pub in_flight: Option<u64>,
     /// Whether the Master itself has said that nothing is newer.
     pub none_confirmed: bool,
+    /// Newer complete generations that are here and would not be used, because an older restore point was chosen.
+    #[serde(default)]
+    pub skipped: u64,
+}
+
+impl Loss {
+    /// What would be lost of the same dataset if the service went on from `point`, which is one of `points`.
+    #[must_use]
+    pub fn against(&self, point: &RestorePoint, points: &[RestorePoint], masters_now: Timestamp) -> Self {
+        let part = point.part(&self.dataset).filter(|part| Some(part.generation) != self.generation);
+        let Some(part) = part else { return self.clone() };
+        let of_this = points.iter().filter_map(|one| one.part(&self.dataset)).map(|one| one.generation);
+        let newer: BTreeSet<u64> = of_this.filter(|generation| *generation > part.generation).collect();
+        Self {
+            generation: Some(part.generation),
+            captured_at: Some(part.captured_at),
+            age_seconds: Some(age(part.captured_at, masters_now)),
+            none_confirmed: false,
+            skipped: newer.len() as u64,
+            ..self.clone()
+        }
+    }
+}
+
+/// Seconds from one moment to a later one, to a tenth; never negative, whatever the clocks do.
+#[must_use]
+pub fn age(from: Timestamp, to: Timestamp) -> f64 {
+    (to.duration_since(from).as_secs_f64().max(0.0) * 10.0).round() / 10.0
 }
 
 /// One step to come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedStep {
-    /// `close_inbound`, `power_off:IP`, `evidence`, `mandate`, `freeze`, `start:NAME`, `verify`, …
+    /// `close_inbound`, `point`, `power_off:IP`, `evidence`, `mandate`, `freeze`, `start:NAME`, `verify`, …
     pub id: String,
 }
 
@@ -132,6 +163,10 @@ pub struct PreflightReport<F = Refused> {
     pub verdict: Verdict,
     /// Every machine of the other site.
     pub isolation: Vec<MachineIsolation>,
+    /// The restore point that the service would go on from; `null` where it goes on from its own data, or from whatever
+    /// is newest then.
+    #[serde(default)]
+    pub point: Option<String>,
     /// Every dataset.
     pub loss: Vec<Loss>,
     /// Every step to come.
@@ -150,6 +185,7 @@ impl PreflightReport<Refused> {
             warnings: words(self.warnings),
             verdict: self.verdict,
             isolation: self.isolation,
+            point: self.point,
             loss: self.loss,
             steps: self.steps,
         }

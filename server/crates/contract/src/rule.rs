@@ -111,6 +111,10 @@ rules! {
     PeerNotYielding = "peer.not_yielding", overridable;
     /// No such restore point.
     PointUnknown = "point.unknown";
+    /// What a restore point holds is not what was copied.
+    PointDamaged = "point.damaged";
+    /// The service goes on from data that is here already, not from a restore point.
+    PointNotUsed = "point.not_used";
     /// Where the other machine would resume by itself after a silence.
     GateUnverified = "gate.unverified";
     /// Nobody would serve: the other machine does not answer.

@@ -137,6 +137,7 @@ pub fn step_label(id: &str, lang: Lang) -> String {
     let (verb, name) = id.split_once(':').map_or((id, ""), |(verb, name)| (verb, name));
     let words = match verb {
         "close_inbound" => lang.pick("Chiudere la replicazione in arrivo", "Close the inbound sync"),
+        "point" => lang.pick("Rileggere il punto di ripristino scelto", "Read the chosen restore point again"),
         "power_off" => lang.pick("Spegnere la macchina", "Switch off the machine"),
         "evidence" => lang.pick("Verificare l'isolamento dell'altra sede", "Check the isolation of the other site"),
         "mandate" => lang.pick("Scrivere il mandato", "Write the mandate"),
@@ -228,6 +229,9 @@ pub struct RunReport {
     pub can_abort: bool,
     /// The machines of the other site, as they were found.
     pub isolation: Vec<MachineIsolation>,
+    /// The restore point that was chosen; `null` for the newest there was, and where there is no choice.
+    #[serde(default)]
+    pub point: Option<String>,
     /// What was lost, per dataset: the measured RPO.
     pub loss: Vec<Loss>,
     /// From the press to the verified services, in seconds: the measured RTO. `null` until then.

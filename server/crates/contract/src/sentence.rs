@@ -276,6 +276,20 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
             ("Il punto di ripristino {s} non esiste.", "Sceglierne uno di quelli elencati nella pagina Replicazione."),
             ("There is no restore point {s}.", "Choose one of those listed on the Replicazione page."),
         ),
+        Rule::PointDamaged => (
+            (
+                "La copia di {s} in questo punto di ripristino è danneggiata su questo disco. Punto integro più recente: {d}.",
+                "Attivare da quel punto, oppure risanare la copia con la sincronizzazione forzata finché il Master c'è.",
+            ),
+            (
+                "The copy of {s} in this restore point is damaged on this disk. Newest sound point: {d}.",
+                "Activate from that point, or heal the copy with the forced sync while the Master is there.",
+            ),
+        ),
+        Rule::PointNotUsed => (
+            ("Il punto di ripristino {s} non può essere usato: {d}.", "Non indicare alcun punto di ripristino."),
+            ("The restore point {s} cannot be used: {d}.", "Name no restore point."),
+        ),
         Rule::GateUnverified => (
             (
                 "Se {s} si riavvia mentre le sedi non si vedono, dopo {d} secondi riprende il servizio da sola.",
@@ -438,6 +452,16 @@ pub(crate) fn fact(rule: Rule, detail: &str, lang: Lang) -> String {
         (Rule::FailbackMaster, "dataset") => {
             lang.pick("i dati dichiarati non sono gli stessi", "other data is declared on it").into()
         }
+        (Rule::PointDamaged, "none") => lang.pick("nessuno", "none").into(),
+        (Rule::PointNotUsed, "master") => {
+            lang.pick("il Master riparte dai propri dati", "the Master goes on from its own data").into()
+        }
+        (Rule::PointNotUsed, "serving") => lang
+            .pick(
+                "qui il servizio continua dai dati con cui serviva già",
+                "the service goes on here from the data that it served from already",
+            )
+            .into(),
         (Rule::StateIllegal, word) => NodeState::ALL
             .iter()
             .find(|state| state.as_str() == word)

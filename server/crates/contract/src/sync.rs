@@ -301,6 +301,17 @@ pub struct RestorePoint {
 }
 
 impl RestorePoint {
+    /// Where a dataset stands in it.
+    #[must_use]
+    pub fn part(&self, dataset: &str) -> Option<&PointPart> {
+        self.datasets.iter().find(|part| part.dataset == dataset)
+    }
+
+    /// Its datasets of which something on this disk is known not to be what it was.
+    pub fn damaged(&self) -> impl Iterator<Item = &PointPart> {
+        self.datasets.iter().filter(|part| part.damaged.is_some_and(|damaged| damaged > 0))
+    }
+
     /// Adds one dataset.
     pub fn add(&mut self, part: PointPart) {
         self.bytes += part.bytes;
@@ -323,6 +334,9 @@ pub struct PointPart {
     pub files: Option<u64>,
     /// Bytes of content.
     pub bytes: u64,
+    /// How much of it was not what it was when it was last read again; `null` when nobody has.
+    #[serde(default)]
+    pub damaged: Option<u64>,
 }
 
 /// What a verification of a restore point came to.

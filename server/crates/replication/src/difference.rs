@@ -56,6 +56,13 @@ pub enum DifferenceKind {
     Attributes,
 }
 
+impl DifferenceKind {
+    /// Whether something of the content itself is gone or other than it was: no copy to serve from can be made of that.
+    pub const fn is_damage(self) -> bool {
+        matches!(self, Self::Missing | Self::Type | Self::Content)
+    }
+}
+
 /// A difference with the path it is about.
 pub(crate) type Found = (TreePath, Difference);
 

@@ -32,6 +32,8 @@ pub struct RestorePoint {
     pub generation: u64,
     /// Of the whole tree.
     pub content_id: crate::manifest::ContentId,
+    /// The content of the source that it answers to: the same, unless more is kept here than the source offered.
+    pub offered_id: crate::manifest::ContentId,
     /// When the source captured it, by the source's clock.
     pub captured_at: Timestamp,
     /// When it was committed here, by our clock.
@@ -257,6 +259,7 @@ impl Replica {
         let point = |commit: &Commit| RestorePoint {
             generation: commit.generation,
             content_id: commit.content_id,
+            offered_id: commit.offered_id(),
             captured_at: commit.captured_at,
             committed_at: commit.committed_at,
             files: commit.files,

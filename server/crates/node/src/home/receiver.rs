@@ -91,8 +91,9 @@ impl Node {
                 survey.refused.push(Refused::new(Rule::SyncContentUnknown, name, ""));
             }
             let staged = self.homecoming_of(&feed.dataset).exists();
-            let (tail, bytes) = self.compare_live(&feed, &carried.base).await;
-            survey.tails.insert(name.clone(), tail);
+            let (live, bytes) = self.look_at_live(&feed).await;
+            let known = |live: &String| *live == carried.base || carried.newest.as_ref() == Some(live);
+            survey.tails.insert(name.clone(), live.as_ref().map(|live| !known(live)));
             let more = carried.bytes.saturating_sub(bytes);
             survey.needed_bytes += more + if staged { 0 } else { carried.bytes.max(bytes) };
         }
@@ -105,8 +106,8 @@ impl Node {
         Ok(survey)
     }
 
-    /// Whether the live data is other than what the DR's copy was made from, and how large it is.
-    async fn compare_live(&self, feed: &Arc<Feed>, base: &str) -> (Option<bool>, u64) {
+    /// What the live data is now, and how large it is.
+    async fn look_at_live(&self, feed: &Arc<Feed>) -> (Option<String>, u64) {
         let stop = self.stop.child_token();
         let _ended = stop.clone().drop_guard();
         let (engine, now) = (Arc::clone(&feed.engine), self.clock.now());
@@ -119,7 +120,7 @@ impl Node {
             }
         });
         let (content, bytes) = work.await.unwrap_or_default();
-        (content.map(|content| content.to_string() != base), bytes)
+        (content.map(|content| content.to_string()), bytes)
     }
 
     /// Writes down that content comes in: from here on nothing is served until that is over.

@@ -37,6 +37,8 @@ pub(crate) struct Serving {
     pub(crate) copy: Arc<Copy>,
     /// The content that the copy was made from.
     base: ContentId,
+    /// The newest content of the Master that is here: another one than `base` where the service went back to an older.
+    newest: Option<ContentId>,
     tree: PathBuf,
 }
 
@@ -48,11 +50,13 @@ impl Node {
             let found = self.with_engine(&copy, |replica| {
                 let promoted = replica.promoted()?.clone();
                 // Where more is kept here than the Master offered, it knows only what it offered.
-                let commit = replica.committed().filter(|commit| commit.generation == promoted.generation);
-                Some((commit.map_or(promoted.content_id, replication::Commit::offered_id), promoted.tree))
+                let points = replica.restore_points().unwrap_or_default();
+                let from = points.iter().find(|point| point.generation == promoted.generation);
+                let base = from.map_or(promoted.content_id, |point| point.offered_id);
+                Some((base, replica.committed().map(replication::Commit::offered_id), promoted.tree))
             });
-            if let Some((base, tree)) = found.await.flatten() {
-                serving.insert(copy.dataset.name.clone(), Serving { copy, base, tree });
+            if let Some((base, newest, tree)) = found.await.flatten() {
+                serving.insert(copy.dataset.name.clone(), Serving { copy, base, newest, tree });
             }
         }
         serving
@@ -99,7 +103,8 @@ impl Node {
             });
             let measured = work.await.map_err(|error| Denied::failed(format!("measure {name}"), error))?;
             let bytes = measured.map_err(denied(format!("measure {name}")))?.bytes;
-            carried.insert(name.clone(), Carried { base: serving.base.to_string(), bytes });
+            let newest = serving.newest.map(|newest| newest.to_string());
+            carried.insert(name.clone(), Carried { base: serving.base.to_string(), newest, bytes });
         }
         match self.errand(Errand::Survey { datasets: carried }).await? {
             Word::Surveyed(survey) => Ok(survey),

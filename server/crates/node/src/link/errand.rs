@@ -42,6 +42,10 @@ pub enum Errand {
 pub struct Carried {
     /// The content that the DR's copy was made from.
     pub base: String,
+    /// The newest content of the Master that the DR has: where the service went back to an older one, this is what the
+    /// Master had and the DR knows of.
+    #[serde(default)]
+    pub newest: Option<String>,
     /// Bytes it holds now.
     pub bytes: u64,
 }

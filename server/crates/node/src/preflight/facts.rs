@@ -1,7 +1,7 @@
 //! Gathers what the judgement stands on.
 
-use contract::preflight::Loss;
-use contract::{Denied, NodeRole, Timestamp};
+use contract::preflight::{Loss, age};
+use contract::{Denied, NodeRole};
 
 use super::Probed;
 use super::judge::Facts;
@@ -16,8 +16,6 @@ impl Node {
         let (mandate, suspended, findings) = self
             .book
             .look(|record| (record.mandate.is_some(), record.suspended && record.is_holder(), record.findings()));
-        // What was handed back by a DR is kept for whoever looks for it; the service does not go on from there.
-        let points = self.restore_points().into_iter().map(|point| point.id).filter(|id| !id.starts_with("dr-"));
         let copies = self.copies.all();
         let losses = if client {
             copies.iter().map(|copy| self.loss(copy)).collect()
@@ -43,7 +41,9 @@ impl Node {
             disk: self.dir.root().display().to_string(),
             free: self.disk().map(|(free, _)| free),
             need: copies.iter().filter_map(bytes).sum(),
-            points: points.collect(),
+            points: self.points_to_go_back_to().await?,
+            serves_from: self.serves_from_a_copy().await,
+            masters_now: self.copies.masters_now().unwrap_or_else(|| self.clock.now()),
             opens_after: self.link.last_standing().and_then(|told| told.opens_after),
         })
     }
@@ -63,6 +63,7 @@ impl Node {
                 age_seconds: captured_at.map(|at| age(at, masters_now)),
                 in_flight: raw.map(|raw| raw.bytes_total.unwrap_or(raw.bytes_done)).filter(|bytes| *bytes > 0),
                 none_confirmed: false,
+                skipped: 0,
             }
         })
     }
@@ -87,13 +88,9 @@ impl Node {
                 age_seconds: captured_at.map(|at| age(at, now)),
                 in_flight: None,
                 none_confirmed: false,
+                skipped: 0,
             })
         };
         rows.into_iter().map(loss).collect()
     }
-}
-
-/// Seconds, to a tenth; never negative, whatever the clocks do.
-fn age(from: Timestamp, to: Timestamp) -> f64 {
-    (to.duration_since(from).as_secs_f64().max(0.0) * 10.0).round() / 10.0
 }

@@ -9,8 +9,10 @@ use contract::own_step::{OwnStep, Place};
 use contract::preflight::{Loss, Override, PlannedStep, PreflightReport, Take, Verdict};
 use contract::run::RunBrief;
 use contract::state::NodeState;
+use contract::sync::RestorePoint;
 use contract::{Denied, NodeRole, Problem, Refused, Rule, SCHEMA, Timestamp};
 
+use super::point::{self, Choice};
 use crate::isolation;
 
 /// Everything the judgement stands on.
@@ -45,15 +47,19 @@ pub(crate) struct Facts {
     pub(crate) free: Option<u64>,
     /// Bytes of the writable copy.
     pub(crate) need: u64,
-    /// The restore points, newest first.
-    pub(crate) points: Vec<String>,
+    /// The restore points of the Master's data, newest first.
+    pub(crate) points: Vec<RestorePoint>,
+    /// The service would go on from a copy that served before.
+    pub(crate) serves_from: bool,
+    /// By the other site's clock, as far as that is known.
+    pub(crate) masters_now: Timestamp,
     /// After how many seconds of silence the other machine would resume by itself; `None` when never.
     pub(crate) opens_after: Option<u32>,
 }
 
 impl Facts {
     /// A suspended Client only starts its services again: mandate and data are here already.
-    const fn resumes(&self) -> bool {
+    pub(super) const fn resumes(&self) -> bool {
         self.suspended && matches!(self.side, NodeRole::Client) && matches!(self.state, NodeState::Active)
     }
 }
@@ -61,17 +67,19 @@ impl Facts {
 /// Judges.
 ///
 /// # Errors
-/// [`Denied::Invalid`]: something that the operator brings cannot be taken at its word (`attest`, `override`, `point`).
+/// [`Denied::Invalid`]: something that the operator brings cannot be taken at its word (`attest`, `override`).
 pub(crate) fn judge(facts: &Facts, take: &Take) -> Result<PreflightReport, Denied> {
     let mut machines = facts.isolation.clone();
     isolation::attest(&mut machines, &take.attest)?;
     let passes = passes(&take.overrides)?;
     let off: Vec<IpAddr> = take.power_off.iter().filter_map(|typed| typed.trim().parse().ok()).collect();
     let mut found = standing(facts);
+    let choice = point::choose(facts, take);
     if !facts.resumes() {
         found.extend(isolation::findings(&machines, &off));
-        found.extend(data(facts, take)?);
+        found.extend(data(facts, take, &choice));
     }
+    found.extend(choice.refused.iter().cloned());
     let passed = |refused: &Refused| passes.iter().any(|pass| pass.covers(refused));
     let (mut warnings, blocked): (Vec<Refused>, Vec<Refused>) = found.into_iter().partition(passed);
     warnings.extend(worth_knowing(facts));
@@ -90,8 +98,9 @@ pub(crate) fn judge(facts: &Facts, take: &Take) -> Result<PreflightReport, Denie
         warnings,
         verdict,
         isolation: machines,
-        loss: if facts.resumes() { Vec::new() } else { facts.losses.clone() },
-        steps: steps(facts, &off),
+        point: choice.point.map(|point| point.id.clone()),
+        loss: if facts.resumes() { Vec::new() } else { choice.losses.clone() },
+        steps: steps(facts, &off, choice.point.is_some()),
     })
 }
 
@@ -131,7 +140,7 @@ fn may_begin(facts: &Facts) -> bool {
 }
 
 /// What the data says against it.
-fn data(facts: &Facts, take: &Take) -> Result<Vec<Refused>, Denied> {
+fn data(facts: &Facts, take: &Take, choice: &Choice<'_>) -> Vec<Refused> {
     let mut found = Vec::new();
     if facts.side == NodeRole::Client {
         let empty = facts.losses.iter().filter(|loss| loss.generation.is_none());
@@ -139,42 +148,32 @@ fn data(facts: &Facts, take: &Take) -> Result<Vec<Refused>, Denied> {
         if facts.losses.is_empty() {
             found.push(Refused::new(Rule::DataNone, &facts.name, ""));
         }
-        if facts.free.is_some_and(|free| free < facts.need) {
-            let told = format!("{} MB < {} MB", facts.free.unwrap_or(0) / 1_000_000, facts.need.div_ceil(1_000_000));
+        let need = choice.point.map_or(facts.need, |point| point.bytes);
+        if facts.free.is_some_and(|free| free < need) {
+            let told = format!("{} MB < {} MB", facts.free.unwrap_or(0) / 1_000_000, need.div_ceil(1_000_000));
             found.push(Refused::new(Rule::DiskFull, &facts.disk, told));
         }
     }
-    found.extend(point(facts, take)?);
     if !take.accept_data_loss {
-        found.extend(consent(facts));
+        found.extend(consent(facts, &choice.losses));
     }
-    Ok(found)
-}
-
-/// The service goes on from the last complete generation; an older one cannot be chosen yet.
-fn point(facts: &Facts, take: &Take) -> Result<Option<Refused>, Denied> {
-    let Some(point) = take.point.as_deref().map(str::trim).filter(|point| !point.is_empty()) else { return Ok(None) };
-    match facts.points.iter().position(|known| known == point) {
-        None => Ok(Some(Refused::new(Rule::PointUnknown, point, ""))),
-        Some(0) => Ok(None),
-        Some(_) => Err(Denied::field("point", Problem::NotOneOf(facts.points[0].clone().into()))),
-    }
+    found
 }
 
 /// Loss is assumed unless the other side itself has said that nothing is newer. What a DR has made while it served is
 /// never on its Master.
-fn consent(facts: &Facts) -> Option<Refused> {
+fn consent(facts: &Facts, losses: &[Loss]) -> Option<Refused> {
     let names = |losses: &mut dyn Iterator<Item = &Loss>| {
         losses.map(|loss| loss.dataset.as_str()).collect::<Vec<_>>().join(", ")
     };
     match facts.side {
         NodeRole::Client => {
-            let lost = names(&mut facts.losses.iter().filter(|loss| !loss.none_confirmed));
+            let lost = names(&mut losses.iter().filter(|loss| !loss.none_confirmed));
             (!lost.is_empty()).then(|| Refused::new(Rule::DataLossConsent, &facts.name, lost))
         }
         NodeRole::Master => {
             let peer = facts.peer.clone()?;
-            let lost = names(&mut facts.losses.iter());
+            let lost = names(&mut losses.iter());
             let lost = if lost.is_empty() { peer.clone() } else { lost };
             Some(Refused::new(Rule::DataLossConsent, peer, lost))
         }
@@ -239,7 +238,7 @@ fn overridable() -> String {
 }
 
 /// Every step to come.
-fn steps(facts: &Facts, off: &[IpAddr]) -> Vec<PlannedStep> {
+fn steps(facts: &Facts, off: &[IpAddr], goes_back: bool) -> Vec<PlannedStep> {
     let before: &[&str] = match facts.side {
         NodeRole::Client if facts.resumes() => &[],
         NodeRole::Client => &["close_inbound", "evidence", "mandate", "freeze"],
@@ -258,9 +257,10 @@ fn steps(facts: &Facts, off: &[IpAddr]) -> Vec<PlannedStep> {
         .chain(["verify".to_owned()])
         .chain(own(Place::AfterServices))
         .collect();
-    // Before the evidence, of which it is part.
+    // What takes long comes before what perishes; what switches a machine off is part of the evidence.
     if let Some(at) = ids.iter().position(|id| id == "evidence") {
-        ids.splice(at..at, off.iter().map(|ip| format!("power_off:{ip}")));
+        let point = goes_back.then(|| "point".to_owned());
+        ids.splice(at..at, point.into_iter().chain(off.iter().map(|ip| format!("power_off:{ip}"))));
     }
     ids.into_iter().map(|id| PlannedStep { id }).collect()
 }

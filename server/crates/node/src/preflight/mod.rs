@@ -3,6 +3,7 @@
 
 mod facts;
 mod judge;
+mod point;
 #[cfg(test)]
 mod tests;
 

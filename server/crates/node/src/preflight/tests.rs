@@ -9,6 +9,7 @@ use contract::mandate::MandateFinding;
 use contract::preflight::{Loss, Override, Take};
 use contract::run::{RunBrief, RunKind, RunState};
 use contract::state::NodeState;
+use contract::sync::{PointPart, RestorePoint};
 use contract::{Actor, Command, Denied, Lang, NodeRole, Refused, Rule, Timestamp};
 use proptest::prelude::*;
 use tokio::time::Instant;
@@ -26,7 +27,35 @@ fn machine(ip: &str, outcome: IsolationOutcome) -> MachineIsolation {
 fn loss(dataset: &str, generation: Option<u64>) -> Loss {
     let at = generation.map(|_| Timestamp::UNIX_EPOCH);
     let age_seconds = generation.map(|_| 3.0);
-    Loss { dataset: dataset.into(), generation, captured_at: at, age_seconds, in_flight: None, none_confirmed: false }
+    Loss {
+        dataset: dataset.into(),
+        generation,
+        captured_at: at,
+        age_seconds,
+        in_flight: None,
+        none_confirmed: false,
+        skipped: 0,
+    }
+}
+
+/// Captured a hundred seconds after the one before.
+fn point(generation: u64) -> RestorePoint {
+    let captured_at = Timestamp::from_second(100 * i64::try_from(generation).unwrap()).unwrap();
+    let part =
+        PointPart { dataset: "conf".into(), generation, captured_at, files: Some(1), bytes: generation, damaged: None };
+    let mut point = RestorePoint {
+        id: format!("g{generation}"),
+        made_on: NodeRole::Master,
+        generation: 0,
+        captured_at: Timestamp::UNIX_EPOCH,
+        age_seconds: None,
+        bytes: 0,
+        pinned: false,
+        datasets: Vec::new(),
+        checked: None,
+    };
+    point.add(part);
+    point
 }
 
 /// A Client in good order beside a Master that is up.
@@ -49,7 +78,9 @@ fn facts() -> Facts {
         disk: "/data".into(),
         free: Some(1000),
         need: 10,
-        points: vec!["g7".into(), "g6".into()],
+        points: vec![point(7), point(6)],
+        serves_from: false,
+        masters_now: Timestamp::from_second(700).unwrap(),
         opens_after: None,
     }
 }
@@ -192,13 +223,55 @@ fn an_override_of_what_cannot_be_overridden_or_without_a_reason_is_invalid() {
 }
 
 #[test]
-fn a_restore_point_must_exist_and_an_older_one_is_not_silently_replaced_by_the_newest() {
+fn a_restore_point_must_exist_and_be_of_use() {
     let take = |point: &str| Take { point: Some(point.into()), ..enough() };
     assert!(judge(&silent(), &take("g7")).unwrap().allowed);
     assert!(judge(&silent(), &take("")).unwrap().allowed);
     assert_eq!(blocked(&silent(), &take("g99")), ["point.unknown@g99"]);
-    let denied = judge(&silent(), &take("g6")).unwrap_err();
-    assert!(matches!(&denied, Denied::Invalid(errors) if errors[0].field == "point"), "{denied:?}");
+    assert_eq!(blocked(&master(), &take("g6")), ["point.not_used@g6"], "a Master goes on from its own data");
+    let serving = Facts { serves_from: true, ..silent() };
+    assert_eq!(blocked(&serving, &take("g6")), ["point.not_used@g6"]);
+    let suspended = Facts { state: NodeState::Active, suspended: true, ..facts() };
+    assert_eq!(blocked(&suspended, &take("g6")), ["point.not_used@g6"]);
+}
+
+#[test]
+fn what_is_lost_is_counted_against_the_chosen_point() {
+    let facts = Facts { losses: vec![Loss { none_confirmed: true, ..loss("conf", Some(7)) }], need: 99, ..silent() };
+    let named = |point: &str| Take { point: Some(point.into()), ..enough() };
+    let newest = judge(&facts, &named("g7")).unwrap();
+    assert_eq!((newest.point.as_deref(), &newest.loss), (Some("g7"), &facts.losses));
+    let older = judge(&facts, &named("g6")).unwrap();
+    let lost = &older.loss[0];
+    assert_eq!((lost.generation, lost.age_seconds, lost.skipped), (Some(6), Some(100.0), 1));
+    assert!(!lost.none_confirmed && older.allowed);
+    let steps: Vec<&str> = older.steps.iter().map(|step| step.id.as_str()).collect();
+    assert_eq!(steps[..3], ["close_inbound", "point", "evidence"], "read again before what perishes");
+    let without = Take { accept_data_loss: false, ..named("g6") };
+    assert_eq!(blocked(&facts, &without), ["data_loss.consent@dr1"], "the Master confirmed the newest, not this one");
+    assert_eq!(judge(&facts, &enough()).unwrap().point, None, "whatever is newest then");
+    assert_eq!(blocked(&Facts { free: Some(8), ..facts.clone() }, &enough()), ["disk.full@/data"]);
+    assert!(judge(&Facts { free: Some(8), ..facts }, &named("g6")).unwrap().allowed, "a smaller point needs less");
+}
+
+#[test]
+fn a_point_that_is_known_to_be_damaged_is_refused_and_the_newest_sound_one_is_named() {
+    let mut facts = silent();
+    facts.points.push(point(5));
+    let named = |point: &str| Take { point: Some(point.into()), ..enough() };
+    facts.points[0].datasets[0].damaged = Some(2);
+    for take in [enough(), named("g7")] {
+        let report = judge(&facts, &take).unwrap();
+        assert_eq!(
+            (told(&report.blocked), report.blocked[0].detail.as_str()),
+            (vec!["point.damaged@conf".into()], "g6")
+        );
+    }
+    assert!(judge(&facts, &named("g6")).unwrap().allowed);
+    facts.points.iter_mut().for_each(|point| point.datasets[0].damaged = Some(1));
+    assert_eq!(judge(&facts, &enough()).unwrap().blocked[0].detail, "none");
+    facts.serves_from = true;
+    assert!(judge(&facts, &enough()).unwrap().allowed, "a copy that serves is none of them");
 }
 
 #[test]
@@ -261,7 +334,7 @@ fn remedy(finding: &Refused, facts: &mut Facts, take: &mut Take) {
         Rule::ServiceNone => facts.services.push("pbx".into()),
         Rule::IsolationUnattested => take.attest.push(Attestation { ip: finding.subject.clone(), ..word() }),
         Rule::DataLossConsent => take.accept_data_loss = true,
-        Rule::PointUnknown => take.point = None,
+        Rule::PointUnknown | Rule::PointNotUsed => take.point = None,
         rule if rule.overridable() => {
             take.overrides.push(Override { subject: Some(finding.subject.clone()), ..passing(rule.as_str()) });
         }

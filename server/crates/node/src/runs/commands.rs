@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::evidence::Testimony;
 use super::log::{Event, Plan, State};
-use super::procedure::{Step, steps, with_power_off};
+use super::older_point::refuse_point;
+use super::procedure::{Step, steps, with_point, with_power_off};
 use super::{Run, store};
 use crate::door::Act;
 use crate::node::Node;
@@ -23,7 +24,7 @@ impl Node {
         let _beginning = self.runs.beginning.lock().await;
         if self.book.look(|record| record.suspended) && self.may_serve() {
             self.check_typed(&act, &take.reason, take.password.as_ref()).await?;
-            self.guard_take(take, Vec::new()).await?;
+            self.guard_take(take, refuse_point(take)).await?;
             let plan = self.plan(RunKind::Resumption, &act, &take.reason).await?;
             return self.begin(act, plan, Testimony::default(), json!({})).await;
         }
@@ -40,14 +41,17 @@ impl Node {
         self.check_typed(&act, &take.reason, take.password.as_ref()).await?;
         let found = self.dry_run(take).await?;
         self.guard_take(take, found.blocked).await?;
-        let generation = take.point.as_deref().and_then(|point| point.strip_prefix('g')?.parse().ok());
+        // Nothing of what is chosen now goes before it is written down that it must stay.
+        let _keeping = self.copies.keeping.lock().await;
+        let point = found.point.map(|id| self.choose_point(&id, take.accept_data_loss)).transpose()?;
         let plan = self.plan(kind, &act, &take.reason).await?;
+        let steps = if point.is_some() { with_point(plan.steps) } else { plan.steps };
         let plan = Plan {
             overrides: take.overrides.clone(),
-            generation,
+            point,
             consent: take.accept_data_loss,
             loss: found.loss,
-            steps: with_power_off(plan.steps, &take.power_off),
+            steps: with_power_off(steps, &take.power_off),
             ..plan
         };
         let mut testimony = Testimony::default();
@@ -97,7 +101,7 @@ impl Node {
             own,
             datasets,
             overrides: Vec::new(),
-            generation: None,
+            point: None,
             consent: false,
             loss: Vec::<Loss>::new(),
             discard: Vec::new(),
@@ -108,7 +112,7 @@ impl Node {
 
     /// The service was given away with its content, and the Master was never seen to have it in its place: the copy that
     /// served here holds the newest.
-    fn gives_in_vain(&self) -> bool {
+    pub(super) fn gives_in_vain(&self) -> bool {
         let head = self.mandate_info().map(|head| head.id);
         self.runs.last().is_some_and(|run| {
             run.look(|state| {
@@ -139,6 +143,9 @@ impl Node {
             }
             let mut tx = self.store.begin().await?;
             store::insert(&mut tx, &plan).await?;
+            if let Some(point) = &plan.point {
+                self.pin_from(&mut tx, point).await?;
+            }
             act.done_in(&id, tx, Some(brought)).await
         };
         if let Err(denied) = begun.await {

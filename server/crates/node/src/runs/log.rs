@@ -12,6 +12,7 @@ use contract::service::Service;
 use contract::{SCHEMA, Text, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::older_point::Chosen;
 use super::procedure::Step;
 use crate::own_steps::Declared;
 
@@ -37,8 +38,9 @@ pub(crate) struct Plan {
     pub(crate) own: Vec<Declared>,
     pub(crate) datasets: Vec<String>,
     pub(crate) overrides: Vec<Override>,
-    /// The generation to go back to; `None` for the last complete one.
-    pub(crate) generation: Option<u64>,
+    /// The restore point to go back to; `None` for the last complete generations.
+    #[serde(default)]
+    pub(crate) point: Option<Chosen>,
     /// To lose what the preflight listed, or to discard what was made on the DR.
     pub(crate) consent: bool,
     pub(crate) loss: Vec<Loss>,
@@ -363,6 +365,7 @@ impl State {
             epoch: self.epoch,
             can_abort: self.can_abort(),
             isolation: self.isolation.clone(),
+            point: self.plan.point.as_ref().map(|point| point.id.clone()),
             loss: self.plan.loss.clone(),
             rto_seconds: rto,
             ledger: self.ledger.clone(),

@@ -12,6 +12,7 @@ mod giving;
 mod guards;
 pub(crate) mod injector;
 mod log;
+mod older_point;
 mod own;
 mod procedure;
 mod serving;

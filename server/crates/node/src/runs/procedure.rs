@@ -1,7 +1,7 @@
 //! The procedures: which steps each kind of run takes, in which order.
 //!
 //! ```text
-//! activation    close_inbound → power_off:… → evidence → mandate → freeze → own:… → start:… → verify → own:…
+//! activation    close_inbound → point → power_off:… → evidence → mandate → freeze → own:… → start:… → verify → own:…
 //! takeover      close_inbound → power_off:… → evidence → mandate → own:… → start:… → verify → own:…
 //! deactivation  revert:… → stop:… → revert:… → ledger → mandate → preserve
 //! suspension    suspend → stop:…
@@ -9,6 +9,8 @@
 //! failback      receive → bring → revert:… → stop:… → revert:… → ledger → last_delta → compare → mandate → home →
 //!               preserve → stable
 //! ```
+//!
+//! A restore point that was chosen is read again first: that may take long, and evidence perishes.
 //!
 //! The customer's own steps are undone in exactly the reverse order, before the mandate: what they hold (an address, a
 //! mount) must not be held by two, and what is stuck there leaves a DR that still serves and can be given back to it.
@@ -35,6 +37,7 @@ use crate::own_steps::Declared;
 #[serde(into = "String", try_from = "String")]
 pub(crate) enum Step {
     CloseInbound,
+    Point,
     /// A machine of the other site.
     PowerOff(String),
     Evidence,
@@ -63,6 +66,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CloseInbound => f.write_str("close_inbound"),
+            Self::Point => f.write_str("point"),
             Self::PowerOff(ip) => write!(f, "power_off:{ip}"),
             Self::Evidence => f.write_str("evidence"),
             Self::Mandate => f.write_str("mandate"),
@@ -104,6 +108,7 @@ impl FromStr for Step {
             Some(("power_off", ip)) => Self::PowerOff(ip.to_owned()),
             _ => match id {
                 "close_inbound" => Self::CloseInbound,
+                "point" => Self::Point,
                 "evidence" => Self::Evidence,
                 "mandate" => Self::Mandate,
                 "freeze" => Self::Freeze,
@@ -166,6 +171,14 @@ pub(crate) fn steps(kind: RunKind, services: &[Service], own: &[Declared]) -> Ve
     }
 }
 
+/// Reads the chosen restore point again before anything that cannot be undone, and before the evidence, which perishes.
+pub(crate) fn with_point(mut steps: Vec<Step>) -> Vec<Step> {
+    if let Some(at) = steps.iter().position(|step| *step == Step::Evidence) {
+        steps.insert(at, Step::Point);
+    }
+    steps
+}
+
 /// Puts the machines that are to be switched off before the evidence, of which that is part.
 pub(crate) fn with_power_off(mut steps: Vec<Step>, off: &[String]) -> Vec<Step> {
     if let Some(at) = steps.iter().position(|step| *step == Step::Evidence) {
@@ -188,8 +201,8 @@ impl Step {
         match self {
             Self::Start(name) | Self::Stop(name) => patience(Some(name)),
             Self::Verify => patience(None),
-            // Both read or write whole datasets.
-            Self::Freeze | Self::Ledger => Duration::from_secs(6 * 3600),
+            // They read or write whole datasets.
+            Self::Point | Self::Freeze | Self::Ledger => Duration::from_secs(6 * 3600),
             Self::Preserve => Duration::from_secs(3600),
             // What was made meanwhile is listed once more before it is given back.
             Self::Mandate if matches!(plan.kind, RunKind::Deactivation | RunKind::Failback) => {
@@ -305,6 +318,12 @@ mod tests {
                 assert!(it != en && it != id && en != id, "{id}");
             }
         }
+        let back: Vec<String> = with_power_off(with_point(steps(RunKind::Activation, &[], &[])), &["192.0.2.1".into()])
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(back[..4], ["close_inbound", "point", "power_off:192.0.2.1", "evidence"]);
+        assert_eq!("point".parse(), Ok(Step::Point));
         let off = with_power_off(steps(RunKind::Takeover, &[], &[]), &[" 2001:DB8::1".into()]);
         assert_eq!(off[1].to_string(), "power_off:2001:db8::1");
         assert_eq!(off[1].to_string().parse(), Ok(off[1].clone()));

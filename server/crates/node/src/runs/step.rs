@@ -67,6 +67,7 @@ impl Node {
     pub(super) async fn observe_step(&self, run: &Run, plan: &Plan, step: &Step) -> Result<Seen, Stop> {
         match step {
             Step::CloseInbound => self.inbound_is_closed(),
+            Step::Point => self.point_is_sound(plan).await,
             Step::PowerOff(ip) => Ok(self.is_powered_off(ip).await),
             Step::Evidence => Ok(run.testify(|testimony| testimony.summary())),
             Step::Mandate => Ok(self.mandate_is_written(plan)),
@@ -93,6 +94,7 @@ impl Node {
     pub(super) async fn do_step(self: &Arc<Self>, run: &Arc<Run>, plan: &Plan, step: &Step) -> Result<String, Stop> {
         let done = match step {
             Step::CloseInbound => self.close_inbound().await,
+            Step::Point => self.read_point(run, plan).await,
             Step::PowerOff(ip) => return self.power_off(ip).await,
             Step::Evidence => self.gather_evidence(run, plan).await,
             Step::Mandate => self.write_mandate(run, plan).await,
@@ -128,7 +130,7 @@ impl Node {
         match step {
             // Without an open run pulls begin again by themselves; a word that was given is forgotten with the run, and
             // what was only looked at needs nothing.
-            Step::CloseInbound | Step::Evidence | Step::Verify | Step::Ledger => Ok(()),
+            Step::CloseInbound | Step::Point | Step::Evidence | Step::Verify | Step::Ledger => Ok(()),
             // Left off: whether it may come back is for an operator to say (`power on`), not for a run that was given up.
             Step::PowerOff(_) => Ok(()),
             // Never reached: a run with its mandate written cannot be given up, and without it there is nothing to undo.

@@ -6,11 +6,12 @@ use std::time::Duration;
 use contract::mandate::MandateKind;
 use contract::run::RunKind;
 use contract::{Denied, Lang, NodeRole, Rule, Text};
-use replication::{Replica, Unwatched};
+use replication::Unwatched;
 
 use super::Run;
 use super::giving::not_open;
 use super::log::{Event, Plan};
+use super::older_point::Chosen;
 use super::procedure::Step;
 use super::step::{Seen, Stop, try_again};
 use crate::mandate::Raise;
@@ -75,7 +76,8 @@ impl Node {
         let kind = if plan.kind == RunKind::Takeover { MandateKind::Takeover } else { MandateKind::Activation };
         let held = self.fresh_evidence(run, plan).await?;
         let (run, book, evidence) = (Arc::clone(run), self.book.clone(), held.sentences());
-        let taken = self.raise_mandate(raise(kind, evidence), move |record| {
+        let base = plan.point.as_ref().map(Chosen::contents);
+        let taken = self.raise_mandate(Raise { base, ..raise(kind, evidence) }, move |record| {
             run.goes_on()?;
             held.holds(&book, record)
         });
@@ -107,7 +109,8 @@ impl Node {
     /// nothing to be made writable: that was consented to.
     pub(super) async fn make_data_writable(&self, plan: &Plan) -> Result<(), Stop> {
         for copy in self.planned_copies(plan) {
-            let (now, run, generation) = (self.clock.now(), plan.id.clone(), plan.generation);
+            let (now, run) = (self.clock.now(), plan.id.clone());
+            let generation = plan.point.as_ref().and_then(|point| point.generation(&copy.dataset.name));
             let was_holder = plan.was_holder;
             let made = self.with_engine(&copy, move |replica| {
                 // What another run left serving: of one's own mandate it is kept, of an older one it is put aside.
@@ -119,8 +122,7 @@ impl Node {
                 if replica.committed().is_none() {
                     return Ok(());
                 }
-                let point = generation.map(|limit| newest_until(replica, limit)).transpose()?;
-                replica.promote(&run, point, RESERVE_OF_SERVING, now, &Unwatched).map(drop)
+                replica.promote(&run, generation, RESERVE_OF_SERVING, now, &Unwatched).map(drop)
             });
             made.await.ok_or_else(|| not_open(&copy))?.map_err(|error| engine_failed(&copy, &error))?;
         }
@@ -147,12 +149,6 @@ impl Node {
         copies.retain(|copy| plan.datasets.contains(&copy.dataset.name));
         copies
     }
-}
-
-/// The newest generation that is not newer than the chosen point.
-fn newest_until(replica: &Replica, limit: u64) -> replication::Result<u64> {
-    let points = replica.restore_points()?;
-    Ok(points.iter().map(|point| point.generation).filter(|number| *number <= limit).max().unwrap_or(limit))
 }
 
 fn engine_failed(copy: &Copy, error: &replication::Error) -> Stop {

@@ -71,6 +71,11 @@ impl Node {
             .execute(self.store.pool())
             .await
             .map_err(db("note a damage"))?;
+        if let Some(newest) = self.newest_on_disk(dataset)
+            && found.iter().any(|one| one.what.is_damage())
+        {
+            self.keep_generation_check(&newest, super::generation_check::damaged(found), "scrub").await?;
+        }
         self.scrub.damaged.notify_one();
         self.poke();
         Ok(())
@@ -108,7 +113,12 @@ impl Node {
                 .execute(self.store.pool())
                 .await;
         match written {
-            Ok(done) if done.rows_affected() > 0 => tracing::info!(dataset, "the replica was healed from the Master"),
+            Ok(done) if done.rows_affected() > 0 => {
+                tracing::info!(dataset, "the replica was healed from the Master");
+                if let Err(error) = self.forget_damage_of_newest(dataset).await {
+                    tracing::error!(?error, dataset, "a healing could not be noted: an activation goes by the damage");
+                }
+            }
             Ok(_) => {}
             Err(error) => tracing::error!(%error, dataset, "a healing could not be noted: it will be done again"),
         }

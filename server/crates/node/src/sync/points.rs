@@ -27,6 +27,7 @@ impl Node {
                     captured_at: left.handed_back_at,
                     files: None,
                     bytes: left.bytes,
+                    damaged: None,
                 };
                 points.entry(id.clone()).or_insert_with(|| point(id, NodeRole::Client)).add(part);
             }
@@ -61,6 +62,7 @@ impl Node {
                     captured_at: one.captured_at,
                     files: Some(one.files),
                     bytes: one.bytes,
+                    damaged: None,
                 }));
             }
             made.generation = generation;
@@ -97,6 +99,7 @@ impl Node {
             .map_err(db("read what is known of the restore points"))?;
         let masters_now = self.copies.masters_now().unwrap_or_else(|| self.clock.now());
         let mut points = self.points();
+        self.mark_damage(&mut points).await?;
         for point in &mut points {
             point.age_seconds = Some(masters_now.duration_since(point.captured_at).as_secs_f64().round().max(0.0));
             if let Some((_, at, differences)) = rows.iter().find(|(id, ..)| *id == point.id) {

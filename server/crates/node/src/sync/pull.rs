@@ -1,7 +1,6 @@
 //! Filling a replica: one worker for each dataset pulls when the Master says that something changed, when time has
 //! passed, or when it failed before; what it commits is what the target shows.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
@@ -19,8 +18,8 @@ use crate::node::Node;
 use crate::sync::line::{DataStream, Heard, Line, content, hear};
 use crate::sync::meter::Meter;
 use crate::sync::offer::cut_when;
+use crate::sync::prune::promoted_from;
 use crate::sync::replica::{Copy, Pulling};
-use crate::sync::retention;
 use crate::sync::source::kind;
 use crate::sync::sync_error;
 
@@ -28,10 +27,8 @@ use crate::sync::sync_error;
 pub(super) const SCAN_EVERY: Duration = Duration::from_secs(30);
 /// Longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How long what was made on a DR is kept after it was handed back and the Master's data has come again.
-const KEEP_DR: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 /// How long a reader that resolved the target may go on reading a superseded generation.
-const GRACE: Duration = Duration::from_secs(60);
+pub(super) const GRACE: Duration = Duration::from_secs(60);
 /// Bytes left free on the replica's disk.
 pub(crate) const RESERVE: u64 = 64 << 20;
 /// Bytes left free beside a copy that is to serve: none. On that day it is what the disk is for, the preflight asks for no
@@ -217,7 +214,7 @@ impl Node {
             pulled = self.pull_through(heard, copy, manner, &meter, stop) => pulled,
             () = stop.cancelled() => Err(self.error("cancelled", "stopped")),
         };
-        self.prune(copy).await;
+        self.prune(copy, pulled.is_ok()).await;
         copy.change(|standing| {
             standing.pulling = None;
             match &pulled {
@@ -292,45 +289,6 @@ impl Node {
         }
     }
 
-    /// Drops generations that nobody may be reading any more and that no restore point needs.
-    async fn prune(&self, copy: &Copy) {
-        let now = self.clock.now();
-        let policy = match self.retention().await {
-            Ok(policy) => policy,
-            // Whoever does not know what to keep, keeps everything.
-            Err(error) => return tracing::error!(?error, "nothing is pruned"),
-        };
-        let replaced = match self.pinned(&copy.dataset.name, now).await {
-            Ok(replaced) => replaced,
-            Err(error) => return tracing::error!(?error, "nothing is pruned"),
-        };
-        let points = self.with_engine(copy, move |replica| {
-            let there = replica.restore_points()?;
-            let there: Vec<_> = there.iter().map(|point| (point.generation, point.captured_at)).collect();
-            let mut kept = retention::kept(&there, policy);
-            kept.extend(&replaced);
-            replica.prune_except(policy.newest as usize, &kept, now, GRACE, &replication::Unwatched)?;
-            for point in replica.dr_points() {
-                // The Master has asserted the mandate, or there would have been no pull; a day to change one's mind.
-                if !point.visible && now.duration_since(point.handed_back_at) >= KEEP_DR {
-                    replica.drop_dr_point(&point.run, &replication::Unwatched)?;
-                }
-            }
-            let pinned: BTreeSet<u64> = pins(replica).into_iter().chain(replaced).collect();
-            Ok((replica.restore_points()?, replica.dr_points(), pinned))
-        });
-        let points: Option<replication::Result<_>> = points.await;
-        match points {
-            Some(Ok((points, dr_points, pinned))) => copy.change(|standing| {
-                standing.points = points;
-                standing.dr_points = dr_points;
-                standing.pinned = pinned;
-            }),
-            Some(Err(error)) => tracing::warn!(%error, "old generations could not be pruned"),
-            None => {}
-        }
-    }
-
     /// Makes the store ready for the next change, when the last one has been shown.
     async fn prepare(&self, copy: &Copy) {
         let meter = Meter::new(copy.stop.clone());
@@ -347,11 +305,11 @@ impl Node {
             let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(replica) = &*engine {
                 let points = replica.restore_points()?;
-                return Ok((replica.committed().cloned(), points, replica.dr_points(), pins(replica), Ok(())));
+                return Ok((replica.committed().cloned(), points, replica.dr_points(), promoted_from(replica), Ok(())));
             }
             let mut replica = Replica::open(store, kind(&dataset))?;
             let (commit, points) = (replica.committed().cloned(), replica.restore_points()?);
-            let (dr_points, pinned) = (replica.dr_points(), pins(&replica));
+            let (dr_points, pinned) = (replica.dr_points(), promoted_from(&replica));
             // What is here is told also when it cannot be shown at its target.
             let shown = replica.set_target(Some(Path::new(&dataset.target)));
             if shown.is_ok() {
@@ -362,12 +320,14 @@ impl Node {
         let told = |error: replication::Error| sync_error(&error, self.clock.now());
         let (commit, points, dr_points, pinned, shown) =
             opened.await.map_err(|error| self.error("io", error))?.map_err(told)?;
+        // What cannot be read is not shown as pinned, and kept all the same.
+        let kept = self.pinned(&copy.dataset.name, self.clock.now()).await.unwrap_or_default();
         copy.change(|standing| {
             standing.confirmed = standing.confirmed.max(commit.as_ref().map(|commit| commit.captured_at));
             standing.commit = commit;
             standing.points = points;
             standing.dr_points = dr_points;
-            standing.pinned = pinned;
+            standing.pinned = pinned.into_iter().chain(kept).collect();
         });
         shown.map_err(told)
     }
@@ -384,9 +344,4 @@ impl Node {
         });
         done.await.map_err(io::Error::other).ok().flatten()
     }
-}
-
-/// The generations that no policy lets go: what a copy that serves was made from.
-fn pins(replica: &Replica) -> BTreeSet<u64> {
-    replica.promoted().map(|serving| serving.generation).into_iter().collect()
 }

@@ -72,11 +72,19 @@ pub(crate) struct Copies {
     pub(super) clock: Mutex<Option<(Timestamp, Instant)>>,
     /// From when on a replica counts as behind; `None` until the limits were read.
     limits: Mutex<Option<Limits>>,
+    /// Held by whoever lets generations go, and by whoever chooses one that must stay.
+    pub(crate) keeping: tokio::sync::Mutex<()>,
 }
 
 impl Default for Copies {
     fn default() -> Self {
-        Self { all: Mutex::default(), slots: Semaphore::new(2), clock: Mutex::default(), limits: Mutex::default() }
+        Self {
+            all: Mutex::default(),
+            slots: Semaphore::new(2),
+            clock: Mutex::default(),
+            limits: Mutex::default(),
+            keeping: tokio::sync::Mutex::default(),
+        }
     }
 }
 
@@ -122,6 +130,11 @@ impl Copies {
 impl Copy {
     pub(crate) fn standing<T>(&self, look: impl FnOnce(&Standing) -> T) -> T {
         look(&self.standing.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is pinned now is shown as that.
+    pub(crate) fn show_pinned(&self, generations: impl IntoIterator<Item = u64>) {
+        self.change(|standing| standing.pinned = generations.into_iter().collect());
     }
 
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Standing) -> T) -> T {

@@ -10,6 +10,7 @@ use contract::task::{DifferenceInfo, LogLine, MAX_DIFFERENCES};
 use replication::{Difference, Replica};
 
 use crate::node::Node;
+use crate::sync::generation_check::damaged;
 use crate::sync::meter::Meter;
 use crate::sync::pull::Manner;
 use crate::sync::replica::Copy;
@@ -64,6 +65,11 @@ impl Node {
             match read {
                 Ok(found) => {
                     differences += found.len() as u64;
+                    if let Some(read) = copy.generation(generation)
+                        && let Err(error) = self.keep_generation_check(&read, damaged(&found), "verify").await
+                    {
+                        tracing::warn!(?error, "what a verification came to cannot be kept");
+                    }
                     good &= self.tell_found(&name, &found);
                 }
                 Err(error) => {

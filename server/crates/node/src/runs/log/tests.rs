@@ -35,7 +35,7 @@ fn plan(kind: RunKind) -> Plan {
         services,
         datasets: Vec::new(),
         overrides: Vec::new(),
-        generation: None,
+        point: None,
         consent: true,
         loss: Vec::new(),
     }
