@@ -9,6 +9,7 @@
 #   TVOX_DR_KANNEL       an SMS gateway for the tests, unpacked from Debian's packages
 #   TVOX_DR_BMC          a management controller for the tests, unpacked from Debian's packages
 #   TVOX_DR_BIND         a DNS server for the tests, unpacked from Debian's packages
+#   TVOX_DR_KAMAILIO     a telephone system for the tests, unpacked from Debian's packages
 #   TVOX_DR_WASM_CARGO   who compiles the wasm: rustup | debian (found out if unset)
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -19,6 +20,7 @@ export TVOX_DR_SAMPLE="${TVOX_DR_SAMPLE:-$HOME/.cache/tvox-dr/sample}"
 export TVOX_DR_KANNEL="${TVOX_DR_KANNEL:-$HOME/.cache/tvox-dr/kannel}"
 export TVOX_DR_BMC="${TVOX_DR_BMC:-$HOME/.cache/tvox-dr/bmc}"
 export TVOX_DR_BIND="${TVOX_DR_BIND:-$HOME/.cache/tvox-dr/bind}"
+export TVOX_DR_KAMAILIO="${TVOX_DR_KAMAILIO:-$HOME/.cache/tvox-dr/kamailio}"
 export CARGO_INCREMENTAL=0
 
 # With this set, the server would ask the browser for another wasm file name.

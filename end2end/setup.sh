@@ -33,10 +33,11 @@ apt_install() {
 programs=(
   cc:gcc make:make git:git chromium:chromium rsync:rsync sqlite3:sqlite3 ip:iproute2 ps:procps
   ipmitool:ipmitool openssl:openssl lsyncd:lsyncd mkfs.ext4:e2fsprogs mount:mount
+  nft:nftables sipp:sip-tester
 )
 # The libraries of Kannel and of the management controller: the programs themselves are unpacked below.
 packages=(
-  libc6-dev ca-certificates fonts-dejavu-core fonts-liberation
+  libsqlite3-0 libc6-dev ca-certificates fonts-dejavu-core fonts-liberation
   libct4 libhiredis0.14 libmariadb3 libopenipmi0 libpcre3 libpopt0 libpq5 libxml2
   bind9-dnsutils
 )
@@ -255,6 +256,30 @@ bind9() {
   "$at/usr/sbin/named" -v >/dev/null || die "BIND does not run here"
 }
 
+# The telephone system of the tests, unpacked and never installed: Debian's package would
+# start it as a service. The phones are sipp (sip-tester), which is a program and no service.
+kamailio() {
+  local at="$TVOX_DR_KAMAILIO"
+  if [ -x "$at/usr/sbin/kamailio" ] && [ -x "$at/usr/sbin/kamcmd" ] &&
+    [ -f "$at/usr/share/kamailio/db_sqlite/auth_db-create.sql" ] && [ -f "$at/usr/lib/kamailio/modules/db_sqlite.so" ]; then
+    return
+  fi
+  command -v apt-get >/dev/null || die "kamailio comes from Debian's packages, and there is no apt-get here"
+  say "setup: unpacking kamailio"
+  rm -rf "$at" "$at.part"
+  mkdir -p "$at.part/deb"
+  if ! fetch "$at.part/deb" kamailio kamailio-sqlite-modules 2>/dev/null; then
+    apt_update
+    fetch "$at.part/deb" kamailio kamailio-sqlite-modules || die "kamailio cannot be downloaded"
+  fi
+  local deb
+  for deb in "$at.part"/deb/*.deb; do dpkg-deb -x "$deb" "$at.part"; done
+  rm -rf "$at.part"/{deb,etc,lib,usr/share/doc,usr/share/man}
+  # The same path on every architecture.
+  mv "$at.part"/usr/lib/*/kamailio "$at.part/usr/lib/kamailio"
+  mv "$at.part" "$at"
+}
+
 # fetch FOLDER PACKAGE…
 fetch() { (cd "$1" && apt-get download -qq -o APT::Sandbox::User="$(id -un)" "${@:2}"); }
 
@@ -271,3 +296,4 @@ kannel
 bmc
 redfish
 bind9
+kamailio

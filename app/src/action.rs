@@ -123,6 +123,10 @@ actions! {
     GateSet, "gate.set", Role::Admin, "Scelta salvata.", "Choice saved.";
     /// What proves a machine of the other site to be alive.
     LifeSignsSet, "isolation.set", Role::Admin, "Segni di vita salvati.", "Signs of life saved.";
+    /// What proves that calls can be made here.
+    TelephonySet, "telephony.set", Role::Admin, "Telefonia salvata.", "Telephony saved.";
+    /// Takes it back.
+    TelephonyClear, "telephony.clear", Role::Admin, "Telefonia tolta.", "Telephony taken back.";
     /// How the power of a machine of the other site is read.
     PowerSet, "power.set", Role::Admin, "Alimentazione salvata.", "Power settings saved.";
     /// Forgets it.

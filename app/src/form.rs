@@ -157,6 +157,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::Suspend | Action::Settle => &["confirm_name", "reason", "password"],
         Action::SyncAccept => &["confirm_name", "reason", "password", "content"],
         Action::GateSet => &["policy", "wait"],
+        Action::TelephonySet => &["sip", "trunk", "registrations", "expected", "limit"],
         Action::LifeSignsSet => &["tcp", "sip"],
         Action::PowerOff | Action::PowerOn => &["confirm_name", "reason", "password"],
         Action::PowerSet => &[
@@ -228,6 +229,8 @@ const fn drawn(action: Action) -> &'static [&'static str] {
             "ca",
             "pin",
             "tcp",
+            "sip",
+            "registrations",
         ],
         Action::LicenceRemove
         | Action::RunResume
@@ -235,6 +238,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         | Action::PeerToken
         | Action::PeerForget
         | Action::DatasetRemove
+        | Action::TelephonyClear
         | Action::SyncStart
         | Action::SyncVerify
         | Action::SyncCancel

@@ -20,6 +20,7 @@ use contract::smtp::SmtpReport;
 use contract::status::{NodeInfo, PeerReport};
 use contract::sync::{PointsReport, RestorePoint};
 use contract::task::TasksReport;
+use contract::telephony::TelephonyReport;
 use contract::threshold::ThresholdsReport;
 use contract::users::User;
 use contract::{Lang, Role, Timestamp};
@@ -130,6 +131,8 @@ pub enum Page {
     Isolation(IsolationPage),
     /// `/soglie`
     Thresholds(ThresholdsReport),
+    /// `/telefonia`
+    Telephony(Box<TelephonyReport>),
     /// `/procedura`
     Procedure(ProcedurePage),
     /// `/smtp`

@@ -32,6 +32,8 @@ pub enum PageId {
     Services,
     /// What can see whether a machine of the other site is off.
     Isolation,
+    /// What proves that calls can be made here.
+    Telephony,
     /// The customer's own steps.
     Procedure,
     /// From when on something is wrong.
@@ -170,6 +172,14 @@ pub const ROUTES: &[Route] = &[
         (Some(Configuration), Some(Configuration)),
     ),
     route(
+        PageId::Telephony,
+        "/telefonia",
+        Some(Role::Viewer),
+        None,
+        ("Telefonia", "Telephony"),
+        (Some(Configuration), Some(Configuration)),
+    ),
+    route(
         PageId::Procedure,
         "/procedura",
         Some(Role::Viewer),
@@ -247,7 +257,7 @@ mod tests {
     fn every_page_has_its_row_and_every_path_is_one_pages() {
         use PageId::{
             Account, Activation, Alarms, Audit, Datasets, Isolation, Licence, Login, Monitor, Overview, Pairing,
-            Procedure, Replication, Runs, Services, Sms, Smtp, Thresholds, Users,
+            Procedure, Replication, Runs, Services, Sms, Smtp, Telephony, Thresholds, Users,
         };
         let all = [
             Monitor,
@@ -263,6 +273,7 @@ mod tests {
             Replication,
             Services,
             Isolation,
+            Telephony,
             Procedure,
             Thresholds,
             Smtp,

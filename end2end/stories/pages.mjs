@@ -28,6 +28,7 @@ const ACTIONS = {
   Datasets: '#dataset-form button',
   Services: '#service-form button',
   Isolation: 'a[href^="/isolamento?ip="]',
+  Telephony: 'button[form=telephony-form]',
   Procedure: 'a[href^="/procedura?new="]',
   Thresholds: 'button[form=thresholds-form]',
   Smtp: 'button[form=smtp-form]',

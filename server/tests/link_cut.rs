@@ -1,19 +1,17 @@
 //! Two sites, each a network of its own, and one link between them. Only the link fails: both machines run on, and each
 //! must tell its own people that it has lost the other.
-//!
-//! Needs root and Linux network namespaces. Where there are none, `TVOX_DR_NO_NETNS=1` leaves this out, aloud.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "test code")]
 
 mod machines;
+mod networks;
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use machines::{Machine, until};
+use networks::{Networks, ip};
 use serde_json::Value;
 
 /// The defaults of the Soglie page.
@@ -24,11 +22,6 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// For a machine that runs other tests meanwhile, and for the looks of this one.
 const SLACK: Duration = Duration::from_secs(4);
-
-fn ip(words: &str) -> Result<(), String> {
-    let ran = Command::new("ip").args(words.split_whitespace()).output().map_err(|error| format!("ip: {error}"))?;
-    if ran.status.success() { Ok(()) } else { Err(format!("ip {words}: {}", String::from_utf8_lossy(&ran.stderr))) }
-}
 
 /// The ways in which a link fails.
 #[derive(Debug, Clone, Copy)]
@@ -41,42 +34,19 @@ enum Cut {
 
 /// Two networks with a cable between them; gone when dropped.
 #[derive(Debug)]
-struct Sites {
-    names: [String; 2],
-}
+struct Sites(Networks);
 
 impl Sites {
     /// `None` where the environment says that there are no namespaces here.
     fn new() -> Option<Self> {
-        if std::env::var_os("TVOX_DR_NO_NETNS").is_some_and(|value| value == "1") {
-            eprintln!("NOT TESTED: a cut link, because TVOX_DR_NO_NETNS=1");
-            return None;
+        let sites = Self(Networks::new("a cut link", &["a", "b"])?);
+        let [a, b] = [0, 1].map(|site| sites.0.name(site));
+        ip(&format!("-n {a} link add wan type veth peer name wan netns {b}")).unwrap();
+        for (site, name) in [a, b].into_iter().enumerate() {
+            ip(&format!("-n {name} addr add {}/24 dev wan", Self::address(site).ip())).unwrap();
+            ip(&format!("-n {name} link set wan up")).unwrap();
         }
-        sweep();
-        let id = std::process::id();
-        let sites = Self { names: ["a", "b"].map(|side| format!("tvoxdr-{id}-{side}")) };
-        let made = sites.lay_cable();
-        made.unwrap_or_else(|why| {
-            panic!(
-                "NO NETWORK NAMESPACES: {why}\nThis test needs root, iproute2 and a kernel that allows them. \
-                 Where they cannot be had, TVOX_DR_NO_NETNS=1 leaves it out."
-            )
-        });
         Some(sites)
-    }
-
-    fn lay_cable(&self) -> Result<(), String> {
-        let [a, b] = &self.names;
-        for name in [a, b] {
-            ip(&format!("netns add {name}"))?;
-            ip(&format!("-n {name} link set lo up"))?;
-        }
-        ip(&format!("-n {a} link add wan type veth peer name wan netns {b}"))?;
-        for (site, name) in self.names.iter().enumerate() {
-            ip(&format!("-n {name} addr add {}/24 dev wan", Self::address(site).ip()))?;
-            ip(&format!("-n {name} link set wan up"))?;
-        }
-        Ok(())
     }
 
     /// The peer link of a site (0 or 1).
@@ -86,7 +56,7 @@ impl Sites {
 
     fn cut(&self, how: Cut) {
         match how {
-            Cut::Unplugged => ip(&format!("-n {} link set wan down", self.names[0])).unwrap(),
+            Cut::Unplugged => self.0.plug(0, false),
             // Every packet goes to a card that is not there.
             Cut::Silent => self.neighbours("replace", " lladdr 02:00:00:00:00:99 nud permanent"),
         }
@@ -94,13 +64,14 @@ impl Sites {
 
     fn mend(&self, how: Cut) {
         match how {
-            Cut::Unplugged => ip(&format!("-n {} link set wan up", self.names[0])).unwrap(),
+            Cut::Unplugged => self.0.plug(0, true),
             Cut::Silent => self.neighbours("del", ""),
         }
     }
 
     fn neighbours(&self, verb: &str, more: &str) {
-        for (site, name) in self.names.iter().enumerate() {
+        for site in 0..2 {
+            let name = self.0.name(site);
             ip(&format!("-n {name} neigh {verb} {} dev wan{more}", Self::address(1 - site).ip())).unwrap();
         }
     }
@@ -109,29 +80,10 @@ impl Sites {
     fn machine(&self, root: &Path, site: usize, role: &'static str, name: &str) -> Machine {
         let panel = SocketAddr::from(([127, 0, 0, 1], 8443));
         let mut machine = Machine::init_at(&root.join(name), root, (role, name), panel, Self::address(site));
-        machine.within = ["ip", "netns", "exec", &self.names[site]].map(str::to_owned).to_vec();
+        machine.within = self.0.within(site);
         machine.start();
         machine.license(root);
         machine
-    }
-}
-
-impl Drop for Sites {
-    fn drop(&mut self) {
-        for name in &self.names {
-            let _ = ip(&format!("netns del {name}"));
-        }
-    }
-}
-
-/// Takes away what a test left that was killed outright.
-fn sweep() {
-    let left = fs::read_dir("/run/netns").into_iter().flatten().flatten();
-    for name in left.filter_map(|entry| entry.file_name().into_string().ok()) {
-        let owner = name.strip_prefix("tvoxdr-").and_then(|rest| rest.split('-').next());
-        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
-            let _ = ip(&format!("netns del {name}"));
-        }
     }
 }
 

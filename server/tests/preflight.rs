@@ -48,7 +48,7 @@ fn with_the_master_up_the_client_is_ready_and_activation_is_refused_because_it_a
     assert_eq!((&report["schema"], &report["allowed"]), (&json!(1), &json!(false)));
     assert_eq!((&report["verdict"]["ready"], &report["verdict"]["now"]), (&json!(true), &json!(false)));
     // A Master that may resume by itself after a silence is told as the standing override that it is.
-    assert_eq!(told(&report["warnings"]), ["service.none@dr1", "gate.unverified@master1"]);
+    assert_eq!(told(&report["warnings"]), ["service.none@dr1", "gate.unverified@master1", "telephony.unset@dr1"]);
     let machine = &report["isolation"][0];
     assert_eq!((&machine["ip"], &machine["outcome"]), (&json!(MASTER), &json!("alive")));
     let probes: Vec<_> = machine["evidence"].as_array().unwrap().iter().map(|e| (&e["probe"], &e["result"])).collect();
@@ -70,6 +70,7 @@ fn with_the_master_up_the_client_is_ready_and_activation_is_refused_because_it_a
 fn a_silent_master_needs_a_word_and_a_consent_and_then_nothing_more() {
     let mut pair = seeded();
     pair.master.ok(&["gate", "set", "--policy", "strict"]);
+    pair.client.ok(&["telephony", "set", "--registrations", "true"]);
     until("the policy is known", || dry_run(&pair.client, &[]).json()["warnings"] == json!([]));
     pair.master.kill();
     let ran = dry_run(&pair.client, &[]);

@@ -223,6 +223,8 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         Some(Action::RunAbort) => words("Operazione annullata", "Operation aborted"),
         Some(Action::GateSet) => words("Consenso al rientro", "Return gate"),
         Some(Action::LifeSignsSet) => words("Segni di vita impostati", "Signs of life"),
+        Some(Action::TelephonySet) => words("Prova della telefonia", "Proof of the telephony"),
+        Some(Action::TelephonyClear) => words("Prova della telefonia tolta", "Proof of the telephony removed"),
         Some(Action::PowerSet) => words("Alimentazione impostata", "Power settings"),
         Some(Action::PowerRemove) => words("Alimentazione tolta", "Power settings removed"),
         Some(Action::PowerOff) => words("Macchina spenta da qui", "Machine switched off"),

@@ -16,6 +16,7 @@ mod login;
 mod monitor;
 mod overview;
 mod pairing;
+mod phones;
 mod points;
 mod problem;
 mod procedure;
@@ -30,6 +31,7 @@ mod services;
 mod settle;
 mod sms;
 mod smtp;
+mod telephony;
 mod thresholds;
 mod users;
 
@@ -55,6 +57,7 @@ pub(crate) fn title_of(cx: &Context, page: &Page) -> String {
         Page::Replication(_) => PageId::Replication,
         Page::Services(_) => PageId::Services,
         Page::Isolation(_) => PageId::Isolation,
+        Page::Telephony(_) => PageId::Telephony,
         Page::Procedure(_) => PageId::Procedure,
         Page::Thresholds(_) => PageId::Thresholds,
         Page::Smtp(_) => PageId::Smtp,
@@ -74,6 +77,7 @@ pub(crate) const fn has_reload(page: &Page) -> bool {
         | Page::Alarms(_)
         | Page::Services(_)
         | Page::Activation(_)
+        | Page::Telephony(_)
         | Page::Runs(_)
         | Page::Run(_)
         | Page::Pairing(_)
@@ -110,6 +114,7 @@ pub(crate) fn view(cx: &Context, page: &Page) -> AnyView {
         Page::Replication(model) => replication::view(cx, model),
         Page::Services(model) => services::view(cx, model),
         Page::Isolation(model) => isolation::view(cx, model),
+        Page::Telephony(model) => telephony::view(cx, model),
         Page::Procedure(model) => procedure::view(cx, model),
         Page::Thresholds(model) => thresholds::view(cx, model),
         Page::Smtp(model) => smtp::view(cx, model),

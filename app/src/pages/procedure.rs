@@ -132,7 +132,7 @@ fn what(cx: &Context, work: &Work) -> AnyView {
             rows.extend(work.undo.as_ref().map(|undone| (undo, call(undone))));
             rows.extend(work.check.as_ref().map(|url| (cx.t("Controllo", "Check"), code(url))));
         }
-        Work::Wait(work) => rows.push((kind, code(&work.tcp))),
+        Work::Wait(work) => rows.push((kind, code(&work.what()))),
     }
     let rows = rows.into_iter().map(|(name, value)| view! { <div><dt>{name.to_owned()}</dt><dd>{value}</dd></div> });
     view! { <dl class="details">{rows.collect_view()}</dl> }.into_any()

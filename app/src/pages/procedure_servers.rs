@@ -1,6 +1,6 @@
 //! The fields of steps that talk to somebody else: a DNS server, a URL, somebody who is waited for.
 
-use contract::own_step::{DNS_TTL, DNS_TYPES, HTTP_METHODS, HttpCall, HttpWork, TSIG_ALGORITHMS, Work};
+use contract::own_step::{DNS_TTL, DNS_TYPES, HTTP_METHODS, HttpCall, HttpWork, TSIG_ALGORITHMS, WaitWork, Work};
 use leptos::prelude::*;
 
 use crate::action::Action;
@@ -290,18 +290,42 @@ fn request(cx: &Context, prefix: &str, call: Option<&HttpCall>, must: bool) -> A
 }
 
 pub(super) fn wait(cx: &Context, work: Option<&Work>) -> AnyView {
-    let tcp = match work {
-        Some(Work::Wait(work)) => work.tcp.as_str(),
-        _ => "",
-    };
-    let words = (
+    let [mut tcp, mut sip, mut phones] = [(); 3].map(|()| String::new());
+    match work {
+        Some(Work::Wait(WaitWork::Tcp { tcp: saved })) => tcp.clone_from(saved),
+        Some(Work::Wait(WaitWork::Sip { sip: saved })) => sip = saved.to_string(),
+        Some(Work::Wait(WaitWork::Registrations { registrations })) => phones = registrations.to_string(),
+        _ => {}
+    }
+    let hint = cx.t("Compilare uno solo dei tre campi.", "Fill in only one of the three fields.");
+    let tcp_words = (
         cx.t("Server e porta TCP", "Server and TCP port"),
         cx.t(
             "Si aspetta finché accetta una connessione, ad esempio 10.0.0.5:5060.",
             "The run waits until it takes a connection, e.g. 10.0.0.5:5060.",
         ),
     );
-    text(cx, "tcp", words, tcp, true, Kind::Text)
+    let sip_words = (
+        cx.t("Server SIP", "SIP server"),
+        cx.t(
+            "Si aspetta finché risponde a una richiesta OPTIONS, ad esempio 10.0.0.5:5060 oppure sip.example.org/tcp.",
+            "The run waits until it answers an OPTIONS request, e.g. 10.0.0.5:5060 or sip.example.org/tcp.",
+        ),
+    );
+    let phones_words = (
+        cx.t("Telefoni registrati", "Registered phones"),
+        cx.t(
+            "Si aspetta finché se ne contano almeno tanti, con il comando della pagina Telefonia.",
+            "The run waits until at least so many are counted, by the command of the page Telephony.",
+        ),
+    );
+    view! {
+        <p class="hint">{hint}</p>
+        {text(cx, "tcp", tcp_words, &tcp, false, Kind::Text)}
+        {text(cx, "sip", sip_words, &sip, false, Kind::Text)}
+        {text(cx, "registrations", phones_words, &phones, false, Kind::Number)}
+    }
+    .into_any()
 }
 
 fn secret(cx: &Context, about: &str, stored: bool) -> AnyView {

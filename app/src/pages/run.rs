@@ -9,6 +9,7 @@ use leptos::prelude::*;
 
 use super::activation::stance;
 use super::evidence::{losses, machines};
+use super::phones;
 use crate::action::{ATTEST, Action};
 use crate::format;
 use crate::fresh::{fresh, fresh_keyed};
@@ -37,6 +38,7 @@ pub(crate) fn view(cx: &Context, run: &RunReport) -> AnyView {
         <section class="card run">
             {fresh(cx, "run-state", state_view(run, lang))}
             {forms}
+            {run.telephony.as_ref().map(|found| fresh(cx, "phones", phones::of_run(run, found, cx.offset(cx.now), lang)))}
             <ol class="run-steps">{steps}</ol>
             {fresh(cx, "run-report", report(run, cx.offset(cx.now), lang))}
         </section>
@@ -236,6 +238,10 @@ fn report(run: &RunReport, offset: i32, lang: Lang) -> AnyView {
                 "Measured RTO (from the command to the verified services)",
             ),
             run.rto_seconds.map(|s| format::span(s, lang)),
+        ),
+        (
+            lang.pick("Dal comando al primo telefono registrato", "From the command to the first registered phone"),
+            run.first_phone_rto_seconds.map(|s| format::span(s, lang)),
         ),
     ];
     let rows = rows

@@ -207,6 +207,20 @@ fn a_run_shows_where_it_stands_and_what_to_do_where_it_is_stuck() {
 }
 
 #[test]
+fn a_silent_trunk_is_loud_and_the_phones_are_counted_while_they_come() {
+    let run = document(
+        &on(Scene::Active, Lang::It, Role::Operator, "/operazioni?id=run-1"),
+        &run_page("activation", "done", None),
+    );
+    for html in [activation(Scene::Active), run] {
+        assert!(html.contains("role=\"alert\" class=\"banner bad\""), "{html}");
+        for words in ["192.0.2.9:5060/tcp", "12 di 1.200 attesi", "Primo telefono registrato", "&lt;carrier&gt;"] {
+            assert!(html.contains(words), "{words}: {html}");
+        }
+    }
+}
+
+#[test]
 fn every_scene_speaks_one_language() {
     for scene in Scene::ALL {
         let html = document(&on(scene, Lang::En, Role::Admin, PATH), &Page::Activation(Box::default()));

@@ -16,6 +16,7 @@ use super::preflight::TakeArgs;
 use super::rescue::RescueVerb;
 use super::service::ServiceVerb;
 use super::step::StepVerb;
+use super::telephony::TelephonyVerb;
 
 /// Two-site disaster recovery for TVox: replicates the Master to the DR Client, watches it, and takes over by hand.
 #[derive(Debug, Parser)]
@@ -105,6 +106,11 @@ pub enum Verb {
     Power {
         #[command(subcommand)]
         verb: PowerVerb,
+    },
+    /// What proves after an activation that calls can be made here
+    Telephony {
+        #[command(subcommand)]
+        verb: TelephonyVerb,
     },
     /// Client: take the service over from the Master
     Activate(TakeArgs),

@@ -19,6 +19,7 @@ mod rescue;
 mod service;
 mod step;
 mod sync;
+mod telephony;
 
 use std::fmt;
 use std::process::ExitCode;

@@ -255,6 +255,7 @@ fn show(run: &Value) {
         ("Point", "point"),
         ("Epoch", "epoch"),
         ("RTO s", "rto_seconds"),
+        ("Phone s", "first_phone_rto_seconds"),
         ("Can abort", "can_abort"),
     ] {
         print::line(&format!("{:12}{}", format!("{label}:"), print::text(&run[key])));
@@ -268,6 +269,7 @@ fn show(run: &Value) {
             print::cells(loss, &["dataset", "generation", "age_seconds", "skipped"]).join("  ")
         ));
     }
+    super::telephony::of_run(&run["telephony"]);
     for made in run["ledger"]["datasets"].as_array().into_iter().flatten() {
         let counts = print::cells(made, &["dataset", "added", "changed", "removed"]);
         print::line(&format!("Ledger:     {}  +{} ~{} -{}", counts[0], counts[1], counts[2], counts[3]));

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::args::{
     AuditArgs, DatasetVerb, InitArgs, LicenceVerb, PeerVerb, RecipientVerb, RoleArg, SmsVerb, UserVerb, Verb,
 };
-use super::{Exit, alarm, delivery, failback, gate, isolation, operate, print, service, step, sync};
+use super::{Exit, alarm, delivery, failback, gate, isolation, operate, print, service, step, sync, telephony};
 use crate::socket::{self, Request, Told};
 
 /// Where a command line goes and how it answers.
@@ -183,6 +183,7 @@ async fn dispatch(line: &Line, verb: Verb) -> Result<Exit, Exit> {
         Verb::Isolation { verb } => return isolation::isolation(line, verb).await,
         Verb::Power { verb } => return isolation::power(line, verb).await,
         Verb::Service { verb } => return service::run(line, verb).await,
+        Verb::Telephony { verb } => return telephony::run(line, verb).await,
         Verb::Step { verb } => return step::run(line, verb).await,
         Verb::Activate(args) => return operate::activate(line, args).await,
         Verb::Takeover(args) => return operate::takeover(line, args).await,

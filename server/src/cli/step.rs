@@ -143,6 +143,12 @@ struct WorkArgs {
     /// wait: until it takes a TCP connection
     #[arg(long, value_name = "HOST:PORT")]
     tcp: Option<String>,
+    /// wait: until it answers SIP
+    #[arg(long, value_name = "HOST[:PORT][/tcp]")]
+    sip: Option<String>,
+    /// wait: until so many phones have registered, as `telephony` counts them
+    #[arg(long, value_name = "N")]
+    registrations: Option<String>,
 }
 
 /// Does what a verb says.
@@ -201,7 +207,11 @@ impl WorkArgs {
                 ca: certificate(self.ca.take().as_deref())?,
                 pin: take(&mut self.pin),
             }),
-            StepKind::Wait => WorkForm::Wait { tcp: take(&mut self.tcp) },
+            StepKind::Wait => WorkForm::Wait {
+                tcp: take(&mut self.tcp),
+                sip: take(&mut self.sip),
+                registrations: take(&mut self.registrations),
+            },
         };
         match self.left() {
             Some(option) => {
@@ -243,6 +253,8 @@ impl WorkArgs {
             ("--ca", self.ca.is_some()),
             ("--pin", self.pin.is_some()),
             ("--tcp", self.tcp.is_some()),
+            ("--sip", self.sip.is_some()),
+            ("--registrations", self.registrations.is_some()),
         ];
         given.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
@@ -281,7 +293,11 @@ fn what(step: &Value) -> String {
             format!("{} {}: {} -> {}", text("record"), text("type"), set("old"), set("new"))
         }
         "http" => format!("{} {}", text("method"), text("url")),
-        "wait" => text("tcp"),
+        "wait" => {
+            let waits = [("tcp", ""), ("sip", "sip:"), ("registrations", "registrations >= ")];
+            let (key, word) = waits.into_iter().find(|(key, _)| !step[*key].is_null()).unwrap_or(waits[0]);
+            format!("{word}{}", text(key))
+        }
         _ => text("run"),
     }
 }

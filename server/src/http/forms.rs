@@ -21,6 +21,7 @@ use contract::preflight::{Accept, Override, Release, Settle, Take};
 use contract::recipient::split;
 use contract::retention::RetentionForm;
 use contract::service::ServiceForm;
+use contract::telephony::TelephonyForm;
 use contract::{Command, Denied, Outcome, Problem, Rule};
 
 use super::panel::{Once, Panel};
@@ -121,6 +122,7 @@ pub(super) const fn page_of(action: Action) -> PageId {
         Action::StepAdd | Action::StepRemove | Action::StepMove => PageId::Procedure,
         Action::RunResume | Action::RunAbort | Action::RunAck => PageId::Runs,
         Action::GateSet => PageId::Pairing,
+        Action::TelephonySet | Action::TelephonyClear => PageId::Telephony,
         Action::LifeSignsSet
         | Action::PowerSet
         | Action::PowerRemove
@@ -289,6 +291,14 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         Action::StepMove => Command::StepMove { name: text("name"), to: text("to") },
         Action::GateSet => Command::GateSet { policy: text("policy"), wait: trimmed("wait") },
         Action::LifeSignsSet => Command::LifeSignsSet(isolation::signs(fields)),
+        Action::TelephonySet => Command::TelephonySet(TelephonyForm {
+            sip: Some(trimmed("sip")),
+            trunks: Some(text("trunk").lines().map(str::to_owned).collect()),
+            registrations: Some(script("registrations")),
+            expected: Some(trimmed("expected")),
+            limit: Some(trimmed("limit")),
+        }),
+        Action::TelephonyClear => Command::TelephonyClear,
         Action::PowerSet => Command::PowerSet(isolation::power(fields)),
         Action::PowerRemove => Command::PowerRemove { ip: text("name") },
         Action::PowerOff => Command::PowerOff(isolation::order(fields)),

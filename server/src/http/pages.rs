@@ -141,6 +141,7 @@ pub(super) async fn model(
             report: node.ask(actor, ask::Isolation {}).await?,
             open: isolation::open(path),
         }),
+        PageId::Telephony => Page::Telephony(Box::new(node.ask(actor, ask::Telephony {}).await?)),
         PageId::Procedure => Page::Procedure(procedure::page(node.ask(actor, ask::OwnSteps {}).await?, path)),
         PageId::Thresholds => Page::Thresholds(node.ask(actor, ask::Thresholds {}).await?),
         PageId::Smtp => Page::Smtp(node.ask(actor, ask::Smtp {}).await?),
@@ -267,6 +268,8 @@ mod tests {
             point: None,
             loss: Vec::new(),
             rto_seconds: None,
+            first_phone_rto_seconds: None,
+            telephony: None,
             ledger: None,
             steps: Vec::new(),
         }))

@@ -47,7 +47,9 @@ pub(super) fn step(fields: &Fields) -> Result<OwnStepForm, Denied> {
             ca: text("ca"),
             pin: trimmed("pin"),
         }),
-        StepKind::Wait => WorkForm::Wait { tcp: trimmed("tcp") },
+        StepKind::Wait => {
+            WorkForm::Wait { tcp: trimmed("tcp"), sip: trimmed("sip"), registrations: trimmed("registrations") }
+        }
         StepKind::Command => WorkForm::Command { run: text("run"), undo: text("undo"), check: text("check") },
         StepKind::Manual => WorkForm::Manual {
             text_it: text("text_it"),

@@ -118,7 +118,7 @@ pub(super) async fn pieces(panel: &Panel, headers: &HeaderMap, at: &str, user: U
     let actor = Actor::user(&user.name, user.role, "");
     let route = routes::at(at.split('?').next().unwrap_or_default());
     let page = match route.map(|route| route.id) {
-        Some(id @ (PageId::Overview | PageId::Activation | PageId::Runs)) => {
+        Some(id @ (PageId::Overview | PageId::Activation | PageId::Runs | PageId::Telephony)) => {
             pages::model(panel, &actor, id, at, None).await.ok()
         }
         _ => None,

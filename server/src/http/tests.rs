@@ -9,6 +9,7 @@ mod isolation;
 mod procedure;
 mod services;
 mod streams;
+mod telephony;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

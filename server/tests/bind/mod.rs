@@ -25,6 +25,8 @@ pub const ANOTHER_SECRET: &str = "HxscGxoZGBcWFRQTEhEQDw4NDAsKCQgHBgUEAwIBAAA=";
 #[derive(Debug)]
 pub struct Bind {
     pub port: u16,
+    /// What it is run by, where it does not run in this test's own network.
+    within: Vec<String>,
     dir: PathBuf,
     process: Option<Child>,
 }
@@ -35,6 +37,11 @@ impl Bind {
     }
 
     pub fn start_with_ttl(root: &Path, value: &str, ttl: u32) -> Self {
+        Self::start_within(Vec::new(), root, value, ttl)
+    }
+
+    /// In another network.
+    pub fn start_within(within: Vec<String>, root: &Path, value: &str, ttl: u32) -> Self {
         let port = free_port();
         let dir = root.join(format!("bind-{port}"));
         fs::create_dir_all(&dir).unwrap();
@@ -52,7 +59,7 @@ impl Bind {
              zone \"{ZONE}\" {{ type primary; file \"{at}/zone\"; allow-update {{ key \"{KEY}\"; }}; }};\n"
         );
         fs::write(dir.join("named.conf"), config).unwrap();
-        let mut bind = Self { port, dir, process: None };
+        let mut bind = Self { port, within, dir, process: None };
         bind.start_again();
         bind
     }
@@ -62,7 +69,8 @@ impl Bind {
         let home = std::env::var("TVOX_DR_BIND")
             .unwrap_or_else(|_| format!("{}/.cache/tvox-dr/bind", std::env::var("HOME").unwrap()));
         let log = || fs::File::options().create(true).append(true).open(self.dir.join("log")).unwrap();
-        let child = Command::new(Path::new(&home).join("usr/sbin/named"))
+        let child = self
+            .command(Path::new(&home).join("usr/sbin/named").to_str().unwrap())
             .args(["-g", "-n", "1", "-c"])
             .arg(self.dir.join("named.conf"))
             .stdin(Stdio::null())
@@ -72,6 +80,13 @@ impl Bind {
             .expect("BIND is there: run 'make setup'");
         self.process = Some(child);
         until("BIND answers", || !self.record().is_empty());
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let words: Vec<&str> = self.within.iter().map(String::as_str).chain([program]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
+        command
     }
 
     pub fn stop(&mut self) {
@@ -84,7 +99,8 @@ impl Bind {
     /// What it answers for the record; empty where it does not.
     pub fn record(&self) -> String {
         let port = self.port.to_string();
-        let asked = Command::new("dig")
+        let asked = self
+            .command("dig")
             .args(["+short", "+tcp", "+time=2", "+tries=1", "@127.0.0.1", "-p", &port, RECORD, "A"])
             .output()
             .expect("dig is there: run 'make setup'");

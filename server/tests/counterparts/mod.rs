@@ -9,6 +9,8 @@
     reason = "test code; each test file uses its own part of it"
 )]
 
+pub mod sip;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -99,6 +101,8 @@ pub struct MailServer {
     pub port: u16,
     pub folder: PathBuf,
     options: Vec<String>,
+    /// What it is run by, where it does not run in this test's own network.
+    pub within: Vec<String>,
     process: Option<Process>,
 }
 
@@ -108,7 +112,13 @@ impl MailServer {
         let port = free_port();
         let folder = root.join(format!("mail-{port}"));
         fs::create_dir_all(&folder).unwrap();
-        Self { port, folder, options: options.iter().map(ToString::to_string).collect(), process: None }
+        Self {
+            port,
+            folder,
+            options: options.iter().map(ToString::to_string).collect(),
+            within: Vec::new(),
+            process: None,
+        }
     }
 
     pub fn up(root: &Path, options: &[&str]) -> Self {
@@ -126,8 +136,9 @@ impl MailServer {
 
     pub fn start(&mut self) {
         let sink = concat!(env!("CARGO_MANIFEST_DIR"), "/../end2end/counterparts/smtp-sink.mjs");
-        let mut command = Command::new("node");
-        command.arg(sink).arg("--folder").arg(&self.folder).args(["--port", &self.port.to_string()]);
+        let words: Vec<&str> = self.within.iter().map(String::as_str).chain(["node"]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg(sink).arg("--folder").arg(&self.folder).args(["--port", &self.port.to_string()]);
         command.args(&self.options).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("node is there: run 'make setup'");
         let out = child.stdout.take().unwrap();

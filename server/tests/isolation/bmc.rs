@@ -1,4 +1,5 @@
 //! A management controller: OpenIPMI's simulator, with a machine behind it that does as it is told, or does not.
+#![allow(dead_code, reason = "each test file uses its own part of it")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,6 +12,8 @@ use crate::machines::{free_port, until};
 #[derive(Debug)]
 pub struct Bmc {
     pub port: u16,
+    /// What it is run by, where it does not run in this test's own network.
+    within: Vec<String>,
     dir: PathBuf,
     process: Option<Child>,
 }
@@ -21,10 +24,15 @@ impl Bmc {
 
     /// Its machine is on.
     pub fn start(root: &Path) -> Self {
+        Self::start_within(Vec::new(), root)
+    }
+
+    /// In another network.
+    pub fn start_within(within: Vec<String>, root: &Path) -> Self {
         let port = free_port();
         let dir = root.join(format!("bmc-{port}"));
         fs::create_dir_all(dir.join("state")).unwrap();
-        let mut bmc = Self { port, dir, process: None };
+        let mut bmc = Self { port, within, dir, process: None };
         bmc.switch(true);
         bmc.write_chassis();
         let (user, password, chassis) = (Self::USER, Self::PASSWORD, bmc.dir.join("chassis"));
@@ -75,7 +83,8 @@ impl Bmc {
             .unwrap_or_else(|_| format!("{}/.cache/tvox-dr/bmc", std::env::var("HOME").unwrap()));
         let log = fs::File::options().create(true).append(true).open(self.dir.join("log")).unwrap();
         let file = |name: &str| self.dir.join(name).to_str().unwrap().to_owned();
-        let child = Command::new(Path::new(&home).join("usr/bin/ipmi_sim"))
+        let child = self
+            .command(Path::new(&home).join("usr/bin/ipmi_sim").to_str().unwrap())
             .args(["-c", &file("lan.conf"), "-f", &file("bmc.emu"), "-s", &file("state"), "-n"])
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -85,13 +94,21 @@ impl Bmc {
         self.process = Some(child);
         until("the controller answers", || {
             let port = self.port.to_string();
-            let asked = Command::new("ipmitool")
+            let asked = self
+                .command("ipmitool")
                 .args(["-I", "lanplus", "-E", "-L", "OPERATOR", "-C", "3", "-N", "1", "-R", "1"])
                 .args(["-H", "127.0.0.1", "-p", &port, "-U", Self::USER, "chassis", "power", "status"])
                 .env("IPMI_PASSWORD", Self::PASSWORD)
                 .output();
             asked.expect("ipmitool is there: run 'make setup'").status.success()
         });
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let words: Vec<&str> = self.within.iter().map(String::as_str).chain([program]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
+        command
     }
 
     pub fn fall_silent(&mut self) {

@@ -1,55 +1,12 @@
 //! Signs of life beside `tvox-dr`: ports and SIP, also of a machine that is said to be off or has stood down.
 
-use std::net::{TcpListener, UdpSocket};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::TcpListener;
 
 use serde_json::json;
 
 use super::*;
+use crate::counterparts::sip::Phones;
 use crate::machines::free_port;
-
-/// A telephone system as far as OPTIONS can see it, until dropped.
-struct Phones {
-    port: u16,
-    hung_up: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Phones {
-    fn ring() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let port = socket.local_addr().unwrap().port();
-        let hung_up = Arc::new(AtomicBool::new(false));
-        let over = Arc::clone(&hung_up);
-        let thread = std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok((length, from)) = socket.recv_from(&mut bytes) {
-                if over.load(Ordering::SeqCst) {
-                    return;
-                }
-                let text = String::from_utf8_lossy(&bytes[..length]);
-                let echoed = ["Via", "From", "To", "Call-ID", "CSeq"];
-                let headers =
-                    text.lines().filter(|line| echoed.iter().any(|name| line.starts_with(&format!("{name}:"))));
-                let headers: String = headers.map(|line| format!("{line}\r\n")).collect();
-                let answer =
-                    format!("SIP/2.0 483 Too Many Hops\r\n{headers}Server: pbx 7\r\nContent-Length: 0\r\n\r\n");
-                let _ = socket.send_to(answer.as_bytes(), from);
-            }
-        });
-        Self { port, hung_up, thread: Some(thread) }
-    }
-}
-
-impl Drop for Phones {
-    fn drop(&mut self) {
-        self.hung_up.store(true, Ordering::SeqCst);
-        // Something to wake up by.
-        let _ = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.send_to(b"x", ("127.0.0.1", self.port)));
-        let _ = self.thread.take().map(std::thread::JoinHandle::join);
-    }
-}
 
 #[test]
 fn telephones_that_answer_are_life_although_the_controller_sees_the_machine_off() {

@@ -11,6 +11,7 @@ use crate::action::Action;
 use crate::fresh::fresh;
 use crate::headline::Tone;
 use crate::model::{ActivationPage, Context};
+use crate::pages::phones;
 use crate::widgets::card;
 
 pub(super) fn view(cx: &Context, live: &Live, model: &ActivationPage) -> AnyView {
@@ -90,6 +91,7 @@ fn active(cx: &Context, live: &Live) -> AnyView {
     };
     view! {
         <section class="card">{stance(Tone::Active, &head, text)} {fresh(cx, "silent", silent(cx, live))}</section>
+        {telephony(cx, live)}
         {form::or_who(cx, Action::Deactivate, release)}
         {card(
             cx.t("Che cosa accade", "What happens"),
@@ -121,6 +123,13 @@ fn active(cx: &Context, live: &Live) -> AnyView {
         )}
     }
     .into_any()
+}
+
+/// Whether calls can be made here, and how many phones have come.
+fn telephony(cx: &Context, live: &Live) -> Option<AnyView> {
+    let now = live.telephony.as_ref()?;
+    let title = cx.t("Telefonia di questa macchina", "Telephony of this machine");
+    Some(card(title, fresh(cx, "phones", phones::now(now, cx.offset(cx.now), cx.lang))))
 }
 
 /// With the Master off nobody would serve after a roll back.

@@ -73,6 +73,37 @@ impl FromStr for PeerAddress {
     }
 }
 
+/// Reads `HOST[:PORT]`: a name or an IP, IPv6 in brackets where a port follows. Without a default the port is needed.
+///
+/// # Errors
+/// [`Problem::Required`], [`Problem::NotAServer`] or [`Problem::BadPort`].
+pub fn host_and_port(text: &str, default: Option<u16>) -> Result<(String, u16), Problem> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Problem::Required);
+    }
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    if let (Ok(ip), Some(port)) = (bare.parse::<IpAddr>(), default) {
+        return Ok((ip.to_string(), port));
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (text, None),
+    };
+    let named = |host: &str| host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
+    let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(ip) => ip.parse::<std::net::Ipv6Addr>().map_err(|_| Problem::NotAServer)?.to_string(),
+        None if !host.is_empty() && named(host) => host.to_owned(),
+        None => return Err(Problem::NotAServer),
+    };
+    match (port.map(str::parse::<u16>), default) {
+        (Some(Ok(port)), _) if port > 0 => Ok((host, port)),
+        (Some(_), _) => Err(Problem::BadPort),
+        (None, Some(port)) => Ok((host, port)),
+        (None, None) => Err(Problem::NotAServer),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

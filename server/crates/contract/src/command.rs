@@ -22,6 +22,7 @@ use crate::service::ServiceForm;
 use crate::sms::SmsForm;
 use crate::smtp::SmtpForm;
 use crate::task::Scope;
+use crate::telephony::TelephonyForm;
 
 /// A text that never appears in a log or a debug print.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -250,6 +251,10 @@ pub enum Command {
     },
     /// Declares what proves a machine of the other site to be alive besides its node.
     LifeSignsSet(LifeSignsForm),
+    /// Sets what proves after an activation that calls can be made here.
+    TelephonySet(TelephonyForm),
+    /// Takes all of it back.
+    TelephonyClear,
     /// Sets how the power of a machine of the other site is read and switched.
     PowerSet(PowerForm),
     /// Forgets it, its password too.
@@ -380,6 +385,8 @@ impl Command {
             | Self::BandwidthSet { .. }
             | Self::GateSet { .. }
             | Self::LifeSignsSet(_)
+            | Self::TelephonySet(_)
+            | Self::TelephonyClear
             | Self::PowerSet(_)
             | Self::PowerRemove { .. }
             | Self::StepAdd(_)
@@ -472,6 +479,8 @@ impl Command {
             Self::ServiceRemove { .. } => "service.remove",
             Self::GateSet { .. } => "gate.set",
             Self::LifeSignsSet(_) => "isolation.set",
+            Self::TelephonySet(_) => "telephony.set",
+            Self::TelephonyClear => "telephony.clear",
             Self::PowerSet(_) => "power.set",
             Self::PowerRemove { .. } => "power.remove",
             Self::PowerRead { .. } => "power.read",

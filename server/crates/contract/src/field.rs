@@ -114,6 +114,8 @@ pub enum Problem {
     TooMany(u32),
     /// Two fields of which only one may be filled in.
     OnlyOne,
+    /// Several fields of which only one may be filled in.
+    OnlyOneOf(Cow<'static, str>),
     /// The text that stands here must be typed to confirm.
     TypeToConfirm(String),
     /// A template without a placeholder that it needs.
@@ -271,6 +273,12 @@ impl Problem {
                 "Indicare l'impronta oppure l'autorità, non entrambe",
                 "Give the fingerprint or the authority, not both",
             ),
+            Self::OnlyOneOf(fields) => {
+                return match lang {
+                    Lang::It => format!("Compilare uno solo di questi: {fields}"),
+                    Lang::En => format!("Fill in only one of these: {fields}"),
+                };
+            }
             Self::TooMany(most) => {
                 return match lang {
                     Lang::It => format!("Al massimo {most} valori"),

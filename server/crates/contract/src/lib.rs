@@ -43,6 +43,7 @@ pub mod state;
 pub mod status;
 pub mod sync;
 pub mod task;
+pub mod telephony;
 pub mod threshold;
 pub mod users;
 

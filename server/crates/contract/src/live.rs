@@ -10,6 +10,7 @@ use crate::run::RunReport;
 use crate::status::StatusReport;
 use crate::sync::SyncReport;
 use crate::task::TaskReport;
+use crate::telephony::TelephonyNow;
 
 /// The live picture of a node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ pub struct Live {
     pub task: Option<TaskReport>,
     /// The run in progress, or the last one; `null` when there was none.
     pub run: Option<RunReport>,
+    /// The telephony of this machine; `null` where nothing is set.
+    #[serde(default)]
+    pub telephony: Option<TelephonyNow>,
     /// What would happen if the button were pressed; `null` until it was found out, or where there is no button.
     pub preflight: Option<PreflightReport>,
     /// The open alarms and those that ended last, [`crate::alarm_list::LATEST`] at most.

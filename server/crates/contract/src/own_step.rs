@@ -166,7 +166,7 @@ pub enum Work {
     Dns(DnsWork),
     /// A URL.
     Http(HttpWork),
-    /// Somebody who is to answer.
+    /// Somebody who is to answer, or phones that are to come.
     Wait(WaitWork),
 }
 
@@ -282,10 +282,14 @@ pub enum WorkForm {
     Dns(DnsForm),
     /// A URL.
     Http(HttpForm),
-    /// Somebody who is to answer.
+    /// Somebody who is to answer, or phones that are to come: one of the three.
     Wait {
         /// `HOST:PORT`.
         tcp: String,
+        /// `HOST[:PORT][/tcp]`.
+        sip: String,
+        /// A number of phones.
+        registrations: String,
     },
 }
 
@@ -320,7 +324,7 @@ impl WorkForm {
             }
             Self::Dns(form) => form.check().map(Work::Dns),
             Self::Http(form) => form.check().map(Work::Http),
-            Self::Wait { tcp } => WaitWork::check(tcp).map(Work::Wait),
+            Self::Wait { tcp, sip, registrations } => WaitWork::check(tcp, sip, registrations).map(Work::Wait),
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::smtp::SmtpReport;
 use crate::status::{PeerReport, RecipientsReport, StatusReport};
 use crate::sync::{PointsReport, SyncReport};
 use crate::task::{TaskReport, TasksReport};
+use crate::telephony::TelephonyReport;
 use crate::threshold::ThresholdsReport;
 use crate::users::UsersReport;
 
@@ -128,6 +129,8 @@ questions! {
     Services {} => ServicesReport;
     /// The machines of the other site, and how their power is read.
     Isolation {} => IsolationReport;
+    /// What proves that calls can be made here, and what is known of it.
+    Telephony {} => TelephonyReport;
     /// The customer's own steps.
     OwnSteps {} => OwnStepsReport;
     /// The return gate; `null` before there is a pair.

@@ -133,6 +133,12 @@ rules! {
     StepValue = "step.value";
     /// Others may go on using the old value for long.
     StepTtl = "step.ttl";
+    /// Nothing would prove after an activation that calls can be made.
+    TelephonyUnset = "telephony.unset";
+    /// A trunk does not answer from here.
+    TelephonyTrunk = "telephony.trunk";
+    /// The program that counts the registered phones cannot be run.
+    TelephonyCommand = "telephony.command";
 }
 
 impl fmt::Display for Rule {

@@ -6,6 +6,7 @@ use crate::Timestamp;
 use crate::isolation::MachineIsolation;
 use crate::lang::{Lang, Text};
 use crate::preflight::Loss;
+use crate::telephony::RunTelephony;
 
 /// What a run does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -145,6 +146,7 @@ pub fn step_label(id: &str, lang: Lang) -> String {
         "start" => lang.pick("Avviare il servizio", "Start the service"),
         "stop" => lang.pick("Fermare il servizio", "Stop the service"),
         "verify" => lang.pick("Verificare i servizi", "Verify the services"),
+        "telephony" => lang.pick("Provare la telefonia", "Prove the telephony"),
         "ledger" => lang.pick("Elencare ciò che è stato creato sul DR", "List what was made on the DR"),
         "suspend" => lang.pick("Annotare la sospensione", "Note the suspension"),
         "resume" => lang.pick("Togliere la sospensione", "End the suspension"),
@@ -236,6 +238,12 @@ pub struct RunReport {
     pub loss: Vec<Loss>,
     /// From the press to the verified services, in seconds: the measured RTO. `null` until then.
     pub rto_seconds: Option<f64>,
+    /// From the press to the first phone that registered, in seconds; `null` until then.
+    #[serde(default)]
+    pub first_phone_rto_seconds: Option<f64>,
+    /// What was found out of the telephony; `null` where nothing is set, or the run brings no service.
+    #[serde(default)]
+    pub telephony: Option<RunTelephony>,
     /// What was made on the DR, where the run gave the service back.
     pub ledger: Option<Ledger>,
     /// Every step.

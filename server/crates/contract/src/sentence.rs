@@ -380,6 +380,36 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
                 "Lower the TTL of the record now, e.g. to 60 seconds.",
             ),
         ),
+        Rule::TelephonyUnset => (
+            (
+                "Dopo un'attivazione nulla proverebbe che {s} risponde alle chiamate e che i telefoni arrivano.",
+                "Impostare il server SIP, i trunk e il conteggio dei telefoni nella pagina Telefonia.",
+            ),
+            (
+                "After an activation nothing would prove that {s} answers calls and that the phones come.",
+                "Set the SIP server, the trunks and the count of the phones on the page Telephony.",
+            ),
+        ),
+        Rule::TelephonyTrunk => (
+            (
+                "Il trunk {s} non risponde da questa macchina: {d}.",
+                "Far attestare il trunk anche sul DR dall'operatore telefonico, oppure correggerlo nella pagina Telefonia.",
+            ),
+            (
+                "The trunk {s} does not answer this machine: {d}.",
+                "Have the carrier attest the trunk on the DR, too, or correct it on the page Telephony.",
+            ),
+        ),
+        Rule::TelephonyCommand => (
+            (
+                "Su {s} i telefoni registrati non si possono contare: {d}.",
+                "Installare il programma su questa macchina, oppure correggere il comando nella pagina Telefonia.",
+            ),
+            (
+                "The registered phones cannot be counted on {s}: {d}.",
+                "Install the program on this machine, or correct the command on the page Telephony.",
+            ),
+        ),
     }
 }
 
@@ -426,10 +456,10 @@ pub(crate) fn fact(rule: Rule, detail: &str, lang: Lang) -> String {
         (Rule::StateIllegal, "not_waiting") => lang
             .pick("il passo non aspetta nessuno, o è già stato confermato", "the step waits for nobody, or was acknowledged already")
             .into(),
-        (Rule::StepCommand, "missing") => {
+        (Rule::StepCommand | Rule::TelephonyCommand, "missing") => {
             format!("{} {value}", lang.pick("manca il programma", "there is no program"))
         }
-        (Rule::StepCommand, "not_executable") => {
+        (Rule::StepCommand | Rule::TelephonyCommand, "not_executable") => {
             format!("{value} {}", lang.pick("non è eseguibile", "is not executable"))
         }
         (Rule::FailbackMaster, "silent") => lang.pick("non risponde", "it does not answer").into(),

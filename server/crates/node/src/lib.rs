@@ -35,6 +35,7 @@ pub mod services;
 pub mod sessions;
 mod store;
 mod sync;
+mod telephony;
 mod thresholds;
 mod throttle;
 mod users;

@@ -36,6 +36,7 @@ use crate::sync::replica::Copies;
 use crate::sync::scrub::Scrub;
 use crate::sync::source::Feeds;
 use crate::sync::task::Tasks;
+use crate::telephony::Switchboard;
 use crate::throttle::Throttle;
 
 /// How often the live picture is drawn at most.
@@ -63,6 +64,7 @@ pub struct Node {
     pub(crate) services: Services,
     pub(crate) power: Power,
     pub(crate) lookout: Lookout,
+    pub(crate) switchboard: Switchboard,
     pub(crate) control_session: watch::Sender<u64>,
     pub(crate) feeds: Feeds,
     pub(crate) copies: Copies,
@@ -134,6 +136,7 @@ impl Node {
             },
             task: None,
             run: None,
+            telephony: None,
             preflight: None,
             alarms: Vec::new(),
             disks: Vec::new(),
@@ -154,6 +157,7 @@ impl Node {
             services: Services::default(),
             power: Power::default(),
             lookout: Lookout::default(),
+            switchboard: Switchboard::default(),
             control_session: watch::Sender::new(0),
             feeds: Feeds::default(),
             copies: Copies::default(),
@@ -200,6 +204,7 @@ impl Node {
         self.tasks_running.spawn(Arc::clone(self).measure_disks());
         self.tasks_running.spawn(Arc::clone(self).deliver());
         self.tasks_running.spawn(Arc::clone(self).keep_services());
+        self.tasks_running.spawn(Arc::clone(self).keep_telephony());
         if self.info.role == contract::NodeRole::Client {
             self.tasks_running.spawn(Arc::clone(self).keep_leftovers_aside());
             self.tasks_running.spawn(Arc::clone(self).keep_switches());
@@ -305,6 +310,7 @@ impl Node {
             sync: self.sync_report().await?,
             task: self.tasks.report(None),
             run: self.run_report(None).await?,
+            telephony: self.telephony_now().await?,
             preflight: self.preflight(),
             alarms: self.latest_alarms().await?,
             disks: self.disks().await?,

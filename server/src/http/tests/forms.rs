@@ -32,7 +32,10 @@ async fn nonsense_in_any_form_is_a_clear_answer_and_never_an_error_of_ours() {
         let admin = bench.login(Role::Admin).await;
         for action in app::action::Action::ALL {
             // What is done in any case and says nothing about bad input.
-            if matches!(action.as_str(), "peer.forget" | "licence.remove" | "sync.stop" | "sync.start") {
+            if matches!(
+                action.as_str(),
+                "peer.forget" | "licence.remove" | "sync.stop" | "sync.start" | "telephony.clear"
+            ) {
                 continue;
             }
             let route = app::routes::of(super::super::forms::page_of(*action));
@@ -41,13 +44,13 @@ async fn nonsense_in_any_form_is_a_clear_answer_and_never_an_error_of_ours() {
                              source target excludes only scope language server port security from user ca to url \
                              method secret headers body success_status success_body peer.bad lag.hard_s auth unit start stop check timeout order \
                              ip way host status off shutdown on soft system fingerprint tcp sip power_off:x \
-                             limit windows newest minutes hours days every point dataset";
+                             limit windows newest minutes hours days every point dataset trunk registrations expected";
                 let mut fields: Vec<_> = names.split_whitespace().map(|name| (name, value)).collect();
                 fields.push(("action", action.as_str()));
                 let answer = bench.post(route.path, &admin, &fields).await;
-                // A bandwidth that is left empty is one without a limit.
-                let unlimited = *action == app::action::Action::BandwidthSet && value.is_empty();
-                let expected = match (route.exists_on(side), unlimited) {
+                // A bandwidth that is left empty is one without a limit, and a telephony one that is not proved.
+                let may_be_empty = matches!(action.as_str(), "bandwidth.set" | "telephony.set");
+                let expected = match (route.exists_on(side), may_be_empty && value.is_empty()) {
                     (false, _) => 404,
                     (true, true) => 303,
                     (true, false) => 422,

@@ -47,7 +47,7 @@ fn commands(name: &str, work: &CommandWork) -> Vec<Refused> {
 }
 
 /// Why the program that a shell text begins with cannot be run, where that can be seen without running it.
-fn missing(text: &str) -> Option<String> {
+pub(crate) fn missing(text: &str) -> Option<String> {
     let word = text.split_whitespace().next()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./+-".contains(c);
     // Quotes, variables, assignments, groups: only the shell knows what it would run.

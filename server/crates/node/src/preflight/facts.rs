@@ -38,6 +38,8 @@ impl Node {
             services: self.declared_services().await?.into_iter().map(|service| service.name).collect(),
             own: self.declared_own_steps().await?.into_iter().map(|declared| declared.step).collect(),
             own_preview: probed.own.clone(),
+            telephony: !probed.telephony.0.is_empty(),
+            telephony_preview: probed.telephony.1.clone(),
             disk: self.dir.root().display().to_string(),
             free: self.disk().map(|(free, _)| free),
             need: copies.iter().filter_map(bytes).sum(),

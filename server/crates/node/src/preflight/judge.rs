@@ -41,6 +41,10 @@ pub(crate) struct Facts {
     pub(crate) own: Vec<OwnStep>,
     /// What is worth knowing about them.
     pub(crate) own_preview: Vec<Refused>,
+    /// Whether anything is set that proves the telephony.
+    pub(crate) telephony: bool,
+    /// What is worth knowing about it.
+    pub(crate) telephony_preview: Vec<Refused>,
     /// Where the writable copy is to lie.
     pub(crate) disk: String,
     /// Bytes free there; `None` when that cannot be found out.
@@ -189,7 +193,7 @@ fn worth_knowing(facts: &Facts) -> Vec<Refused> {
         known.push(Refused::new(Rule::GateUnverified, peer, seconds.to_string()));
     }
     if !facts.resumes() {
-        known.extend(facts.own_preview.iter().cloned());
+        known.extend(facts.own_preview.iter().chain(&facts.telephony_preview).cloned());
     }
     known
 }
@@ -255,6 +259,7 @@ fn steps(facts: &Facts, off: &[IpAddr], goes_back: bool) -> Vec<PlannedStep> {
         .chain(own(Place::BeforeServices))
         .chain(starts)
         .chain(["verify".to_owned()])
+        .chain(facts.telephony.then(|| "telephony".to_owned()))
         .chain(own(Place::AfterServices))
         .collect();
     // What takes long comes before what perishes; what switches a machine off is part of the evidence.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use contract::isolation::MachineIsolation;
 use contract::preflight::{PreflightReport, Take};
 use contract::state::NodeState;
+use contract::telephony::Telephony;
 use contract::{Denied, NodeRole, Refused};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -56,6 +57,8 @@ struct Probed {
     machines: Vec<MachineIsolation>,
     /// What is worth knowing about the customer's own steps.
     own: Vec<Refused>,
+    /// What is to be proved of the telephony, and what is worth knowing about it.
+    telephony: (Telephony, Vec<Refused>),
     at: Instant,
 }
 
@@ -114,12 +117,17 @@ impl Node {
 
     /// Asks the other site, and whoever the customer's own steps need.
     async fn probe_all(&self, pace: Pace) -> Probed {
-        let (machines, own) = tokio::join!(self.probe_machines(pace), self.preview_own_steps());
+        let (machines, own, telephony) =
+            tokio::join!(self.probe_machines(pace), self.preview_own_steps(), self.preview_telephony());
         let own = own.unwrap_or_else(|error| {
             tracing::error!(?error, "the own steps cannot be looked at");
             Vec::new()
         });
-        Probed { machines, own, at: Instant::now() }
+        let telephony = telephony.unwrap_or_else(|error| {
+            tracing::error!(?error, "the telephony cannot be looked at");
+            <(Telephony, Vec<Refused>)>::default()
+        });
+        Probed { machines, own, telephony, at: Instant::now() }
     }
 
     async fn judge_now(&self, probed: &Probed, take: &Take) -> Result<PreflightReport, Denied> {

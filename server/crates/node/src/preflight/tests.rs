@@ -75,6 +75,8 @@ fn facts() -> Facts {
         services: vec!["pbx".into()],
         own: Vec::new(),
         own_preview: Vec::new(),
+        telephony: false,
+        telephony_preview: Vec::new(),
         disk: "/data".into(),
         free: Some(1000),
         need: 10,
@@ -295,7 +297,8 @@ fn the_steps_stand_in_the_order_in_which_they_come() {
     );
     assert_eq!(ids(&two(master())), ["close_inbound", "evidence", "mandate", "start:db", "start:pbx", "verify"]);
     let suspended = Facts { state: NodeState::Active, suspended: true, ..silent() };
-    assert_eq!(ids(&two(suspended)), ["start:db", "start:pbx", "verify"]);
+    assert_eq!(ids(&two(suspended.clone())), ["start:db", "start:pbx", "verify"]);
+    assert_eq!(ids(&Facts { telephony: true, ..suspended }), ["start:pbx", "verify", "telephony"]);
 }
 
 #[test]
@@ -421,7 +424,7 @@ async fn any_change_makes_the_verdict_stale_until_it_was_found_out_again() {
     let dir = tempfile::tempdir().unwrap();
     let node = machine_of(&dir, NodeRole::Client).await;
     assert_eq!(node.preflight(), None);
-    let probed = Probed { machines: Vec::new(), own: Vec::new(), at: Instant::now() };
+    let probed = Probed { machines: Vec::new(), own: Vec::new(), telephony: Default::default(), at: Instant::now() };
     let stale = || node.preflight().unwrap().verdict.stale;
     node.look_ahead(Some(&probed)).await;
     assert!(!stale());

@@ -87,6 +87,8 @@ impl Node {
         let own = self.own_steps_of(kind).await?;
         let mut datasets: Vec<String> = self.copies.all().iter().map(|copy| copy.dataset.name.clone()).collect();
         datasets.sort();
+        let telephony = self.telephony_settings().await?;
+        let expected = self.expected_phones(&telephony).await?;
         Ok(Plan {
             id: format!("{}-{}", kind.as_str(), random::hex(&random::bytes::<4>())),
             kind,
@@ -94,11 +96,13 @@ impl Node {
             started_by: format!("{} ({})", act.actor.name, act.actor.from),
             reason: reason.trim().to_owned(),
             started_at: self.clock.now(),
-            steps: steps(kind, &services, &own),
+            steps: steps(kind, &services, &own, !telephony.is_empty()),
             mandate: random::id(),
             was_holder: self.book.look(|record| record.is_holder()) || self.gives_in_vain(),
             services,
             own,
+            telephony,
+            expected,
             datasets,
             overrides: Vec::new(),
             point: None,
@@ -235,7 +239,7 @@ impl Node {
             return Err(Denied::field("step", Problem::NotFound));
         }
         let said = note.map(str::trim).unwrap_or_default();
-        if step.is_own() && said.is_empty() {
+        if step.wants_a_note() && said.is_empty() {
             return Err(Denied::field("note", Problem::Required));
         }
         // Of two who say it at the same time, the second finds that nobody is waited for any more.

@@ -113,6 +113,7 @@ impl Node {
                 RunKind::Failback,
                 &self.declared_services().await?,
                 &self.own_steps_of(RunKind::Failback).await?,
+                false,
             )
             .iter()
             .map(|step| PlannedStep { id: step.to_string() })

@@ -9,6 +9,7 @@ use contract::own_step::{OwnStep, Work};
 use contract::preflight::{Loss, Override};
 use contract::run::{Ledger, RunBrief, RunEntry, RunKind, RunReport, RunState, StepReport, StepState};
 use contract::service::Service;
+use contract::telephony::{Expected, Heard, RunTelephony, Telephony};
 use contract::{SCHEMA, Text, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,12 @@ pub(crate) struct Plan {
     /// The customer's own steps, in the order of an activation.
     #[serde(default)]
     pub(crate) own: Vec<Declared>,
+    /// What proves that calls can be made.
+    #[serde(default)]
+    pub(crate) telephony: Telephony,
+    /// How many phones were expected.
+    #[serde(default)]
+    pub(crate) expected: Option<Expected>,
     pub(crate) datasets: Vec<String>,
     pub(crate) overrides: Vec<Override>,
     /// The restore point to go back to; `None` for the last complete generations.
@@ -87,6 +94,8 @@ pub(crate) enum Event {
     Failed { step: Step, output: String, remedy: Text },
     /// How the machines of the other site were found.
     Isolation { machines: Vec<MachineIsolation> },
+    /// What was heard of the own SIP server and of the trunks.
+    Telephony { sip: Option<Heard>, trunks: Vec<Heard> },
     /// What was made on the DR.
     Ledger { ledger: Ledger },
     /// What the Master has taken in, per dataset.
@@ -146,6 +155,7 @@ pub(crate) struct State {
     /// What was said of the step at hand.
     acknowledged: Option<(Step, String)>,
     isolation: Vec<MachineIsolation>,
+    telephony: (Option<Heard>, Vec<Heard>),
     epoch: Option<u64>,
     ended_at: Option<Timestamp>,
 }
@@ -174,6 +184,7 @@ impl State {
             aborting: false,
             acknowledged: None,
             isolation: Vec::new(),
+            telephony: (None, Vec::new()),
             epoch: None,
             ended_at: None,
         }
@@ -210,6 +221,7 @@ impl State {
                 self.state = RunState::Stuck;
             }
             Event::Isolation { machines } => self.isolation.clone_from(machines),
+            Event::Telephony { sip, trunks } => self.telephony = (sip.clone(), trunks.clone()),
             Event::Ledger { ledger } => self.ledger = Some(ledger.clone()),
             Event::Brought { contents } => self.contents = Some(contents.clone()),
             Event::Raised { epoch } => self.epoch = Some(*epoch),
@@ -235,7 +247,11 @@ impl State {
             _ if self.state.is_over() => false,
             Event::Began { step } => self.next() == Next::Do(step.clone()),
             Event::Done { step, .. } | Event::Failed { step, .. } => runs && at_work(step),
-            Event::Isolation { .. } | Event::Ledger { .. } | Event::Brought { .. } | Event::Raised { .. } => runs,
+            Event::Isolation { .. }
+            | Event::Telephony { .. }
+            | Event::Ledger { .. }
+            | Event::Brought { .. }
+            | Event::Raised { .. } => runs,
             Event::Acknowledged { step, .. } => runs && self.asks(step).is_some(),
             Event::Resumed { .. } => self.state == RunState::Stuck,
             Event::Aborting { .. } => self.can_abort(),
@@ -368,6 +384,8 @@ impl State {
             point: self.plan.point.as_ref().map(|point| point.id.clone()),
             loss: self.plan.loss.clone(),
             rto_seconds: rto,
+            first_phone_rto_seconds: None,
+            telephony: self.telephony(),
             ledger: self.ledger.clone(),
             steps: self
                 .plan
@@ -377,6 +395,26 @@ impl State {
                 .map(|(step, report)| self.step_report(step, report))
                 .collect(),
         }
+    }
+
+    /// What was found out of the telephony; the phones are counted elsewhere.
+    fn telephony(&self) -> Option<RunTelephony> {
+        let (sip, trunks) = self.telephony.clone();
+        let proves = self.plan.steps.contains(&Step::Telephony);
+        proves.then_some(RunTelephony { sip, trunks, expected: self.plan.expected, phones: None })
+    }
+
+    /// Whether it has brought the service here, or is about to: from its first service on.
+    pub(crate) fn brings_service(&self) -> bool {
+        let takes = matches!(self.plan.kind, RunKind::Activation | RunKind::Takeover | RunKind::Resumption);
+        let begun = |step: &Step| self.report_of(step).is_some_and(|report| report.attempts > 0);
+        let serves = |step: &&Step| matches!(step, Step::Start(_) | Step::Verify);
+        takes && self.state != RunState::Aborted && self.plan.steps.iter().filter(serves).any(begun)
+    }
+
+    /// When it was over.
+    pub(crate) const fn ended_at(&self) -> Option<Timestamp> {
+        self.ended_at
     }
 
     fn step_report(&self, step: &Step, report: &StepReport) -> StepReport {

@@ -19,12 +19,14 @@ mod serving;
 mod step;
 mod store;
 mod taking;
+mod telephony;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use contract::run::{RunBrief, RunKind, RunReport, RunsReport};
-use contract::{Denied, SCHEMA};
+use contract::telephony::Expected;
+use contract::{Denied, SCHEMA, Timestamp};
 use tokio::sync::Notify;
 
 use crate::node::Node;
@@ -53,6 +55,16 @@ pub(crate) struct Run {
     giving_up: AtomicBool,
     testimony: Mutex<Testimony>,
     travel: Mutex<Travel>,
+}
+
+/// The run that has brought the service to this machine, or is about to.
+#[derive(Debug, Clone)]
+pub(crate) struct Bringing {
+    pub(crate) id: String,
+    /// When it was over; `None` while it goes on.
+    pub(crate) ended_at: Option<Timestamp>,
+    /// How many phones were expected at the press.
+    pub(crate) expected: Option<Expected>,
 }
 
 impl Runs {
@@ -168,11 +180,25 @@ impl Node {
 
     pub(crate) async fn run_report(&self, id: Option<&str>) -> Result<Option<RunReport>, Denied> {
         let known = self.runs.last().filter(|run| id.is_none_or(|id| run.look(|state| state.plan.id == id)));
-        match (known, id) {
-            (Some(run), _) => Ok(Some(run.look(State::report))),
-            (None, Some(_)) => Ok(store::load(self.store.pool(), id).await?.as_ref().map(State::report)),
-            (None, None) => Ok(None),
+        let report = match (known, id) {
+            (Some(run), _) => Some(run.look(State::report)),
+            (None, Some(_)) => store::load(self.store.pool(), id).await?.as_ref().map(State::report),
+            (None, None) => None,
+        };
+        match report {
+            Some(report) => Ok(Some(self.with_phones(report).await?)),
+            None => Ok(None),
         }
+    }
+
+    /// The run that has brought the service here, from its first service on; `None` where the last run is another one.
+    pub(crate) fn run_that_serves(&self) -> Option<Bringing> {
+        let run = self.runs.last().filter(|run| run.look(State::brings_service))?;
+        Some(run.look(|state| Bringing {
+            id: state.plan.id.clone(),
+            ended_at: state.ended_at(),
+            expected: state.plan.expected,
+        }))
     }
 
     /// The run in progress, or the last one.

@@ -17,7 +17,7 @@ use super::step::{Seen, Stop};
 use super::store;
 use crate::node::Node;
 use crate::own_steps::command::{self, Purpose};
-use crate::own_steps::{Declared, Way, dns, http, wait};
+use crate::own_steps::{Declared, Way, dns, http};
 use crate::process::End;
 
 /// How often a postcondition is looked at.
@@ -70,7 +70,7 @@ impl Node {
                 let is = http::is_in_effect(work, secret.as_ref(), patience).await;
                 Ok((is == Some(way == Way::There)).then(String::new))
             }
-            Work::Wait(work) => Ok(wait::answers(work).await.ok()),
+            Work::Wait(work) => Ok(self.is_there(work, &plan.id).await.ok()),
         }
     }
 
@@ -96,7 +96,7 @@ impl Node {
                 Work::Command(work) => self.run_command(plan, step, work, way).await,
                 Work::Dns(work) => self.make_switch(plan, step, work, way).await,
                 Work::Http(work) => self.make_call(plan, step, work, way).await,
-                Work::Wait(work) => wait_for(step, work, limit(own)).await,
+                Work::Wait(work) => self.wait_for(plan, step, work, limit(own)).await,
             }
         };
         tokio::select! {
@@ -133,6 +133,18 @@ impl Node {
         made.map_err(|words| Stop::new(words, own_remedy(step)))
     }
 
+    /// Waits until somebody answers, as long as the step is given.
+    async fn wait_for(&self, plan: &Plan, step: &Step, work: &WaitWork, patience: Duration) -> Result<String, Stop> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.is_there(work, &plan.id).await {
+                Ok(words) => return Ok(words),
+                Err(words) if Instant::now() + TRY >= deadline => return Err(Stop::new(words, own_remedy(step))),
+                Err(_) => tokio::time::sleep(TRY).await,
+            }
+        }
+    }
+
     /// Does again what a roll back has undone that is given up.
     pub(super) async fn retake_own_step(&self, run: &Run, plan: &Plan, step: &Step) -> Result<(), Stop> {
         // Nobody was asked to undo it, or nobody said that they have.
@@ -160,18 +172,6 @@ impl Node {
         let secret = self.secret_in(plan, step)?;
         let read = dns::Switch::of(work, secret.as_ref());
         read.map_err(|errors| Stop::new(Denied::Invalid(errors).text(contract::Lang::En), own_remedy(step)))
-    }
-}
-
-/// Waits until somebody answers, as long as the step is given.
-async fn wait_for(step: &Step, work: &WaitWork, patience: Duration) -> Result<String, Stop> {
-    let deadline = Instant::now() + patience;
-    loop {
-        match wait::answers(work).await {
-            Ok(words) => return Ok(words),
-            Err(words) if Instant::now() + TRY >= deadline => return Err(Stop::new(words, own_remedy(step))),
-            Err(_) => tokio::time::sleep(TRY).await,
-        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! The procedures: which steps each kind of run takes, in which order.
 //!
 //! ```text
-//! activation    close_inbound → point → power_off:… → evidence → mandate → freeze → own:… → start:… → verify → own:…
-//! takeover      close_inbound → power_off:… → evidence → mandate → own:… → start:… → verify → own:…
+//! activation    close_inbound → point → power_off:… → evidence → mandate → freeze → own:… → start:… → verify →
+//!               telephony → own:…
+//! takeover      close_inbound → power_off:… → evidence → mandate → own:… → start:… → verify → telephony → own:…
 //! deactivation  revert:… → stop:… → revert:… → ledger → mandate → preserve
 //! suspension    suspend → stop:…
-//! resumption    resume → start:… → verify
+//! resumption    resume → start:… → verify → telephony
 //! failback      receive → bring → revert:… → stop:… → revert:… → ledger → last_delta → compare → mandate → home →
 //!               preserve → stable
 //! ```
@@ -27,6 +28,7 @@ use contract::own_step::{OwnStep, Place, Work};
 use contract::power::SOFT_MAX;
 use contract::run::RunKind;
 use contract::service::Service;
+use contract::telephony::TELEPHONY_LIMIT_RANGE;
 use serde::{Deserialize, Serialize};
 
 use super::log::Plan;
@@ -48,6 +50,7 @@ pub(crate) enum Step {
     Start(String),
     Stop(String),
     Verify,
+    Telephony,
     Ledger,
     Preserve,
     Receive,
@@ -76,6 +79,7 @@ impl fmt::Display for Step {
             Self::Start(name) => write!(f, "start:{name}"),
             Self::Stop(name) => write!(f, "stop:{name}"),
             Self::Verify => f.write_str("verify"),
+            Self::Telephony => f.write_str("telephony"),
             Self::Ledger => f.write_str("ledger"),
             Self::Preserve => f.write_str("preserve"),
             Self::Receive => f.write_str("receive"),
@@ -115,6 +119,7 @@ impl FromStr for Step {
                 "suspend" => Self::Suspend,
                 "resume" => Self::Resume,
                 "verify" => Self::Verify,
+                "telephony" => Self::Telephony,
                 "ledger" => Self::Ledger,
                 "preserve" => Self::Preserve,
                 "receive" => Self::Receive,
@@ -138,13 +143,15 @@ impl TryFrom<String> for Step {
 }
 
 /// The steps of a run with these services and these steps of the customer's own, both given in the order of an activation.
-pub(crate) fn steps(kind: RunKind, services: &[Service], own: &[Declared]) -> Vec<Step> {
+/// The telephony is proved where anything is set to prove it by.
+pub(crate) fn steps(kind: RunKind, services: &[Service], own: &[Declared], telephony: bool) -> Vec<Step> {
     let at = |place| own.iter().map(|declared| &declared.step).filter(move |step| step.place == place);
     let there = |place| at(place).map(|step| Step::Own(step.name.clone()));
     let back = |place| at(place).rev().filter(|step| step.work.has_undo()).map(|step| Step::Revert(step.name.clone()));
     let (before, after) = (Place::BeforeServices, Place::AfterServices);
     let start = || services.iter().map(|service| Step::Start(service.name.clone()));
     let stop = || services.iter().rev().map(|service| Step::Stop(service.name.clone()));
+    let verified = || [Step::Verify].into_iter().chain(telephony.then_some(Step::Telephony));
     let taking = [Step::CloseInbound, Step::Evidence, Step::Mandate];
     match kind {
         RunKind::Activation | RunKind::Takeover => taking
@@ -152,7 +159,7 @@ pub(crate) fn steps(kind: RunKind, services: &[Service], own: &[Declared]) -> Ve
             .chain((kind == RunKind::Activation).then_some(Step::Freeze))
             .chain(there(before))
             .chain(start())
-            .chain([Step::Verify])
+            .chain(verified())
             .chain(there(after))
             .collect(),
         RunKind::Deactivation => {
@@ -167,7 +174,7 @@ pub(crate) fn steps(kind: RunKind, services: &[Service], own: &[Declared]) -> Ve
             .chain([Step::Home, Step::Preserve, Step::Stable])
             .collect(),
         RunKind::Suspension => [Step::Suspend].into_iter().chain(stop()).collect(),
-        RunKind::Resumption => [Step::Resume].into_iter().chain(start()).chain([Step::Verify]).collect(),
+        RunKind::Resumption => [Step::Resume].into_iter().chain(start()).chain(verified()).collect(),
     }
 }
 
@@ -201,6 +208,8 @@ impl Step {
         match self {
             Self::Start(name) | Self::Stop(name) => patience(Some(name)),
             Self::Verify => patience(None),
+            // It gives up by itself, and says why.
+            Self::Telephony => Duration::from_secs(10 + u64::from(TELEPHONY_LIMIT_RANGE.1)),
             // They read or write whole datasets.
             Self::Point | Self::Freeze | Self::Ledger => Duration::from_secs(6 * 3600),
             Self::Preserve => Duration::from_secs(3600),
@@ -228,21 +237,28 @@ impl Step {
 
     /// Whether it is taken by the right to serve: without that right it waits for the gate.
     pub(crate) const fn serves(&self) -> bool {
-        matches!(self, Self::Freeze | Self::Start(_) | Self::Verify | Self::Own(_))
+        matches!(self, Self::Freeze | Self::Start(_) | Self::Verify | Self::Telephony | Self::Own(_))
     }
 
     /// Whether nothing can be seen of it but that it was done.
     pub(crate) fn is_its_own_proof(&self, plan: &Plan) -> bool {
-        plan.own_step(self).is_some_and(|own| match &own.work {
-            Work::Command(work) => work.check.is_none(),
-            Work::Http(work) => work.check.is_none(),
-            Work::Manual(_) | Work::Dns(_) | Work::Wait(_) => false,
-        })
+        // To do it is to look.
+        *self == Self::Telephony
+            || plan.own_step(self).is_some_and(|own| match &own.work {
+                Work::Command(work) => work.check.is_none(),
+                Work::Http(work) => work.check.is_none(),
+                Work::Manual(_) | Work::Dns(_) | Work::Wait(_) => false,
+            })
     }
 
     /// Whether an operator who has seen to it may pass it where it is stuck.
     pub(crate) const fn can_be_passed(&self) -> bool {
-        matches!(self, Self::Start(_) | Self::Verify) || self.is_own()
+        matches!(self, Self::Start(_) | Self::Verify) || self.wants_a_note()
+    }
+
+    /// Whether whoever passes it must say why.
+    pub(crate) const fn wants_a_note(&self) -> bool {
+        matches!(self, Self::Telephony) || self.is_own()
     }
 
     /// Whether it is one of the customer's own.
@@ -284,7 +300,7 @@ mod tests {
             own("carrier", Place::AfterServices, true),
             own("fax", Place::AfterServices, false),
         ];
-        let steps = steps(kind, &[service("db"), service("pbx")], &own);
+        let steps = steps(kind, &[service("db"), service("pbx")], &own, true);
         steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     }
 
@@ -292,15 +308,15 @@ mod tests {
     fn nothing_starts_before_the_mandate_and_nothing_is_given_back_before_everything_stopped() {
         assert_eq!(
             ids(RunKind::Activation),
-            "close_inbound evidence mandate freeze own:mount start:db start:pbx verify own:carrier own:fax"
+            "close_inbound evidence mandate freeze own:mount start:db start:pbx verify telephony own:carrier own:fax"
         );
         assert_eq!(
             ids(RunKind::Takeover),
-            "close_inbound evidence mandate own:mount start:db start:pbx verify own:carrier own:fax"
+            "close_inbound evidence mandate own:mount start:db start:pbx verify telephony own:carrier own:fax"
         );
         assert_eq!(ids(RunKind::Deactivation), "revert:carrier stop:pbx stop:db revert:mount ledger mandate preserve");
         assert_eq!(ids(RunKind::Suspension), "suspend stop:pbx stop:db");
-        assert_eq!(ids(RunKind::Resumption), "resume start:db start:pbx verify");
+        assert_eq!(ids(RunKind::Resumption), "resume start:db start:pbx verify telephony");
         assert_eq!(
             ids(RunKind::Failback),
             "receive bring revert:carrier stop:pbx stop:db revert:mount ledger last_delta compare mandate home preserve stable"
@@ -311,20 +327,21 @@ mod tests {
     fn a_step_is_read_back_from_its_id_and_has_a_label_in_both_languages() {
         use contract::Lang;
         for kind in RunKind::ALL {
-            for step in steps(kind, &[service("pbx")], &[own("carrier", Place::AfterServices, true)]) {
+            for step in steps(kind, &[service("pbx")], &[own("carrier", Place::AfterServices, true)], true) {
                 let id = step.to_string();
                 assert_eq!(id.parse(), Ok(step));
                 let (it, en) = (contract::run::step_label(&id, Lang::It), contract::run::step_label(&id, Lang::En));
                 assert!(it != en && it != id && en != id, "{id}");
             }
         }
-        let back: Vec<String> = with_power_off(with_point(steps(RunKind::Activation, &[], &[])), &["192.0.2.1".into()])
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let back: Vec<String> =
+            with_power_off(with_point(steps(RunKind::Activation, &[], &[], false)), &["192.0.2.1".into()])
+                .iter()
+                .map(ToString::to_string)
+                .collect();
         assert_eq!(back[..4], ["close_inbound", "point", "power_off:192.0.2.1", "evidence"]);
         assert_eq!("point".parse(), Ok(Step::Point));
-        let off = with_power_off(steps(RunKind::Takeover, &[], &[]), &[" 2001:DB8::1".into()]);
+        let off = with_power_off(steps(RunKind::Takeover, &[], &[], false), &[" 2001:DB8::1".into()]);
         assert_eq!(off[1].to_string(), "power_off:2001:db8::1");
         assert_eq!(off[1].to_string().parse(), Ok(off[1].clone()));
         assert!("dance".parse::<Step>().is_err());

@@ -77,6 +77,8 @@ impl Node {
             Step::Start(name) => self.service_is_up(plan, name).await,
             Step::Stop(name) => self.service_is_down(plan, name).await,
             Step::Verify => self.services_are_up(plan).await,
+            // A look is the whole of it.
+            Step::Telephony => Ok(None),
             Step::Ledger => Ok(self.ledger_is_settled(run, plan)),
             Step::Preserve => self.data_is_preserved().await,
             Step::Receive => Ok(self.master_receives(plan)),
@@ -104,6 +106,7 @@ impl Node {
             Step::Start(name) => return self.bring_up(plan, name).await,
             Step::Stop(name) => return self.take_down(plan, name).await,
             Step::Verify => self.await_services(plan).await,
+            Step::Telephony => return self.prove_telephony(run, plan).await,
             Step::Ledger => self.write_ledger(run, plan).await,
             Step::Preserve => self.preserve_data().await,
             Step::Receive => self.let_master_receive(run, plan).await,
@@ -130,7 +133,7 @@ impl Node {
         match step {
             // Without an open run pulls begin again by themselves; a word that was given is forgotten with the run, and
             // what was only looked at needs nothing.
-            Step::CloseInbound | Step::Point | Step::Evidence | Step::Verify | Step::Ledger => Ok(()),
+            Step::CloseInbound | Step::Point | Step::Evidence | Step::Verify | Step::Telephony | Step::Ledger => Ok(()),
             // Left off: whether it may come back is for an operator to say (`power on`), not for a run that was given up.
             Step::PowerOff(_) => Ok(()),
             // Never reached: a run with its mandate written cannot be given up, and without it there is nothing to undo.
