@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 mod machines;
+mod procedures;
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use machines::{Machine, Pair, Supplier, until};
+use procedures::{Site, press};
 use serde_json::Value;
 
 /// The open alarm of that code.
@@ -172,4 +174,42 @@ fn limits_are_kept_within_their_ranges_and_given_back() {
     assert_eq!(machine.run(&["alarm", "ack", "nonsense"]).code, 2);
     assert_eq!(machine.run(&["recipient", "language", "fr"]).code, 2);
     machine.ok(&["recipient", "language", "en"]);
+}
+
+#[test]
+fn nobody_serving_is_an_alarm_of_its_own_until_somebody_does() {
+    let mut pair = Pair::new();
+    impatient(&pair);
+    pair.master.ok(&["gate", "set", "--policy", "strict", "--wait", "1"]);
+    pair.client.kill();
+    pair.master.kill();
+    pair.master.boot("second");
+    pair.master.start();
+    let alarm = until_open(&pair.master, "dr.unserved");
+    assert_eq!((&alarm["priority"], &alarm["subject"]), (&6.into(), &"master1".into()));
+    pair.client.start();
+    until_ended(&pair.master, "dr.unserved");
+}
+
+#[test]
+fn an_activation_tells_nobody_that_a_replica_has_caught_up() {
+    let mut site = Site::new();
+    impatient(&site.pair);
+    for (name, value) in [("lag.soft_s", "1"), ("lag.hard_s", "2")] {
+        site.pair.client.ok(&["threshold", "set", name, value]);
+    }
+    site.pair.master.kill();
+    let lag = until_open(&site.pair.client, "dr.lag.exceeded");
+    assert_eq!(press(&site.pair.client, "activate", &[]).code, 0);
+    // This one needs as many looks as the other would have needed to end.
+    until_open(&site.pair.client, "dr.active");
+    assert_eq!(open(&site.pair.client, "dr.lag.exceeded").map(|alarm| alarm["id"].clone()), Some(lag["id"].clone()));
+    site.pair.master.boot("second");
+    site.pair.master.start();
+    until("the Master stands down", || site.pair.master.status()["state"] == "fenced");
+    assert_eq!(press(&site.pair.client, "deactivate", &[]).code, 0);
+    for (name, value) in [("lag.soft_s", "60"), ("lag.hard_s", "300")] {
+        site.pair.client.ok(&["threshold", "set", name, value]);
+    }
+    until_ended(&site.pair.client, "dr.lag.exceeded");
 }

@@ -127,3 +127,19 @@ fn a_fenced_machine_stays_down_across_boots_until_an_operator_takes_the_service(
     assert_eq!(pair.master.status()["state"], "held");
     assert!(!flag.exists());
 }
+
+#[test]
+fn a_fence_stops_the_services_also_where_the_disk_takes_no_word_of_it() {
+    let mut pair = Pair::new();
+    let flag = pair.path("up-on-master");
+    declare(&pair.master, &flag);
+    until("the service is up", || flag.exists());
+    pair.master.kill();
+    for file in ["mandate.a.new", "mandate.b.new"] {
+        fs::create_dir(pair.master.dir.join(file)).unwrap();
+    }
+    let fenced = pair.master.run(&["rescue", "fence"]);
+    assert_eq!(fenced.code, 1, "{fenced:?}");
+    assert!(fenced.err.contains("write the mandate down"), "{fenced:?}");
+    assert!(!flag.exists());
+}

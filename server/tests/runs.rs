@@ -346,3 +346,23 @@ fn has_alarm(machine: &Machine, code: &str) -> bool {
     let list = machine.ok(&["alarm", "list", "--json"]).json()["alarms"].clone();
     list.as_array().unwrap().iter().any(|alarm| alarm["code"] == code)
 }
+
+#[test]
+fn a_stop_that_was_declared_wrong_can_be_put_right_while_the_way_back_is_stuck() {
+    let site = Site::alone();
+    let client = &site.pair.client;
+    assert_eq!(press(client, "activate", &[]).code, 0);
+    let flag = up(client).display().to_string();
+    let (start, check) = (format!("touch {flag}"), format!("test -e {flag}"));
+    let declare = |stop: &str| {
+        let commands = ["--start", &start, "--stop", stop, "--check", &check, "--timeout", "1"];
+        client.ok(&[&["service", "add", "pbx"], commands.as_slice()].concat());
+    };
+    declare("no-such-program");
+    assert_eq!(press(client, "deactivate", &[]).code, 1);
+    assert_eq!(step(&last(client), "stop:pbx")["state"], "failed");
+    assert_eq!(client.run(&["service", "remove", "pbx"]).code, 3, "what runs must be stopped by somebody");
+    declare(&format!("rm -f {flag}"));
+    assert_eq!(resume(client).code, 0);
+    assert!(!up(client).exists());
+}

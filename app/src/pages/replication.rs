@@ -102,6 +102,7 @@ fn reason(cx: &Context, word: &str) -> String {
             "it is a SQLite database copied as a plain file: the copy may be torn. Declare it as a dataset of kind SQLite database",
         ),
         "own_data" => cx.t("dati propri di tvox-dr", "tvox-dr's own data"),
+        "machines_own" => cx.t("è della macchina stessa: identità o rete", "it is the machine's own: identity or network"),
         other => other,
     }
     .to_owned()

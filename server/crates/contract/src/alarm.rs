@@ -63,8 +63,8 @@ catalogue! {
     ClientUnreachable = "dr.client.unreachable" / "dr.client.reachable", 5,
         "Il DR Client {s} non risponde: non c'è ridondanza", "The DR Client {s} does not answer: there is no redundancy",
         "Il DR Client {s} risponde di nuovo", "The DR Client {s} answers again",
-        "Verificare se il DR Client è acceso e se il collegamento fra le sedi funziona. Il servizio telefonico non è toccato.",
-        "Find out whether the DR Client is on and the link between the sites works. The telephone service is not affected.";
+        "Verificare se il DR Client è acceso e se il collegamento fra le sedi funziona. Finché questa macchina è in servizio, la telefonia non è toccata.",
+        "Find out whether the DR Client is on and the link between the sites works. As long as this machine serves, the telephone service is not affected.";
     /// Client: nothing is replicated, because somebody stopped it or because it fails.
     SyncStopped = "dr.sync.stopped" / "dr.sync.running", 5,
         "La replicazione di {s} è ferma: {d}", "The replication of {s} has stopped: {d}",
@@ -143,6 +143,12 @@ catalogue! {
         "Della macchina {s} risulta una sola copia", "There is only one copy of the machine {s}",
         "La replicazione è chiusa e nulla viene sovrascritto. Spegnere la copia di troppo e fare in modo che non si riaccenda, poi decidere quale macchina deve servire e prendere il servizio lì.",
         "Replication is closed and nothing is overwritten. Power the superfluous copy off and see to it that it stays off, then decide which machine is to serve and take the service there.";
+    /// Whoever holds the mandate does not serve, and no run is under way.
+    NobodyServes = "dr.unserved" / "dr.served", 6,
+        "NESSUNA MACCHINA IN SERVIZIO: il mandato è di {s}, che non serve", "NO MACHINE SERVES: {s} holds the mandate and does not serve",
+        "Il servizio è di nuovo su una macchina (il mandato era di {s})", "A machine serves again (the mandate was held by {s})",
+        "Aprire il pannello di {s}: la pagina del consenso al rientro dice che cosa manca. Se {s} deve servire, prendere il servizio lì; altrimenti sull'altra macchina, dopo aver isolato {s}.",
+        "Open the panel of {s}: the page of the return gate says what is missing. If {s} is to serve, take the service there; else on the other machine, once {s} is isolated.";
     /// The return gate opened in silence.
     GateUnverified = "dr.gate.unverified" / "dr.gate.verified", 5,
         "{s} è in servizio senza conferma: l'altra macchina non risponde", "{s} serves without confirmation: the other machine does not answer",

@@ -131,6 +131,8 @@ pub enum Problem {
         /// Why.
         problem: Box<Problem>,
     },
+    /// What makes a machine itself: its identity, its network.
+    MachinesOwn,
     /// Something else, in the words of who found it (already in the reader's language or a machine's).
     Other(String),
 }
@@ -298,6 +300,10 @@ impl Problem {
                 };
             }
             Self::Value { value, problem } => return format!("{value}: {}", problem.text(lang)),
+            Self::MachinesOwn => (
+                "Appartiene alla macchina stessa (identità o rete): non viene mai replicato",
+                "It belongs to the machine itself (identity or network): it is never replicated",
+            ),
             Self::Other(text) => (text, text),
         };
         lang.pick(it, en).to_owned()

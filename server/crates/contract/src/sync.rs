@@ -272,7 +272,7 @@ pub struct NotReplicated {
     pub dataset: Option<String>,
     /// The path or pattern.
     pub path: String,
-    /// Why: `excluded`, `socket`, `device`, `own_data`; `database` for a SQLite database that is copied as a plain file,
+    /// Why: `excluded`, `socket`, `device`, `own_data`, `machines_own`; `database` for a SQLite database that is copied as a plain file,
     /// because nobody has declared it: its copy may be torn.
     pub reason: String,
 }

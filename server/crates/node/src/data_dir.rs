@@ -56,12 +56,18 @@ impl DataDir {
     pub fn hold(root: &Path) -> Result<Self, OpenError> {
         let unusable = |why: String| OpenError::Unusable { dir: root.to_owned(), why };
         let root_abs = fs::canonicalize(root).map_err(|error| unusable(format!("it cannot be opened: {error}")))?;
+        let name = root_abs.join("lock");
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .mode(0o600)
-            .open(root_abs.join("lock"))
+            .open(&name)
+            .or_else(|error| match error.kind() {
+                // It can be held all the same, and a rescue must stop services on such a disk, too.
+                io::ErrorKind::ReadOnlyFilesystem => File::open(&name),
+                _ => Err(error),
+            })
             .map_err(|error| unusable(format!("its lock cannot be opened: {error}")))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| unusable("another tvox-dr process is using it".into()))?;

@@ -46,6 +46,8 @@ struct Memory {
     /// The last word before a silence was no: it goes on speaking against an opening.
     refused: bool,
     held_since: Option<Timestamp>,
+    /// Since when it is known that nobody serves although no run is under way.
+    unserved_since: Option<Instant>,
 }
 
 impl Default for Gate {
@@ -57,6 +59,7 @@ impl Default for Gate {
             silent_since: None,
             refused: false,
             held_since: None,
+            unserved_since: None,
         };
         Self { memory: Mutex::new(memory), spoken: watch::Sender::new(false) }
     }
@@ -84,6 +87,15 @@ impl Gate {
 
     fn change<T>(&self, change: impl FnOnce(&mut Memory) -> T) -> T {
         change(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether nobody has served for longer than a gate waits, given whether nobody does now.
+    pub(crate) fn is_long_unserved(&self, unserved: bool) -> bool {
+        self.change(|memory| {
+            memory.unserved_since = unserved.then(|| memory.unserved_since.unwrap_or_else(Instant::now));
+            let wait = Duration::from_secs(memory.wait.into());
+            memory.unserved_since.is_some_and(|since| since.elapsed() > wait)
+        })
     }
 
     /// Nobody is asked any more.
@@ -136,7 +148,7 @@ impl Node {
             let slept = slept();
             if slept - naps > NAP {
                 tracing::warn!(seconds = slept - naps, "the machine was asleep: it must be confirmed as after a boot");
-                self.book.woke_up();
+                self.book.woke_up().await;
             }
             naps = slept;
             let boot = self.book.boot();

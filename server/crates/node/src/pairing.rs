@@ -4,7 +4,7 @@
 //! A token is `TVOX-DR-JOIN-1.<fingerprint>.<secret>`: the Master's certificate and 128 random bits, good for fifteen
 //! minutes and one use. A machine in the middle has another certificate and never sees the secret.
 
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -364,10 +364,20 @@ impl Node {
     }
 }
 
+/// A datagram socket must be connected to some port.
+const ANY_PORT: u16 = 9;
+
 /// Loopback, or assigned to one of this machine's interfaces.
 pub(crate) fn is_of_this_machine(ip: IpAddr) -> bool {
-    // A socket can be bound to an address exactly when the address is this machine's.
-    ip.is_loopback() || UdpSocket::bind((ip, 0)).is_ok()
+    // Binding would not tell: with `ip_nonlocal_bind`, usual beside keepalived, any address can be bound. What is sent to
+    // an address of one's own leaves from that very address; connecting a datagram socket asks the routes and sends nothing.
+    let from = || {
+        let any = if ip.is_ipv4() { IpAddr::from(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
+        let socket = UdpSocket::bind((any, 0))?;
+        socket.connect((ip, ANY_PORT))?;
+        socket.local_addr()
+    };
+    ip.is_loopback() || from().is_ok_and(|from| from.ip() == ip)
 }
 
 fn named(value: &str, problem: &Problem) -> Problem {

@@ -88,20 +88,22 @@ impl Rescue {
     /// Keeps this machine down until an operator takes the service here again: first on disk, then the services.
     ///
     /// # Errors
-    /// What went wrong last; everything else was done all the same.
+    /// What went wrong first; everything else was done all the same.
     pub async fn fence(&mut self, reason: &str, clock: &dyn Clock, told: Told<'_>) -> Result<(), Failure> {
         let failed = |cause: io::Error| Failure { attempt: "write the mandate down".into(), cause: cause.to_string() };
+        let mut last = Ok(());
         if let Some(record) = &mut self.record {
             record.opened = None;
             record.held_by = Some(reason.to_owned());
             record.revision += 1;
-            self.files.write(record).map_err(failed)?;
-            told("hold", Ok("this machine stays down until the service is taken here"));
+            let held = self.files.write(record).map_err(failed);
+            told("hold", held.as_ref().map(|()| "this machine stays down until the service is taken here"));
+            last = held;
         } else {
             told("hold", Ok("there is no mandate here: nothing starts by itself anyway"));
         }
-        self.write_down("rescue.fence", reason, clock)?;
-        let mut last = Ok(());
+        // A disk that takes nothing is no reason to let two machines serve.
+        last = last.and(self.write_down("rescue.fence", reason, clock));
         for service in self.services()?.iter().rev() {
             let stopped = services::stop(self.dir.root(), service).await;
             told(&format!("stop:{}", service.name), stopped.as_deref());

@@ -145,7 +145,7 @@ mod tests {
             AlarmKind::SplitBrain => ("master1", Text::new("mandati divergenti", "forked mandates")),
             AlarmKind::SetBack => ("dr1", Text::new("", "")),
             AlarmKind::Cloned => ("master1", Text::new("", "")),
-            AlarmKind::GateUnverified => ("master1", Text::new("", "")),
+            AlarmKind::NobodyServes | AlarmKind::GateUnverified => ("master1", Text::new("", "")),
             AlarmKind::ServiceWrong => ("kamailio", Text::new("fermo", "down")),
             AlarmKind::ReplicaDamaged => {
                 ("conf", Text::new("2 differenze, la prima in sip.conf", "2 differences, the first in sip.conf"))

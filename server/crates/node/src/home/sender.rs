@@ -24,6 +24,7 @@ use crate::node::Node;
 use crate::sync::denied;
 use crate::sync::meter::Meter;
 use crate::sync::offer::cut_when;
+use crate::sync::own;
 use crate::sync::replica::Copy;
 use crate::sync::source::kind;
 
@@ -72,8 +73,9 @@ impl Node {
             DatasetKind::Files => serving.tree.clone(),
             DatasetKind::Sqlite => serving.tree.join(DATABASE_NAME),
         };
-        // It lies in this node's own directory, and is what it serves: nothing in it is the product's.
-        let spec = SourceSpec { kind: kind(dataset), path, excludes: dataset.excludes.clone(), forbidden: Vec::new() };
+        // It lies in this node's own directory, and is what it serves; a machine's own is left out on the way back, too.
+        let excludes = own::excludes(dataset);
+        let spec = SourceSpec { kind: kind(dataset), path, excludes, forbidden: Vec::new() };
         // What is captured there is as secret as its source; what goes wrong shows in the next line.
         let _ = fs::DirBuilder::new().recursive(true).mode(0o700).create(self.dir.scratch());
         let source = Source::new(spec, self.dir.scratch().join(&dataset.name));

@@ -166,14 +166,43 @@ impl Files {
         self.0.iter().any(|path| path.exists())
     }
 
-    /// Writes both, durably. After an error at least one of them still holds a whole record, the old one or the new.
+    /// Writes both, durably. One that is written is enough: it is the newest whole record from then on, whatever the
+    /// other one holds, and the next writing mends that.
     ///
     /// # Errors
-    /// What the disk says.
+    /// What the disk says of the first one, when it takes neither; both are then as they were.
     pub fn write(&self, record: &Record) -> io::Result<()> {
         let line = serde_json::to_string(record)?;
         let text = format!("{}\n{line}\n", sha256(line.as_bytes()));
-        self.0.iter().try_for_each(|path| write_durably(path, text.as_bytes(), 0o600))
+        let [first, second] = self.0.each_ref().map(|path| {
+            let before = fs::read(path).ok();
+            write_durably(path, text.as_bytes(), 0o600).inspect_err(|error| {
+                tracing::error!(%error, file = %path.display(), "a mandate file cannot be written");
+                // The name may have been exchanged already: what is not durable must not be read, either.
+                put_back(path, text.as_bytes(), before.as_deref());
+            })
+        });
+        first.or_else(|error| second.map_err(|_| error))
+    }
+
+    /// Whether both hold the same whole record.
+    #[must_use]
+    pub fn agree(&self) -> bool {
+        let [first, second] = self.0.each_ref().map(|path| read_one(path));
+        first.is_some() && first == second
+    }
+}
+
+/// Undoes an exchange of the name of which the disk did not say that it lasts.
+fn put_back(path: &Path, tried: &[u8], before: Option<&[u8]>) {
+    if fs::read(path).is_ok_and(|now| now == tried) && before != Some(tried) {
+        let undone = match before {
+            Some(before) => write_durably(path, before, 0o600),
+            None => fs::remove_file(path),
+        };
+        if let Err(error) = undone {
+            tracing::error!(%error, file = %path.display(), "a mandate file cannot be put back");
+        }
     }
 }
 
@@ -229,5 +258,28 @@ mod tests {
         files.write(&record(2)).unwrap();
         fs::write(&files.0[1], old).unwrap();
         assert_eq!(files.read(), Some(record(2)));
+    }
+
+    #[test]
+    fn one_file_that_can_be_written_is_enough_and_none_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files::of(dir.path());
+        files.write(&record(1)).unwrap();
+        assert!(files.agree());
+        // What is to be renamed over a file cannot be made where a directory has its name.
+        let in_the_way = ["mandate.a.new", "mandate.b.new"].map(|name| dir.path().join(name));
+        for (revision, blocked) in [(2, &in_the_way[0]), (3, &in_the_way[1])] {
+            fs::create_dir(blocked).unwrap();
+            files.write(&record(revision)).unwrap();
+            assert_eq!(files.read(), Some(record(revision)));
+            assert!(!files.agree());
+            fs::remove_dir(blocked).unwrap();
+        }
+        in_the_way.iter().for_each(|path| fs::create_dir(path).unwrap());
+        files.write(&record(4)).unwrap_err();
+        assert_eq!(files.read(), Some(record(3)));
+        in_the_way.iter().for_each(|path| fs::remove_dir(path).unwrap());
+        files.write(&record(4)).unwrap();
+        assert!(files.agree());
     }
 }

@@ -69,7 +69,15 @@ impl Book {
     pub(crate) fn open(dir: &DataDir, fresh: Record, paired: bool) -> Result<Self, OpenError> {
         let files = Files::of(dir.root());
         let record = match files.read() {
-            Some(record) => record,
+            Some(record) => {
+                if !files.agree() {
+                    tracing::warn!("one of the two mandate files was behind or damaged: it is written again");
+                    if let Err(error) = files.write(&record) {
+                        tracing::error!(%error, "the mandate files cannot be made alike");
+                    }
+                }
+                record
+            }
             None => {
                 let lost = paired || files.exist();
                 if lost {
@@ -165,10 +173,16 @@ impl Book {
         self.inner.boot.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The machine was asleep: what was verified before does not hold any more, as after a boot.
-    pub(crate) fn woke_up(&self) {
-        *self.inner.boot.lock().unwrap_or_else(PoisonError::into_inner) = random::id();
-        self.inner.changed.send_modify(|version| *version += 1);
+    /// The machine was asleep: what was verified before does not hold any more, as after a boot. On disk, so that a restart
+    /// of this process does not take it for verified again; where the disk does not take it, this process knows it still.
+    pub(crate) async fn woke_up(&self) {
+        self.close_questions();
+        let closed = self.change(|record| record.opened = None).await;
+        if let Err(error) = closed {
+            tracing::error!(?error, "that the machine was asleep cannot be written down");
+            *self.inner.boot.lock().unwrap_or_else(PoisonError::into_inner) = random::id();
+            self.inner.changed.send_modify(|version| *version += 1);
+        }
     }
 
     /// The number of the question that may be open now.
@@ -329,5 +343,27 @@ impl Node {
         self.copies.wake_all();
         self.verdict_is_stale();
         self.poke();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_machine_that_was_asleep_must_ask_also_after_a_restart_of_the_node() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = DataDir::create(&root.path().join("data")).unwrap();
+        let opened = Opened { boot: boot_id(), at: Timestamp::UNIX_EPOCH, how: Opening::Verified };
+        let fresh = Record { opened: Some(opened.clone()), ..Record::new("n", "master1", NodeRole::Master) };
+        let book = Book::open(&dir, fresh.clone(), false).unwrap();
+        assert_eq!(book.look(|record| record.opened.clone()), Some(opened));
+        let question = book.question();
+        book.woke_up().await;
+        assert_ne!(book.question(), question, "an answer to a question of before the sleep opens nothing");
+        for book in [book, Book::open(&dir, fresh, false).unwrap()] {
+            assert_eq!(book.look(|record| record.opened.clone()), None);
+            assert_eq!(book.boot(), boot_id(), "what is verified from now on holds for this boot");
+        }
     }
 }

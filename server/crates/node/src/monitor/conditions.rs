@@ -27,6 +27,8 @@ pub(crate) enum Seen {
     Good,
     /// Not as it should be; the deciding fact.
     Bad(Text),
+    /// Nobody can tell: an alarm that stands goes on standing.
+    Unknown,
 }
 
 impl Seen {
@@ -41,8 +43,7 @@ impl Node {
         let mut seen = BTreeMap::new();
         self.look_at_peer(probe, &mut seen).await?;
         self.look_at_mandate(&mut seen).await?;
-        // A DR that serves, or is about to, takes no data in: that is not a fault.
-        if self.info.role == NodeRole::Client && !matches!(probe, Probe::Nobody) && self.may_receive() {
+        if self.info.role == NodeRole::Client && !matches!(probe, Probe::Nobody) {
             self.look_at_replicas(limits, &mut seen).await?;
         }
         if self.info.role == NodeRole::Client {
@@ -79,7 +80,15 @@ impl Node {
 
     async fn look_at_replicas(&self, limits: &Limits, seen: &mut BTreeMap<Cause, Seen>) -> Result<(), Denied> {
         let switches = self.switches().await?;
+        // A DR that serves, or is about to, takes no data in: that is no fault, and nothing has caught up by it, either.
+        let receives = self.may_receive();
         for report in self.replica_reports(switches) {
+            if !receives {
+                for kind in [AlarmKind::SyncStopped, AlarmKind::LagWarning, AlarmKind::LagExceeded] {
+                    seen.insert((kind, report.name.clone()), Seen::Unknown);
+                }
+                continue;
+            }
             let on = report.switch.is_on();
             // A cut link has its own alarm; the replica is then late, not broken.
             let error = report.last_error.as_ref().filter(|error| error.code != "connection_lost");

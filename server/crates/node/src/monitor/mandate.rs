@@ -48,6 +48,17 @@ impl Node {
         // Which of the two sides it is can be told only by looking: the alarm is about the pair.
         let cloned = [findings.as_slice(), others].iter().any(|list| list.contains(&MandateFinding::Cloned));
         see(AlarmKind::Cloned, &master, cloned, nothing());
+        // Of the other side only what it says itself: its silence has an alarm of its own.
+        let unserved = match holder {
+            Some(site) if site == self.info.role => !serves,
+            Some(_) => {
+                told.as_ref().is_some_and(|told| told.mandate == record.mandate && !told.serving && !told.taking)
+            }
+            None => false,
+        };
+        let unserved = unserved && record.receiving.is_none() && self.runs.open().is_none();
+        let idle = if holder == Some(self.info.role) { &ours } else { &theirs };
+        see(AlarmKind::NobodyServes, idle, self.gate.is_long_unserved(unserved), nothing());
         let unverified = record.opened.as_ref().is_some_and(|opened| opened.how == Opening::Unverified);
         see(AlarmKind::GateUnverified, &ours, serves && unverified, nothing());
         Ok(())

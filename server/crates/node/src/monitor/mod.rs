@@ -161,7 +161,7 @@ impl Node {
     }
 
     /// Turns what was seen into alarms. A cause that is not looked at any more (a dataset taken back, a pair dissolved)
-    /// counts as good.
+    /// counts as good; one that nobody can tell stays as it is.
     async fn judge(
         &self,
         state: &mut BTreeMap<Cause, Hysteresis>,
@@ -174,6 +174,9 @@ impl Node {
         let gone = Seen::Good;
         for (cause, hysteresis) in state.iter_mut() {
             let now = seen.get(cause).unwrap_or(&gone);
+            if matches!(now, Seen::Unknown) {
+                continue;
+            }
             let (kind, subject) = cause;
             match hysteresis.look(matches!(now, Seen::Bad(_)), bad, good) {
                 Turn::Nothing => {}

@@ -110,7 +110,8 @@ fn there(observed: Observed, wanted: Desired) -> bool {
     observed == Observed::from(wanted)
 }
 
-/// Exit 0 is up, any other code is down; a check that did not end, or could not begin, says nothing.
+/// Exit 0 is up, any other code is down; a check that did not end, or could not begin, says nothing: neither does a shell
+/// that did not find the program (127) or may not run it (126).
 fn checked(service: &Service, ran: &Ran) -> Checked {
     let is_unit = matches!(service.handling, Handling::Unit(_));
     let observed = match ran.end {
@@ -119,6 +120,7 @@ fn checked(service: &Service, ran: &Ran) -> Checked {
         End::Code(_) if is_unit && !matches!(ran.words.as_str(), "inactive" | "failed" | "unknown") => {
             Observed::Unknown
         }
+        End::Code(126 | 127) if !is_unit => Observed::Unknown,
         End::Code(_) => Observed::Down,
         End::Signal(_) | End::TimedOut(_) | End::NotRun(_) => Observed::Unknown,
     };
@@ -176,5 +178,19 @@ mod tests {
         let flag = root.path().join("flag").display().to_string();
         let pbx = service(&format!("(sleep 0.4; touch {flag}) &"), "true", &format!("test -e {flag}"));
         assert!(start(root.path(), &pbx).await.unwrap().starts_with("up after 0."));
+    }
+
+    #[tokio::test]
+    async fn a_check_that_cannot_be_run_has_seen_nothing_down_and_the_stop_is_run() {
+        let root = tempfile::tempdir().unwrap();
+        let (script, told) = (root.path().join("check"), root.path().join("told"));
+        std::fs::write(&script, "#!/bin/sh\nexit 1\n").unwrap();
+        for broken in [script.display().to_string(), root.path().join("no-such-program").display().to_string()] {
+            let pbx = service("true", &format!("echo stopped >> {}", told.display()), &broken);
+            assert_eq!(check(root.path(), &pbx).await.observed, Observed::Unknown, "{broken}");
+            let failure = stop(root.path(), &pbx).await.unwrap_err();
+            assert!(failure.cause.contains("does not say how it is"), "{}", failure.cause);
+        }
+        assert_eq!(std::fs::read_to_string(told).unwrap(), "stopped\nstopped\n");
     }
 }

@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use contract::run::RunState;
 use contract::service::{SERVICE_ORDER_MAX, Service, ServiceForm};
 use contract::{Denied, NodeRole, Outcome, Problem, Rule, SCHEMA};
 use serde::{Deserialize, Serialize};
@@ -87,7 +88,7 @@ impl Node {
         let place = before.map_or((last + STEP).min(SERVICE_ORDER_MAX), |service| service.order);
         let service = form.check(place).map_err(Denied::Invalid)?;
         if before.is_some_and(|before| before.handling != service.handling) {
-            self.may_let_go()?;
+            self.may_correct()?;
         }
         let handling =
             serde_json::to_string(&service.handling).map_err(|error| Denied::failed("declare a service", error))?;
@@ -107,15 +108,24 @@ impl Node {
         Ok(outcome)
     }
 
-    /// A DR that serves, or a machine in the middle of a run, keeps its declarations: what it has started it must be able to
+    /// Other commands for a service may be declared at any time but while a run starts and stops it: a stop that is written
+    /// wrong must not keep a DR from handing the service back.
+    fn may_correct(&self) -> Result<(), Denied> {
+        match self.runs.open() {
+            Some(run) if run.state == RunState::Running => Err(self.keeps_declarations()),
+            _ => Ok(()),
+        }
+    }
+
+    fn keeps_declarations(&self) -> Denied {
+        Denied::rule(Rule::StateIllegal, &self.info.name, self.state().as_str())
+    }
+
+    /// A DR that serves, or a machine in the middle of a run, keeps its services: what it has started it must be able to
     /// stop.
     fn may_let_go(&self) -> Result<(), Denied> {
-        let state = self.state();
         let serves = self.info.role == NodeRole::Client && self.book.look(Record::is_holder);
-        if serves || self.runs.open().is_some() {
-            return Err(Denied::rule(Rule::StateIllegal, &self.info.name, state.as_str()));
-        }
-        Ok(())
+        if serves || self.runs.open().is_some() { Err(self.keeps_declarations()) } else { Ok(()) }
     }
 
     /// Takes a declaration back. What runs goes on running; the audit row says how it was seen last.

@@ -131,6 +131,9 @@ impl Node {
         if real.starts_with(own) || (dataset.kind == DatasetKind::Files && real == own) {
             return Err(Problem::OwnData);
         }
+        if super::own::is_own(&real) {
+            return Err(Problem::MachinesOwn);
+        }
         match dataset.kind {
             DatasetKind::Files if !real.is_dir() => Err(Problem::NotADirectory),
             DatasetKind::Sqlite if !is_sqlite(&real) => Err(Problem::NotADatabase),

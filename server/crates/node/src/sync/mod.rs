@@ -15,6 +15,7 @@ pub(crate) mod learn;
 mod line;
 pub(crate) mod meter;
 pub(crate) mod offer;
+pub(crate) mod own;
 pub(crate) mod pins;
 mod points;
 mod prune;

@@ -119,6 +119,11 @@ impl Node {
                 path: glob.clone(),
                 reason: "excluded".into(),
             }));
+            list.extend(super::own::within(dataset).map(|path| NotReplicated {
+                dataset: Some(dataset.name.clone()),
+                path: path.to_owned(),
+                reason: "machines_own".into(),
+            }));
         }
         let feeds = self.feeds.all().into_iter().map(|feed| (feed.dataset.name.clone(), feed.skipped()));
         let copies =

@@ -99,7 +99,7 @@ impl Node {
         SourceSpec {
             kind: kind(dataset),
             path: PathBuf::from(&dataset.source),
-            excludes: dataset.excludes.clone(),
+            excludes: super::own::excludes(dataset),
             forbidden: vec![self.dir.root().to_owned()],
         }
     }
