@@ -119,6 +119,14 @@ actions! {
     RunResume, "run.resume", Role::Operator, "L'operazione riprende.", "The operation goes on.";
     /// Gives a run up.
     RunAbort, "run.abort", Role::Operator, "L'operazione viene annullata.", "The operation is being aborted.";
+    /// Another person approves of the run that waits.
+    RunApprove, "run.approve", Role::Operator, "Operazione approvata.", "Run approved.";
+    /// Somebody does not.
+    RunDecline, "run.decline", Role::Operator, "Operazione non approvata: viene annullata.", "Run not approved: it is being aborted.";
+    /// It goes on without the second person.
+    RunBypass, "run.bypass", Role::Operator, "L'operazione va avanti senza la seconda persona: allarme inviato.", "The run goes on without the second person: alarm sent.";
+    /// Whether grave runs need a second person.
+    ApprovalSet, "approval.set", Role::Admin, "Scelta sulla seconda persona salvata.", "Choice about the second person saved.";
     /// What the return gate does in silence.
     GateSet, "gate.set", Role::Admin, "Scelta salvata.", "Choice saved.";
     /// What proves a machine of the other site to be alive.

@@ -2,9 +2,10 @@
 //! way.
 
 use contract::Lang;
+use contract::approval::Approval;
 use contract::gate::GateReport;
 use contract::live::Live;
-use contract::run::RunState;
+use contract::run::{RunBrief, RunState};
 use contract::state::NodeState;
 use leptos::prelude::*;
 
@@ -26,7 +27,7 @@ struct Banner {
 pub(crate) fn banners(cx: &Context, live: &Live, only_findings: bool) -> AnyView {
     let mut list = findings(live, cx.lang);
     if !only_findings {
-        list.extend(run(live, cx.lang));
+        list.extend(run(cx, live));
         list.extend(state(live, cx.lang));
     }
     let items = list.into_iter().map(|banner| {
@@ -50,8 +51,12 @@ fn findings(live: &Live, lang: Lang) -> Vec<Banner> {
     found.map(|finding| banner(finding.sentence(lang), finding.remedy(lang))).collect()
 }
 
-fn run(live: &Live, lang: Lang) -> Option<Banner> {
-    let run = live.status.open_run()?;
+fn run(cx: &Context, live: &Live) -> Option<Banner> {
+    let (run, lang) = (live.status.open_run()?, cx.lang);
+    let waits = live.run.as_ref().and_then(|run| run.approval.as_ref()).filter(|approval| approval.is_awaited());
+    if let Some(approval) = waits {
+        return Some(awaited(cx, run, approval));
+    }
     let text = run.step.as_deref().map(|step| contract::run::step_label(step, lang)).unwrap_or_default();
     Some(Banner {
         tone: if run.state == RunState::Stuck { Tone::Bad } else { Tone::Active },
@@ -62,6 +67,21 @@ fn run(live: &Live, lang: Lang) -> Option<Banner> {
             lang.pick("Apri l'operazione", "Open the operation").to_owned(),
         )),
     })
+}
+
+/// A run that waits for a second person is everybody's business.
+fn awaited(cx: &Context, run: &RunBrief, approval: &Approval) -> Banner {
+    let (who, until) = (approval.asked_by.told(), cx.moment(approval.until));
+    let text = match cx.lang {
+        Lang::It => format!("Chiesta da {who}; si annulla da sola il {until}."),
+        Lang::En => format!("Asked for by {who}; it gives itself up on {until}."),
+    };
+    Banner {
+        tone: Tone::Warn,
+        title: format!("{}: {}", run.kind.label(cx.lang), approval.state.label(cx.lang)),
+        text,
+        link: Some((format!("/operazioni?id={}", run.id), cx.t("Apri l'operazione", "Open the operation").to_owned())),
+    }
 }
 
 fn state(live: &Live, lang: Lang) -> Option<Banner> {

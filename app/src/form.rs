@@ -151,9 +151,17 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::RetentionSet => &["newest", "minutes", "hours", "days"],
         Action::BandwidthSet => &["limit", "windows"],
         Action::ServiceAdd => &["name", "unit", "start", "stop", "check", "timeout", "order"],
-        Action::Activate | Action::Takeover => &["confirm_name", "reason", "password", "accept_data_loss", "point"],
-        Action::Deactivate => &["confirm_name", "reason", "password", "discard_dr_data"],
-        Action::Failback => &["confirm_name", "reason", "password", "discard_dr_data", "accept_data_loss"],
+        Action::Activate | Action::Takeover => {
+            &["confirm_name", "reason", "password", "accept_data_loss", "point", "break_glass"]
+        }
+        Action::Deactivate => &["confirm_name", "reason", "password", "discard_dr_data", "break_glass"],
+        Action::Failback => {
+            &["confirm_name", "reason", "password", "discard_dr_data", "accept_data_loss", "break_glass"]
+        }
+        Action::RunApprove => &["password"],
+        Action::RunDecline => &["reason"],
+        Action::RunBypass => &["reason", "password"],
+        Action::ApprovalSet => &["activation", "wait"],
         Action::Suspend | Action::Settle => &["confirm_name", "reason", "password"],
         Action::SyncAccept => &["confirm_name", "reason", "password", "content"],
         Action::GateSet => &["policy", "wait"],

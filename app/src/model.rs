@@ -1,6 +1,7 @@
 //! What the server hands over: who asks and where (context), and what the page shows (model).
 
 use contract::alarm_list::{AlarmFilter, AlarmHistory};
+use contract::approval::ApprovalReport;
 use contract::audit::{AuditEntry, AuditHead, AuditVerdict};
 use contract::command::JoinToken;
 use contract::gate::GateReport;
@@ -140,7 +141,7 @@ pub enum Page {
     /// `/sms`
     Sms(SmsPage),
     /// `/utenti`
-    Users(Vec<User>),
+    Users(UsersPage),
     /// `/registro`
     Audit(AuditPage),
     /// Something that is not there, not allowed, or did not work.
@@ -301,6 +302,15 @@ pub enum SmsDraft {
     New,
     /// The one of this name.
     Old(String),
+}
+
+/// Utenti.
+#[derive(Debug, Clone)]
+pub struct UsersPage {
+    /// By name.
+    pub users: Vec<User>,
+    /// Whether grave runs need two of them.
+    pub approval: ApprovalReport,
 }
 
 /// The audit log.

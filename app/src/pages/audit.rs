@@ -183,6 +183,7 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         "threshold.set" => return words("Soglia impostata", "Threshold set"),
         "power.ordered" => return words("Ordine all'alimentazione", "Power order"),
         "sync.accepted" => return words("Copia sostituita con il consenso", "Copy replaced with the consent"),
+        "run.lapsed" => return words("Approvazione non arrivata in tempo", "No approval in time"),
         "recipient.remove" => return words("Destinatario tolto", "Recipient removed"),
         _ => {}
     }
@@ -221,6 +222,10 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         Some(Action::SyncAccept) => words("Consenso a sostituire la copia", "Consent to replace the copy"),
         Some(Action::RunResume) => words("Operazione ripresa", "Operation resumed"),
         Some(Action::RunAbort) => words("Operazione annullata", "Operation aborted"),
+        Some(Action::RunApprove) => words("Operazione approvata", "Run approved"),
+        Some(Action::RunDecline) => words("Operazione non approvata", "Run not approved"),
+        Some(Action::RunBypass) => words("Senza la seconda persona", "Without the second person"),
+        Some(Action::ApprovalSet) => words("Seconda persona", "Second person"),
         Some(Action::GateSet) => words("Consenso al rientro", "Return gate"),
         Some(Action::LifeSignsSet) => words("Segni di vita impostati", "Signs of life"),
         Some(Action::TelephonySet) => words("Prova della telefonia", "Proof of the telephony"),

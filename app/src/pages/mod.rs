@@ -3,6 +3,7 @@
 mod account;
 mod activation;
 mod alarms;
+mod approval;
 mod audit;
 mod bandwidth;
 mod consent;

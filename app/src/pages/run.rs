@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use contract::approval::Approval;
 use contract::isolation::IsolationOutcome;
 use contract::run::{DatasetLedger, RunReport, RunState, StepReport, StepState, step_label};
 use contract::{Lang, Text, Timestamp};
 use leptos::prelude::*;
 
 use super::activation::stance;
+use super::approval;
 use super::evidence::{losses, machines};
 use super::phones;
 use crate::action::{ATTEST, Action};
@@ -78,6 +80,8 @@ fn state_view(run: &RunReport, lang: Lang) -> AnyView {
 struct Drive {
     stuck: bool,
     can_abort: bool,
+    /// The run, and what is asked of the second person, while it waits.
+    approval: Option<(String, Approval)>,
     /// Machines of which nothing is known but silence, while their evidence still counts.
     unattested: Vec<String>,
     /// Steps that an operator may acknowledge, and what a person is asked to do for each.
@@ -92,7 +96,8 @@ impl Drive {
         let unattested = if stuck && asks { silent.map(|one| one.ip.to_string()).collect() } else { Vec::new() };
         let acks =
             run.steps.iter().filter(|step| step.can_ack).map(|step| (step.id.clone(), step.ask.clone())).collect();
-        Self { stuck, can_abort: run.can_abort && !run.state.is_over(), unattested, acks }
+        let approval = run.approval.clone().filter(Approval::is_awaited).map(|approval| (run.id.clone(), approval));
+        Self { stuck, can_abort: run.can_abort && !run.state.is_over(), approval, unattested, acks }
     }
 
     fn view(&self, cx: &Context) -> AnyView {
@@ -118,7 +123,11 @@ impl Drive {
                 </form>
             }
         });
-        let abort = self.can_abort.then(|| {
+        // Whoever is asked to approve says no by declining, with a reason.
+        let declines = self.approval.as_ref().is_some_and(|(_, approval)| {
+            !cx.user.as_ref().is_some_and(|reader| approval.asked_by.is_user(&reader.name))
+        });
+        let abort = (self.can_abort && !declines).then(|| {
             view! {
                 <details class="fold">
                     <summary>{lang.pick("Annulla l'operazione", "Abort the operation")}</summary>
@@ -137,7 +146,8 @@ impl Drive {
             }
         });
         let acks = self.acks.iter().map(|(id, ask)| acknowledge(cx, id, ask.as_ref())).collect_view();
-        view! { {acks} {resume} {abort} }.into_any()
+        let approval = self.approval.as_ref().map(|(run, approval)| approval::answer(cx, run, approval));
+        view! { {approval} {acks} {resume} {abort} }.into_any()
     }
 }
 
@@ -231,6 +241,7 @@ fn report(run: &RunReport, offset: i32, lang: Lang) -> AnyView {
         (lang.pick("Fine", "Ended"), run.ended_at.map(moment)),
         (lang.pick("Durata", "Duration"), total),
         (lang.pick("Punto di ripristino scelto", "Restore point chosen"), run.point.clone()),
+        (lang.pick("Seconda persona", "Second person"), run.approval.as_ref().map(|approval| approval.told(lang))),
         (lang.pick("Mandato scritto", "Mandate written"), run.epoch.map(|epoch| epoch.to_string())),
         (
             lang.pick(

@@ -4,16 +4,18 @@ use contract::Role;
 use contract::users::{PASSWORD_MIN, User};
 use leptos::prelude::*;
 
+use super::approval;
 use crate::action::Action;
-use crate::model::Context;
+use crate::model::{Context, UsersPage};
 use crate::routes::{self, PageId};
 use crate::widgets::{Field, Kind, card, confirm, select, title};
 
-pub(crate) fn view(cx: &Context, users: &[User]) -> AnyView {
+pub(crate) fn view(cx: &Context, model: &UsersPage) -> AnyView {
     view! {
         {title(routes::of(PageId::Users).label(cx.lang), ())}
-        {card(routes::of(PageId::Users).label(cx.lang), list(cx, users))}
+        {card(routes::of(PageId::Users).label(cx.lang), list(cx, &model.users))}
         {cx.may(Action::UserAdd).then(|| add(cx))}
+        {approval::policy(cx, &model.approval)}
         {card(cx.t("Ruoli", "Roles"), roles(cx))}
     }
     .into_any()

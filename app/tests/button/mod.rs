@@ -244,3 +244,54 @@ fn the_gates_question_shows_the_present_answer() {
     );
     assert!(!offers(&before, Action::GateSet), "there is no gate before there is a pair");
 }
+
+/// The page of a run that waits for another person than this one, as the fixture's reader sees it.
+fn waiting(asked_by: &str, role: Role, lang: Lang) -> String {
+    let mut run = fixture::button::run("activation", "running", Some("close_inbound"));
+    run["steps"][0]["id"] = "approval".into();
+    run["step"] = "approval".into();
+    run["approval"] = serde_json::json!({
+        "state": "waiting", "until": "2026-11-22T14:56:07Z", "by": null, "reason": null, "at": null,
+        "asked_by": {"kind": "user", "name": asked_by, "login_uid": null, "account": null},
+    });
+    let cx = on(Scene::Ready, lang, role, "/operazioni?id=run-1");
+    document(&cx, &Page::Run(Box::new(serde_json::from_value(run).unwrap())))
+}
+
+#[test]
+fn a_run_that_waits_has_one_primary_button_for_the_other_person_and_none_for_who_asked() {
+    use Action::{RunAbort, RunApprove, RunBypass, RunDecline};
+    let all = [RunApprove, RunDecline, RunBypass, RunAbort];
+    for (asked_by, role, offered) in [
+        ("anna", Role::Operator, &[RunApprove, RunDecline][..]),
+        ("admin", Role::Operator, &[RunBypass, RunAbort]),
+        ("anna", Role::Viewer, &[]),
+    ] {
+        let html = waiting(asked_by, role, Lang::It);
+        let drawn: Vec<_> = all.into_iter().filter(|action| offers(&html, *action)).collect();
+        assert_eq!(drawn, offered, "{asked_by} {role}");
+        let primary = html.matches("class=\"button primary").count();
+        assert_eq!(primary, usize::from(offered.contains(&RunApprove)), "{asked_by} {role}");
+    }
+    assert!(waiting("anna", Role::Operator, Lang::It).contains("Chiesta da anna"));
+    for word in [" della ", "Chiesta", "approvazione", "Motivo"] {
+        assert!(!waiting("anna", Role::Operator, Lang::En).contains(word), "{word}");
+        assert!(!waiting("admin", Role::Operator, Lang::En).contains(word), "{word}");
+    }
+}
+
+#[test]
+fn the_way_around_the_second_person_is_drawn_only_where_one_is_wanted() {
+    for scene in [Scene::Now, Scene::Active] {
+        assert!(!activation(scene).contains("break_glass"), "{scene:?}");
+        let mut live = scene.live();
+        live.status.approval.activation = contract::sync::Switch::On;
+        let cx = on(scene, Lang::It, Role::Operator, PATH);
+        let html = document(
+            &app::model::Context { live: Some(std::sync::Arc::new(live)), ..cx },
+            &Page::Activation(Box::default()),
+        );
+        let fields = html.matches("name=\"break_glass\"").count();
+        assert_eq!(fields, if scene == Scene::Active { 2 } else { 1 }, "a suspension waits for nobody: {scene:?}");
+    }
+}

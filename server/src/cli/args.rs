@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use node::Config;
 
 use super::alarm::{AlarmVerb, ThresholdVerb};
+use super::approval::ApprovalVerb;
 use super::bandwidth::BandwidthVerb;
 use super::failback::FailbackArgs;
 use super::gate::GateVerb;
@@ -96,6 +97,11 @@ pub enum Verb {
     Gate {
         #[command(subcommand)]
         verb: GateVerb,
+    },
+    /// Whether grave runs need a second person
+    Approval {
+        #[command(subcommand)]
+        verb: ApprovalVerb,
     },
     /// What is known of the machines of the other site
     Isolation {

@@ -23,6 +23,9 @@ pub struct FailbackArgs {
     /// Consent to replace what the Master wrote last and the DR never had
     #[arg(long)]
     accept_data_loss: bool,
+    /// Why it cannot wait for a second person, where one is wanted; an alarm tells everybody
+    #[arg(long, value_name = "REASON")]
+    break_glass: Option<String>,
     /// Return at once instead of when it is done or stuck
     #[arg(long)]
     no_wait: bool,
@@ -39,6 +42,7 @@ pub async fn run(line: &Line, args: FailbackArgs) -> Result<Exit, Exit> {
         discard: args.discard,
         discard_dr_data: args.discard_dr_data,
         accept_data_loss: args.accept_data_loss,
+        break_glass: args.break_glass,
         password: None,
     };
     if args.dry_run {

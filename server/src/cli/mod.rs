@@ -4,6 +4,7 @@
 //! the same door as the panel.
 
 mod alarm;
+mod approval;
 mod args;
 mod bandwidth;
 mod delivery;

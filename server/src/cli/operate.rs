@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::preflight::{self, TakeArgs};
 use super::remote::Line;
-use super::{Exit, print};
+use super::{Exit, approval, print};
 
 /// How often a run that is waited for is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -31,8 +31,8 @@ pub struct ReleaseArgs {
 }
 
 impl ReleaseArgs {
-    fn into_release(self, discard_dr_data: bool) -> Release {
-        Release { confirm_name: self.confirm_name, reason: self.reason, discard_dr_data, password: None }
+    fn into_release(self) -> Release {
+        Release { confirm_name: self.confirm_name, reason: self.reason, ..Release::default() }
     }
 }
 
@@ -44,6 +44,9 @@ pub struct DeactivateArgs {
     /// Consent to discard what was made on the DR
     #[arg(long)]
     discard_dr_data: bool,
+    /// Why it cannot wait for a second person, where one is wanted; an alarm tells everybody
+    #[arg(long, value_name = "REASON")]
+    break_glass: Option<String>,
 }
 
 /// What an operator brings to settle what was found against the mandate.
@@ -88,6 +91,27 @@ pub enum RunVerb {
     },
     /// Give it up and undo what it did, as long as the mandate is not written
     Abort,
+    /// Approve of the one that waits for a second person: who is logged in to the machine must be another than who began it
+    Approve {
+        /// Its id; the one that waits unless given
+        id: Option<String>,
+    },
+    /// Do not approve of it: it is given up
+    Decline {
+        /// Its id; the one that waits unless given
+        id: Option<String>,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Go on with it without the second person; an alarm tells everybody
+    BreakGlass {
+        /// Its id; the one that waits unless given
+        id: Option<String>,
+        /// Why it cannot wait
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
 }
 
 /// `activate`, on the Client.
@@ -118,14 +142,16 @@ async fn take(line: &Line, args: TakeArgs, side: NodeRole) -> Result<Exit, Exit>
 pub async fn deactivate(line: &Line, args: DeactivateArgs) -> Result<Exit, Exit> {
     warn_of_silence(line).await?;
     let wait = !args.release.no_wait;
-    let outcome = line.tell(Command::Deactivate(args.release.into_release(args.discard_dr_data))).await?;
+    let DeactivateArgs { release, discard_dr_data, break_glass } = args;
+    let release = Release { discard_dr_data, break_glass, ..release.into_release() };
+    let outcome = line.tell(Command::Deactivate(release)).await?;
     watch(line, outcome, wait).await
 }
 
 /// `suspend`.
 pub async fn suspend(line: &Line, args: ReleaseArgs) -> Result<Exit, Exit> {
     let wait = !args.no_wait;
-    let outcome = line.tell(Command::Suspend(args.into_release(false))).await?;
+    let outcome = line.tell(Command::Suspend(args.into_release())).await?;
     watch(line, outcome, wait).await
 }
 
@@ -163,6 +189,18 @@ pub async fn run(line: &Line, verb: RunVerb) -> Result<Exit, Exit> {
             let run = line.ask(query::Run { id: Some(id) }).await?;
             Ok(if run["state"] == "aborted" { Exit::Done } else { exit })
         }
+        RunVerb::Approve { id } => {
+            let run = approval::named(line, id).await?;
+            line.tell(Command::RunApprove { run, password: None }).await.map(|_| Exit::Done)
+        }
+        RunVerb::Decline { id, reason } => {
+            let run = approval::named(line, id).await?;
+            line.tell(Command::RunDecline { run, reason }).await.map(|_| Exit::Done)
+        }
+        RunVerb::BreakGlass { id, reason } => {
+            let run = approval::named(line, id).await?;
+            line.tell(Command::RunBypass { run, reason, password: None }).await.map(|_| Exit::Done)
+        }
     }
 }
 
@@ -199,6 +237,12 @@ async fn follow(line: &Line, id: &str) -> Result<Exit, Exit> {
         let run = line.ask(query::Run { id: Some(id.to_owned()) }).await?;
         for step in steps(&run) {
             tell(step, &mut told);
+        }
+        if run["approval"]["state"] == "waiting" && told.insert("approval?".into(), String::new()).is_none() {
+            let until = print::text(&run["approval"]["until"]);
+            eprintln!(
+                "  another person must approve until {until}, on the page Operations or by: tvox-dr run approve {id}"
+            );
         }
         let state = run["state"].as_str().unwrap_or_default();
         if state != "running" {
@@ -259,6 +303,12 @@ fn show(run: &Value) {
         ("Can abort", "can_abort"),
     ] {
         print::line(&format!("{:12}{}", format!("{label}:"), print::text(&run[key])));
+    }
+    let approval = &run["approval"];
+    if !approval.is_null() {
+        let told = [&approval["by"]["name"], &approval["reason"]].map(print::text).join("  ");
+        let (state, until) = (print::text(&approval["state"]), print::text(&approval["until"]));
+        print::line(&format!("Approval:   {state}  asked for until {until}  {told}"));
     }
     for machine in run["isolation"].as_array().into_iter().flatten() {
         print::line(&format!("Isolation:  {}", print::cells(machine, &["ip", "outcome", "attestation"]).join("  ")));

@@ -52,6 +52,9 @@ pub struct TakeArgs {
     /// Switch this machine of the other site off on the way, before the evidence; may be repeated
     #[arg(long, value_name = "IP")]
     power_off: Vec<String>,
+    /// Why it cannot wait for a second person, where one is wanted; an alarm tells everybody
+    #[arg(long, value_name = "REASON")]
+    break_glass: Option<String>,
     /// Return at once instead of when it is done or stuck
     #[arg(long)]
     pub no_wait: bool,
@@ -71,6 +74,7 @@ impl TakeArgs {
             overrides: self.overrides.iter().map(|typed| passed(typed)).collect(),
             point: self.point,
             power_off: self.power_off,
+            break_glass: self.break_glass,
             password: None,
         }
     }

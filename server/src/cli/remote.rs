@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use super::args::{
     AuditArgs, DatasetVerb, InitArgs, LicenceVerb, PeerVerb, RecipientVerb, RoleArg, SmsVerb, UserVerb, Verb,
 };
-use super::{Exit, alarm, delivery, failback, gate, isolation, operate, print, service, step, sync, telephony};
+use super::{
+    Exit, alarm, approval, delivery, failback, gate, isolation, operate, print, service, step, sync, telephony,
+};
 use crate::socket::{self, Request, Told};
 
 /// Where a command line goes and how it answers.
@@ -180,6 +182,7 @@ async fn dispatch(line: &Line, verb: Verb) -> Result<Exit, Exit> {
         Verb::Threshold { verb } => return alarm::threshold(line, verb).await,
         Verb::Alarm { verb } => return alarm::alarm(line, verb).await,
         Verb::Gate { verb } => return gate::gate(line, verb).await,
+        Verb::Approval { verb } => return approval::approval(line, verb).await,
         Verb::Isolation { verb } => return isolation::isolation(line, verb).await,
         Verb::Power { verb } => return isolation::power(line, verb).await,
         Verb::Service { verb } => return service::run(line, verb).await,

@@ -27,7 +27,7 @@ use contract::{Command, Denied, Outcome, Problem, Rule};
 use super::panel::{Once, Panel};
 use super::render::{self, Beside, see_other};
 use super::visit::Visit;
-use super::{isolation, pages, procedure, query, session, ways};
+use super::{approval, isolation, pages, procedure, query, session, ways};
 
 /// What was typed, field by field.
 pub(super) type Fields = Vec<(String, String)>;
@@ -120,7 +120,12 @@ pub(super) const fn page_of(action: Action) -> PageId {
         | Action::Suspend
         | Action::Settle => PageId::Activation,
         Action::StepAdd | Action::StepRemove | Action::StepMove => PageId::Procedure,
-        Action::RunResume | Action::RunAbort | Action::RunAck => PageId::Runs,
+        Action::RunResume
+        | Action::RunAbort
+        | Action::RunAck
+        | Action::RunApprove
+        | Action::RunDecline
+        | Action::RunBypass => PageId::Runs,
         Action::GateSet => PageId::Pairing,
         Action::TelephonySet | Action::TelephonyClear => PageId::Telephony,
         Action::LifeSignsSet
@@ -132,7 +137,7 @@ pub(super) const fn page_of(action: Action) -> PageId {
         Action::ThresholdsSet | Action::ThresholdReset => PageId::Thresholds,
         Action::SmtpSet | Action::SmtpTest => PageId::Smtp,
         Action::SmsAccountAdd | Action::SmsAccountRemove | Action::SmsAccountDefault | Action::SmsTest => PageId::Sms,
-        Action::UserAdd | Action::UserPassword | Action::UserRemove => PageId::Users,
+        Action::UserAdd | Action::UserPassword | Action::UserRemove | Action::ApprovalSet => PageId::Users,
     }
 }
 
@@ -285,6 +290,8 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         }),
         Action::RunResume => Command::RunResume { attest: attested(fields) },
         Action::RunAbort => Command::RunAbort,
+        Action::RunApprove | Action::RunDecline | Action::RunBypass => approval::answer(action, fields),
+        Action::ApprovalSet => approval::policy(fields),
         Action::RunAck => Command::RunAck { step: text("id"), note: Some(trimmed("note")) },
         Action::StepAdd => Command::StepAdd(procedure::step(fields)?),
         Action::StepRemove => Command::StepRemove { name: text("name") },
@@ -337,6 +344,7 @@ fn taken(fields: &Fields) -> Result<Take, Denied> {
         overrides: overridden(fields),
         point: Some(value(fields, "point")).filter(|point| !point.is_empty()),
         power_off: isolation::powered_off(fields)?,
+        break_glass: approval::break_glass(fields),
         password: Some(Secret::new(value(fields, "password"))),
     })
 }
@@ -352,6 +360,7 @@ fn sent_home(fields: &Fields) -> Failback {
         discard: left.collect(),
         discard_dr_data: ticked("discard_dr_data"),
         accept_data_loss: ticked("accept_data_loss"),
+        break_glass: approval::break_glass(fields),
         password: Some(Secret::new(value(fields, "password"))),
     }
 }
@@ -361,6 +370,7 @@ fn released(fields: &Fields) -> Release {
         confirm_name: value(fields, "confirm_name").trim().to_owned(),
         reason: value(fields, "reason").trim().to_owned(),
         discard_dr_data: !value(fields, "discard_dr_data").is_empty(),
+        break_glass: approval::break_glass(fields),
         password: Some(Secret::new(value(fields, "password"))),
     }
 }

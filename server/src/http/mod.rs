@@ -4,6 +4,7 @@
 //! Order of the layers, from the outside: security headers, panics caught, foreign requests refused (`origin`), size of
 //! bodies, sessions, pages.
 
+mod approval;
 mod assets;
 mod events;
 mod forms;

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use app::form::FormState;
 use app::model::{
     ActivationPage, AlarmsPage, AuditPage, DatasetsPage, IsolationPage, OverviewPage, Page, PairingPage, ProblemKind,
-    Reader, ReplicationPage, ServicesPage, SmsDraft, SmsPage,
+    Reader, ReplicationPage, ServicesPage, SmsDraft, SmsPage, UsersPage,
 };
 use app::routes::{self, PageId, Route};
 use axum::extract::State;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use contract::alarm_list::AlarmFilter;
+use contract::approval::Approval;
 use contract::command::JoinToken;
 use contract::lag::LagWindow;
-use contract::run::RunState;
+use contract::run::{RunReport, RunState};
 use contract::sms::SmsReport;
 use contract::{Actor, Denied, Lang, NodeRole, query as ask};
 
@@ -73,7 +74,11 @@ pub(super) async fn show(State(panel): State<Arc<Panel>>, method: Method, visit:
 /// After how many seconds the browser is to load the page again: where the address asks for it, and while a run goes on
 /// for whoever has no JavaScript to follow it with.
 fn refresh(path: &str, is_live: bool, id: PageId, page: &Page) -> Option<u32> {
-    let goes_on = matches!(page, Page::Run(run) if run.state == RunState::Running);
+    // Where somebody is asked for an answer they may be typing it.
+    let asks = |run: &RunReport| {
+        run.approval.as_ref().is_some_and(Approval::is_awaited) || run.steps.iter().any(|step| step.can_ack)
+    };
+    let goes_on = matches!(page, Page::Run(run) if run.state == RunState::Running && !asks(run));
     let wanted = query::value(path, "refresh").and_then(|text| text.parse().ok());
     let wanted = wanted.filter(|seconds| REFRESH.contains(seconds) && is_still(id));
     wanted.or((goes_on && !is_live).then_some(FOLLOW))
@@ -146,7 +151,10 @@ pub(super) async fn model(
         PageId::Thresholds => Page::Thresholds(node.ask(actor, ask::Thresholds {}).await?),
         PageId::Smtp => Page::Smtp(node.ask(actor, ask::Smtp {}).await?),
         PageId::Sms => Page::Sms(sms(node.ask(actor, ask::Sms {}).await?, path)),
-        PageId::Users => Page::Users(node.ask(actor, ask::Users {}).await?.users),
+        PageId::Users => Page::Users(UsersPage {
+            users: node.ask(actor, ask::Users {}).await?.users,
+            approval: node.ask(actor, ask::Approval {}).await?,
+        }),
         PageId::Audit => Page::Audit(audit(panel, actor, path).await?),
     })
 }
@@ -252,7 +260,7 @@ mod tests {
     use super::*;
 
     fn run(state: RunState) -> Page {
-        Page::Run(Box::new(contract::run::RunReport {
+        Page::Run(Box::new(RunReport {
             schema: contract::SCHEMA,
             id: "r".into(),
             kind: contract::run::RunKind::Activation,
@@ -271,6 +279,7 @@ mod tests {
             first_phone_rto_seconds: None,
             telephony: None,
             ledger: None,
+            approval: None,
             steps: Vec::new(),
         }))
     }

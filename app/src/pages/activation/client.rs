@@ -83,9 +83,9 @@ fn active(cx: &Context, live: &Live) -> AnyView {
                             "The Master starts again with the data it had: what was done on the DR does not travel.",
                         )}
                 </p>
-                {form::release(cx, Action::Deactivate, &back, "")}
+                {form::release(cx, live, Action::Deactivate, &back, "")}
             </section>
-            {suspend(cx)}
+            {suspend(cx, live)}
         }
         .into_any()
     };
@@ -141,7 +141,7 @@ fn silent(cx: &Context, live: &Live) -> Option<AnyView> {
     Some(findings(&[&Refused::new(Rule::PeerSilent, live.status.peer_name(), "")], cx.lang))
 }
 
-fn suspend(cx: &Context) -> AnyView {
+fn suspend(cx: &Context, live: &Live) -> AnyView {
     let body = view! {
         <p>
             {cx
@@ -150,7 +150,7 @@ fn suspend(cx: &Context) -> AnyView {
                     "Stops the services of the DR and keeps mandate and data. Nobody answers until it is activated again or rolled back. It works with the Master unreachable, too.",
                 )}
         </p>
-        {form::release(cx, Action::Suspend, cx.t("SOSPENDI IL DR", "SUSPEND THE DR"), "danger")}
+        {form::release(cx, live, Action::Suspend, cx.t("SOSPENDI IL DR", "SUSPEND THE DR"), "danger")}
     };
     let open = cx.form.is(Action::Suspend);
     fold(open, cx.t("Sospendere il DR senza rientrare", "Suspend the DR without rolling back"), body.into_any())
@@ -164,7 +164,7 @@ fn suspended(cx: &Context, live: &Live) -> AnyView {
     let forms = || {
         let back = view! {
             {silent(cx, live)}
-            {form::release(cx, Action::Deactivate, cx.t("RIENTRA SUL MASTER", "ROLL BACK TO THE MASTER"), "primary")}
+            {form::release(cx, live, Action::Deactivate, cx.t("RIENTRA SUL MASTER", "ROLL BACK TO THE MASTER"), "primary")}
         };
         view! {
             <section class="card">{form::resume(cx)}</section>

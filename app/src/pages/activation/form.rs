@@ -6,7 +6,7 @@ use contract::live::Live;
 use contract::preflight::Loss;
 use leptos::prelude::*;
 
-use super::super::evidence;
+use super::super::{approval, evidence};
 use super::outlook::answered_by_the_form;
 use super::{point, to_attest};
 use crate::action::{ATTEST, Action, DISCARD, POWER_OFF, POWER_OFF_CONFIRM};
@@ -39,6 +39,7 @@ pub(super) fn take(cx: &Context, live: &Live, model: &ActivationPage, action: Ac
             {point::choice(cx, model, action)}
             {loss(cx, live, model, action)}
             {overrides(cx, live, action)}
+            {approval::break_glass(cx, two(live), action)}
             {proof(cx, action)}
             <button class="button activate large">{button.to_owned()}</button>
         </form>
@@ -60,7 +61,9 @@ pub(super) fn resume(cx: &Context) -> AnyView {
 }
 
 /// Gives the service back, or stops it.
-pub(super) fn release(cx: &Context, action: Action, button: &str, class: &str) -> AnyView {
+pub(super) fn release(cx: &Context, live: &Live, action: Action, button: &str, class: &str) -> AnyView {
+    // A suspension never waits: it is what stops a machine that serves wrongly.
+    let two = two(live) && action == Action::Deactivate;
     let discard = (action == Action::Deactivate).then(|| {
         let help = cx.t(
             "Senza questo consenso, se sul DR è stato creato qualcosa, l'operazione si ferma prima di cambiare nulla e lo elenca.",
@@ -72,7 +75,7 @@ pub(super) fn release(cx: &Context, action: Action, button: &str, class: &str) -
     view! {
         <form method="post" class="grave-form">
             <input type="hidden" name="action" value=action.as_str() />
-            {reason(cx, action)} {discard} {proof(cx, action)}
+            {reason(cx, action)} {discard} {approval::break_glass(cx, two, action)} {proof(cx, action)}
             <button class=format!("button large {class}")>{button.to_owned()}</button>
         </form>
     }
@@ -122,11 +125,17 @@ pub(super) fn failback(cx: &Context, live: &Live) -> AnyView {
                 {check(cx, action, "discard_dr_data", discard, None)}
                 {check(cx, action, "accept_data_loss", tail, Some(kept))}
             </fieldset>
+            {approval::break_glass(cx, two(live), action)}
             {proof(cx, action)}
             <button class="button large primary">{cx.t("RIENTRA CON I DATI", "FAIL BACK WITH THE DATA")}</button>
         </form>
     }
     .into_any()
+}
+
+/// Whether the house wants two persons.
+fn two(live: &Live) -> bool {
+    live.status.approval.activation.is_on()
 }
 
 fn reason(cx: &Context, action: Action) -> AnyView {

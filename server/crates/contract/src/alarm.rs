@@ -167,6 +167,18 @@ catalogue! {
         "L'operazione {s} non è più bloccata", "The operation {s} is no longer stuck",
         "Aprire la pagina Attivazione: dice quale passo è fermo e che cosa fare.",
         "Open the Attivazione page: it says which step has stopped and what to do.";
+    /// A grave run waits for the second person.
+    ApprovalAwaited = "dr.approval.awaited" / "dr.approval.settled", 5,
+        "Aspetta l'approvazione di un'altra persona: {d} ({s})", "Another person's approval is awaited: {d} ({s})",
+        "L'operazione {s} non aspetta più un'approvazione", "The run {s} does not wait for an approval any more",
+        "Parlare con chi l'ha avviata, poi aprire la pagina Operazioni con il proprio utente e approvare, oppure rifiutare con un motivo. Senza risposta l'operazione si annulla da sola.",
+        "Speak to whoever began it, then open the page Operations with your own user and approve, or decline with a reason. Without an answer the run gives itself up.";
+    /// A grave run went on without the second person.
+    ApprovalBypassed = "dr.approval.bypassed" / "dr.approval.bypass_noted", 6,
+        "SENZA LA SECONDA PERSONA: {d} ({s})", "WITHOUT THE SECOND PERSON: {d} ({s})",
+        "Dell'operazione {s}, andata avanti senza approvazione, è stato preso atto", "The run {s}, which went on without an approval, has been noted",
+        "Verificare subito con chi l'ha avviata che sia voluta. L'allarme resta aperto finché qualcuno non lo prende in carico.",
+        "Make sure at once with whoever began it that it is meant to be. The alarm stays open until somebody acknowledges it.";
 }
 
 /// Whether a message tells of the beginning or of the end.

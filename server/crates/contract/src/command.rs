@@ -249,6 +249,13 @@ pub enum Command {
         /// Seconds; empty leaves it.
         wait: String,
     },
+    /// Chooses whether grave runs need a second person.
+    ApprovalSet {
+        /// `on` or `off`, as typed; `None` leaves it.
+        activation: Option<String>,
+        /// Seconds, as typed; `None` leaves it.
+        wait: Option<String>,
+    },
     /// Declares what proves a machine of the other site to be alive besides its node.
     LifeSignsSet(LifeSignsForm),
     /// Sets what proves after an activation that calls can be made here.
@@ -292,6 +299,29 @@ pub enum Command {
     },
     /// Gives a run up and undoes what it did.
     RunAbort,
+    /// Approves of the run that waits for a second person.
+    RunApprove {
+        /// Its id: what is said of another run counts for nothing.
+        run: String,
+        /// The own password again; asked of whoever comes through the panel.
+        password: Option<Secret>,
+    },
+    /// Does not approve of it: it is given up.
+    RunDecline {
+        /// Its id.
+        run: String,
+        /// Why.
+        reason: String,
+    },
+    /// Goes on with it without the second person: an alarm tells everybody.
+    RunBypass {
+        /// Its id.
+        run: String,
+        /// Why it cannot wait.
+        reason: String,
+        /// The own password again; asked of whoever comes through the panel.
+        password: Option<Secret>,
+    },
     /// Declares a step of one's own, or replaces the one of that name.
     StepAdd(OwnStepForm),
     /// Takes such a declaration back.
@@ -326,6 +356,7 @@ impl Command {
             Self::Failback(failback) => Some(&failback.reason),
             Self::Settle(settle) => Some(&settle.reason),
             Self::SyncAccept(accept) => Some(&accept.reason),
+            Self::RunDecline { reason, .. } | Self::RunBypass { reason, .. } => Some(reason),
             _ => None,
         }
     }
@@ -352,6 +383,9 @@ impl Command {
             | Self::SyncAccept(_)
             | Self::RunResume { .. }
             | Self::RunAbort
+            | Self::RunApprove { .. }
+            | Self::RunDecline { .. }
+            | Self::RunBypass { .. }
             | Self::RunAck { .. } => Role::Operator,
             Self::UserAdd { .. }
             | Self::UserPassword { .. }
@@ -384,6 +418,7 @@ impl Command {
             | Self::ServiceRemove { .. }
             | Self::BandwidthSet { .. }
             | Self::GateSet { .. }
+            | Self::ApprovalSet { .. }
             | Self::LifeSignsSet(_)
             | Self::TelephonySet(_)
             | Self::TelephonyClear
@@ -478,6 +513,7 @@ impl Command {
             Self::ServiceAdd(_) => "service.add",
             Self::ServiceRemove { .. } => "service.remove",
             Self::GateSet { .. } => "gate.set",
+            Self::ApprovalSet { .. } => "approval.set",
             Self::LifeSignsSet(_) => "isolation.set",
             Self::TelephonySet(_) => "telephony.set",
             Self::TelephonyClear => "telephony.clear",
@@ -495,6 +531,9 @@ impl Command {
             Self::SyncAccept(_) => "sync.accept",
             Self::RunResume { .. } => "run.resume",
             Self::RunAbort => "run.abort",
+            Self::RunApprove { .. } => "run.approve",
+            Self::RunDecline { .. } => "run.decline",
+            Self::RunBypass { .. } => "run.bypass",
             Self::RunAck { .. } => "run.ack",
             Self::StepAdd(_) => "step.add",
             Self::StepRemove { .. } => "step.remove",
@@ -531,6 +570,10 @@ impl Command {
             Self::ServiceAdd(form) => Some(form.name.clone()),
             Self::StepAdd(form) => Some(form.name.clone()),
             Self::GateSet { policy, .. } => Some(policy.clone()),
+            Self::ApprovalSet { activation, .. } => activation.clone(),
+            Self::RunApprove { run, .. } | Self::RunDecline { run, .. } | Self::RunBypass { run, .. } => {
+                Some(run.clone())
+            }
             Self::LifeSignsSet(form) => Some(form.ip.clone()),
             Self::PowerSet(form) => Some(form.ip.clone()),
             Self::PowerRemove { ip } | Self::PowerRead { ip } => Some(ip.clone()),

@@ -21,6 +21,9 @@ pub struct Failback {
     pub discard_dr_data: bool,
     /// Consent to replace what the Master wrote last and the DR never had.
     pub accept_data_loss: bool,
+    /// Why it cannot wait for a second person, where the house wants one; `None` waits.
+    #[serde(default)]
+    pub break_glass: Option<String>,
     /// The operator's own password again; asked of whoever comes through the panel.
     pub password: Option<Secret>,
 }

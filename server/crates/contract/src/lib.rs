@@ -8,6 +8,7 @@ pub mod actor;
 pub mod address;
 pub mod alarm;
 pub mod alarm_list;
+pub mod approval;
 pub mod audit;
 pub mod bandwidth;
 pub mod command;

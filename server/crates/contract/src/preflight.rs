@@ -40,6 +40,9 @@ pub struct Take {
     /// Machines of the other site that are to be switched off on the way, as typed.
     #[serde(default)]
     pub power_off: Vec<String>,
+    /// Why it cannot wait for a second person, where the house wants one; `None` waits.
+    #[serde(default)]
+    pub break_glass: Option<String>,
     /// The operator's own password again; asked of whoever comes through the panel.
     pub password: Option<Secret>,
 }
@@ -53,6 +56,9 @@ pub struct Release {
     pub reason: String,
     /// Consent to discard what was made on the DR (roll back).
     pub discard_dr_data: bool,
+    /// Why it cannot wait for a second person, where the house wants one; `None` waits.
+    #[serde(default)]
+    pub break_glass: Option<String>,
     /// The operator's own password again; asked of whoever comes through the panel.
     pub password: Option<Secret>,
 }

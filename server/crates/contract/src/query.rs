@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alarm::AlarmsReport;
 use crate::alarm_list::{AlarmFilter, AlarmHistory};
+use crate::approval::ApprovalReport;
 use crate::audit::{AuditReport, AuditVerdict};
 use crate::bandwidth::BandwidthReport;
 use crate::dataset::Dataset;
@@ -135,6 +136,8 @@ questions! {
     OwnSteps {} => OwnStepsReport;
     /// The return gate; `null` before there is a pair.
     Gate {} => Option<GateReport>;
+    /// Whether grave runs need a second person, and which one waits for theirs.
+    Approval {} => ApprovalReport;
     /// What would happen if this were brought to the button.
     DryRun {
         /// What an operator would bring.

@@ -139,6 +139,12 @@ rules! {
     TelephonyTrunk = "telephony.trunk";
     /// The program that counts the registered phones cannot be run.
     TelephonyCommand = "telephony.command";
+    /// Who began a run cannot approve of it as well.
+    ApprovalSamePerson = "approval.same_person";
+    /// The run that was named does not wait for an approval.
+    ApprovalVoid = "approval.void";
+    /// Two persons are wanted, and there is one.
+    ApprovalAlone = "approval.alone";
 }
 
 impl fmt::Display for Rule {

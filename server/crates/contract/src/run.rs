@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
+use crate::approval::Approval;
 use crate::isolation::MachineIsolation;
 use crate::lang::{Lang, Text};
 use crate::preflight::Loss;
@@ -137,6 +138,7 @@ impl StepState {
 pub fn step_label(id: &str, lang: Lang) -> String {
     let (verb, name) = id.split_once(':').map_or((id, ""), |(verb, name)| (verb, name));
     let words = match verb {
+        "approval" => lang.pick("Attendere l'approvazione di un'altra persona", "Wait for another person's approval"),
         "close_inbound" => lang.pick("Chiudere la replicazione in arrivo", "Close the inbound sync"),
         "point" => lang.pick("Rileggere il punto di ripristino scelto", "Read the chosen restore point again"),
         "power_off" => lang.pick("Spegnere la macchina", "Switch off the machine"),
@@ -246,6 +248,9 @@ pub struct RunReport {
     pub telephony: Option<RunTelephony>,
     /// What was made on the DR, where the run gave the service back.
     pub ledger: Option<Ledger>,
+    /// The second person; `null` where none was needed.
+    #[serde(default)]
+    pub approval: Option<Approval>,
     /// Every step.
     pub steps: Vec<StepReport>,
 }

@@ -410,6 +410,36 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
                 "Install the program on this machine, or correct the command on the page Telephony.",
             ),
         ),
+        Rule::ApprovalSamePerson => (
+            (
+                "Chi ha avviato l'operazione ({d}) non può anche approvarla: non risulta che {s} sia un'altra persona.",
+                "Far approvare un altro operatore dal pannello, con il suo nome e la sua password. Se nessuno è raggiungibile, procedere senza, con un motivo: parte un allarme a tutti.",
+            ),
+            (
+                "Who began the run ({d}) cannot approve of it as well: {s} is not known to be another person.",
+                "Let another operator approve from the panel, with their own name and password. Where nobody can be reached, go on without, giving a reason: an alarm tells everybody.",
+            ),
+        ),
+        Rule::ApprovalVoid => (
+            (
+                "L'operazione {s} non aspetta un'approvazione: è un'altra, oppure è già stata decisa.",
+                "Aprire l'operazione in corso: una risposta vale solo per l'operazione che nomina, finché aspetta.",
+            ),
+            (
+                "The run {s} does not wait for an approval: it is another one, or was decided already.",
+                "Open the run in progress: an answer counts only for the run that it names, while that waits.",
+            ),
+        ),
+        Rule::ApprovalAlone => (
+            (
+                "Per le operazioni gravi servono due persone, e gli utenti che possono approvarle sono {d}.",
+                "Creare nella pagina Utenti un secondo utente con il ruolo Operatore, per un'altra persona.",
+            ),
+            (
+                "Grave runs need two persons, and the users who may approve of them number {d}.",
+                "Make a second user with the role Operator on the page Users, for another person.",
+            ),
+        ),
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
+use crate::approval::ApprovalPolicy;
 use crate::dataset::{DatasetClass, DatasetKind, Group};
 use crate::gate::GateReport;
 use crate::lang::Lang;
@@ -45,6 +46,9 @@ pub struct StatusReport {
     pub gate: Option<GateReport>,
     /// The run in progress, or the last one; `null` when there was none.
     pub run: Option<RunBrief>,
+    /// Whether grave runs need a second person.
+    #[serde(default)]
+    pub approval: ApprovalPolicy,
     /// Content on its way from the DR to the Master, as this machine sees it; `null` when there is none.
     pub travel: Option<TravelInfo>,
     /// Open alarms.

@@ -82,10 +82,34 @@ impl Node {
         Ok(rows.into_iter().filter_map(known).collect())
     }
 
+    /// The open alarms of a kind: subject, id, and whether somebody has taken note of it.
+    pub(crate) async fn open_of(&self, kind: AlarmKind) -> Result<Vec<(String, String, bool)>, Denied> {
+        sqlx::query_as("SELECT subject, id, ack_at IS NOT NULL FROM alarm WHERE code = ? AND cleared_at IS NULL")
+            .bind(kind.code())
+            .fetch_all(self.store.pool())
+            .await
+            .map_err(db("read the alarms"))
+    }
+
     /// Begins an alarm; its id. The messages about it are in the outbox when this returns.
     pub(crate) async fn raise(&self, kind: AlarmKind, subject: &str, detail: &Text) -> Result<String, Denied> {
-        let (id, now) = (random::id(), self.clock.now());
         let mut tx = self.store.begin().await?;
+        let id = self.raise_in(&mut tx, kind, subject, detail).await?;
+        tx.commit().await.map_err(db("raise an alarm"))?;
+        self.outbox.wake();
+        self.poke();
+        Ok(id)
+    }
+
+    /// The same in somebody's transaction, who wakes the outbox once it is committed.
+    pub(crate) async fn raise_in(
+        &self,
+        tx: &mut Tx,
+        kind: AlarmKind,
+        subject: &str,
+        detail: &Text,
+    ) -> Result<String, Denied> {
+        let (id, now) = (random::id(), self.clock.now());
         sqlx::query("INSERT INTO alarm (id, code, subject, detail_it, detail_en, raised_at) VALUES (?, ?, ?, ?, ?, ?)")
             .bind(&id)
             .bind(kind.code())
@@ -93,14 +117,11 @@ impl Node {
             .bind(&detail.it)
             .bind(&detail.en)
             .bind(now.to_string())
-            .execute(&mut *tx)
+            .execute(&mut **tx)
             .await
             .map_err(db("raise an alarm"))?;
-        self.announce(&mut tx, &id, kind, AlarmEvent::Raise, subject, detail, now).await?;
-        tx.commit().await.map_err(db("raise an alarm"))?;
+        self.announce(tx, &id, kind, AlarmEvent::Raise, subject, detail, now).await?;
         tracing::warn!(code = kind.code(), subject, detail = detail.en, "alarm");
-        self.outbox.wake();
-        self.poke();
         Ok(id)
     }
 

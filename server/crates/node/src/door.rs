@@ -112,6 +112,7 @@ impl Node {
             Query::FailbackDryRun(what) => {
                 Answer::FailbackDryRun(Box::new(self.failback_report(&what.failback).await?))
             }
+            Query::Approval(_) => Answer::Approval(Box::new(self.approval_report().await?)),
             Query::Runs(_) => Answer::Runs(Box::new(self.runs_report().await?)),
             Query::Run(run) => Answer::Run(Box::new(self.run_report(run.id.as_deref()).await?)),
             Query::Users(_) => Answer::Users(Box::new(self.users().await?)),
@@ -192,6 +193,9 @@ impl Node {
             Command::StepRemove { name } => self.step_remove(act, name).await,
             Command::StepMove { name, to } => self.step_move(act, name, to).await,
             Command::GateSet { policy, wait } => self.gate_set(act, policy, wait).await,
+            Command::ApprovalSet { activation, wait } => {
+                self.approval_set(act, activation.as_deref(), wait.as_deref()).await
+            }
             Command::LifeSignsSet(form) => self.life_signs_set(act, form).await,
             Command::TelephonySet(form) => self.telephony_set(act, form).await,
             Command::TelephonyClear => self.telephony_clear(act).await,
@@ -209,6 +213,9 @@ impl Node {
             Command::SyncAccept(accept) => self.sync_accept(act, accept).await,
             Command::RunResume { attest } => self.run_resume(act, attest).await,
             Command::RunAbort => self.run_abort(act).await,
+            Command::RunApprove { run, password } => self.run_approve(act, run, password.as_ref()).await,
+            Command::RunDecline { run, reason } => self.run_decline(act, run, reason).await,
+            Command::RunBypass { run, reason, password } => self.run_bypass(act, run, reason, password.as_ref()).await,
             Command::RunAck { step, note } => self.run_ack(act, step, note.as_deref()).await,
         }
     }

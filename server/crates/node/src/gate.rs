@@ -229,13 +229,13 @@ impl Node {
     /// What the services of this machine are to be; `None` while a run starts and stops them itself.
     pub(crate) fn desired(&self) -> Option<Desired> {
         let boot = self.book.boot();
-        let running = self.runs.open().is_some_and(|run| !leaves_services_to_the_keeper(&run));
+        let running = self.runs.at_work().is_some_and(|run| !leaves_services_to_the_keeper(&run));
         self.book.look(|record| rules::desired(record, &boot, running))
     }
 
     /// What this node is doing.
     pub(crate) fn state(&self) -> NodeState {
-        let (boot, run) = (self.book.boot(), self.runs.in_the_way().map(|run| run.kind));
+        let (boot, run) = (self.book.boot(), self.runs.moving_service().map(|run| run.kind));
         self.book.look(|record| state(record, &boot, run))
     }
 

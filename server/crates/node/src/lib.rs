@@ -4,6 +4,7 @@
 //! It knows no route, no page and no command line; how bytes are replicated is the business of the crate `replication`.
 
 mod alarms;
+mod approval;
 mod audit;
 mod clock;
 mod config;

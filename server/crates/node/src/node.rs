@@ -297,6 +297,7 @@ impl Node {
             services: self.service_statuses().await?,
             gate: self.gate_report().await?,
             run: self.run_brief().await?,
+            approval: self.approval_policy().await?,
             travel: self.travel_info(),
             ..blank_status(&self.info)
         })
@@ -383,6 +384,7 @@ fn blank_status(info: &NodeInfo) -> StatusReport {
         services: Vec::new(),
         gate: None,
         run: None,
+        approval: contract::approval::ApprovalPolicy::default(),
         travel: None,
         alarms: AlarmCount::default(),
     }

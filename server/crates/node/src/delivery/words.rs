@@ -150,6 +150,17 @@ mod tests {
             AlarmKind::ReplicaDamaged => {
                 ("conf", Text::new("2 differenze, la prima in sip.conf", "2 differences, the first in sip.conf"))
             }
+            AlarmKind::ApprovalAwaited => (
+                "activation-1f2e3d4c",
+                Text::new(
+                    "Attivazione del DR, chiesta da anna fino al 2026-11-22 17:13 UTC: incendio",
+                    "Activation of the DR, asked for by anna until 2026-11-22 17:13 UTC: fire",
+                ),
+            ),
+            AlarmKind::ApprovalBypassed => (
+                "activation-1f2e3d4c",
+                Text::new("Attivazione del DR, anna: nessuno risponde", "Activation of the DR, anna: nobody answers"),
+            ),
             AlarmKind::RunStuck => ("Attivazione del DR", Text::new("start:kamailio", "start:kamailio")),
         }
     }

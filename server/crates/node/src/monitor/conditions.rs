@@ -141,6 +141,19 @@ impl Node {
         };
         let stuck = Seen::bad_if(run.state == RunState::Stuck, || Text::new(told(Lang::It), told(Lang::En)));
         seen.insert((AlarmKind::RunStuck, run.id.clone()), stuck);
+        let waiting = self.runs.waiting();
+        let asks = |lang: Lang| {
+            let Some(waiting) = &waiting else { return String::new() };
+            let (by, until) = (waiting.approval.asked_by.told(), waiting.approval.until.strftime("%Y-%m-%d %H:%M UTC"));
+            let kind = waiting.kind.label(lang);
+            let reason = &waiting.reason;
+            match lang {
+                Lang::It => format!("{kind}, chiesta da {by} fino al {until}: {reason}"),
+                Lang::En => format!("{kind}, asked for by {by} until {until}: {reason}"),
+            }
+        };
+        let awaited = Seen::bad_if(waiting.is_some(), || Text::new(asks(Lang::It), asks(Lang::En)));
+        seen.insert((AlarmKind::ApprovalAwaited, run.id), awaited);
     }
 
     fn look_at_disk(&self, limits: &Limits, seen: &mut BTreeMap<Cause, Seen>) {

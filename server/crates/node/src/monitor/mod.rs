@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use contract::alarm::AlarmKind;
 use contract::monitor::{LagHistory, LagSeries, MonitorReport};
 use contract::threshold::Threshold;
 use contract::{Denied, SCHEMA, Text, Timestamp};
@@ -21,6 +22,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::alarms::Cause;
 use crate::link::message::Purpose;
 use crate::node::Node;
+use crate::thresholds::Limits;
 use conditions::Seen;
 use disks::Measured;
 use history::History;
@@ -99,7 +101,7 @@ impl Node {
                 }
                 self.remember_lags().await;
                 let probe = self.probe(limits.probe_interval().max(LEAST_PATIENCE)).await;
-                match self.conditions(&probe, &limits).await {
+                match self.look(&probe, &limits, &mut state).await {
                     Ok(seen) => {
                         let turns = (limits.get(Threshold::PeerBad), limits.get(Threshold::PeerGood));
                         if let Err(error) = self.judge(&mut state, seen, turns).await {
@@ -110,6 +112,24 @@ impl Node {
                 }
             }
         }
+    }
+
+    /// Looks at everything once. An alarm that was raised at the moment of its cause goes on as long as nobody has taken
+    /// note of it.
+    async fn look(
+        &self,
+        probe: &Probe,
+        limits: &Limits,
+        state: &mut BTreeMap<Cause, Hysteresis>,
+    ) -> Result<BTreeMap<Cause, Seen>, Denied> {
+        let mut seen = self.conditions(probe, limits).await?;
+        for (subject, id, noted) in self.open_of(AlarmKind::ApprovalBypassed).await? {
+            let cause: Cause = (AlarmKind::ApprovalBypassed, subject);
+            // Also where it was noted before the monitor came to see it: it is the monitor that ends it.
+            state.entry(cause.clone()).or_insert_with(|| Hysteresis::open(id));
+            seen.insert(cause, if noted { Seen::Good } else { Seen::Bad(Text::new("", "")) });
+        }
+        Ok(seen)
     }
 
     /// Takes down how far each replica is behind.

@@ -16,6 +16,8 @@ impl Node {
         let (mandate, suspended, findings) = self
             .book
             .look(|record| (record.mandate.is_some(), record.suspended && record.is_holder(), record.findings()));
+        let policy = self.approval_policy().await?;
+        let approvers = if policy.activation.is_on() { Some(self.approvers().await?) } else { None };
         let copies = self.copies.all();
         let losses = if client {
             copies.iter().map(|copy| self.loss(copy)).collect()
@@ -33,6 +35,7 @@ impl Node {
             suspended,
             findings,
             run: self.runs.in_the_way(),
+            approvers,
             isolation: probed.machines.clone(),
             losses,
             services: self.declared_services().await?.into_iter().map(|service| service.name).collect(),

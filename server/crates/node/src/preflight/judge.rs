@@ -33,6 +33,8 @@ pub(crate) struct Facts {
     pub(crate) findings: Vec<MandateFinding>,
     /// The run that is not over.
     pub(crate) run: Option<RunBrief>,
+    /// Where the house wants a second person: how many users of the panel may be the one or the other.
+    pub(crate) approvers: Option<u32>,
     pub(crate) isolation: Vec<MachineIsolation>,
     pub(crate) losses: Vec<Loss>,
     /// The declared services, in starting order.
@@ -192,6 +194,9 @@ fn worth_knowing(facts: &Facts) -> Vec<Refused> {
     if let (Some(seconds), Some(peer), false) = (facts.opens_after, &facts.peer, facts.resumes()) {
         known.push(Refused::new(Rule::GateUnverified, peer, seconds.to_string()));
     }
+    if let Some(few) = facts.approvers.filter(|number| *number < 2) {
+        known.push(Refused::new(Rule::ApprovalAlone, &facts.name, few.to_string()));
+    }
     if !facts.resumes() {
         known.extend(facts.own_preview.iter().chain(&facts.telephony_preview).cloned());
     }
@@ -266,6 +271,9 @@ fn steps(facts: &Facts, off: &[IpAddr], goes_back: bool) -> Vec<PlannedStep> {
     if let Some(at) = ids.iter().position(|id| id == "evidence") {
         let point = goes_back.then(|| "point".to_owned());
         ids.splice(at..at, point.into_iter().chain(off.iter().map(|ip| format!("power_off:{ip}"))));
+    }
+    if facts.approvers.is_some() && !facts.resumes() {
+        ids.insert(0, "approval".to_owned());
     }
     ids.into_iter().map(|id| PlannedStep { id }).collect()
 }

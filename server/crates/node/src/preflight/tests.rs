@@ -70,6 +70,7 @@ fn facts() -> Facts {
         suspended: false,
         findings: Vec::new(),
         run: None,
+        approvers: None,
         isolation: vec![machine(MASTER_IP, IsolationOutcome::Alive)],
         losses: vec![loss("conf", Some(7))],
         services: vec!["pbx".into()],

@@ -9,6 +9,7 @@ use contract::run::{RunKind, RunState};
 use contract::{Denied, FieldError, Outcome, Problem, Rule};
 use serde_json::{Value, json};
 
+use super::approval::with_approval;
 use super::evidence::Testimony;
 use super::log::{Event, Plan, State};
 use super::older_point::refuse_point;
@@ -25,7 +26,7 @@ impl Node {
         if self.book.look(|record| record.suspended) && self.may_serve() {
             self.check_typed(&act, &take.reason, take.password.as_ref()).await?;
             self.guard_take(take, refuse_point(take)).await?;
-            let plan = self.plan(RunKind::Resumption, &act, &take.reason).await?;
+            let plan = self.plan(RunKind::Resumption, &act, &take.reason, None).await?;
             return self.begin(act, plan, Testimony::default(), json!({})).await;
         }
         self.take(act, RunKind::Activation, take).await
@@ -44,7 +45,7 @@ impl Node {
         // Nothing of what is chosen now goes before it is written down that it must stay.
         let _keeping = self.copies.keeping.lock().await;
         let point = found.point.map(|id| self.choose_point(&id, take.accept_data_loss)).transpose()?;
-        let plan = self.plan(kind, &act, &take.reason).await?;
+        let plan = self.plan(kind, &act, &take.reason, take.break_glass.as_deref()).await?;
         let steps = if point.is_some() { with_point(plan.steps) } else { plan.steps };
         let plan = Plan {
             overrides: take.overrides.clone(),
@@ -59,6 +60,7 @@ impl Node {
         let brought = json!({
             "attest": take.attest, "accept_data_loss": take.accept_data_loss,
             "overrides": take.overrides, "point": take.point, "power_off": take.power_off,
+            "break_glass": take.break_glass,
         });
         self.begin(act, plan, testimony, brought).await
     }
@@ -77,12 +79,21 @@ impl Node {
         let _beginning = self.runs.beginning.lock().await;
         self.check_typed(&act, &release.reason, release.password.as_ref()).await?;
         self.guard_release(kind, release).await?;
-        let plan = Plan { consent: release.discard_dr_data, ..self.plan(kind, &act, &release.reason).await? };
-        self.begin(act, plan, Testimony::default(), json!({ "discard_dr_data": release.discard_dr_data })).await
+        let plan = self.plan(kind, &act, &release.reason, release.break_glass.as_deref()).await?;
+        let plan = Plan { consent: release.discard_dr_data, ..plan };
+        let brought = json!({ "discard_dr_data": release.discard_dr_data, "break_glass": release.break_glass });
+        self.begin(act, plan, Testimony::default(), brought).await
     }
 
-    /// A plan as far as it is the same for every kind.
-    pub(super) async fn plan(&self, kind: RunKind, act: &Act<'_>, reason: &str) -> Result<Plan, Denied> {
+    /// A plan as far as it is the same for every kind. `bypass` is why it cannot wait for a second person.
+    pub(super) async fn plan(
+        &self,
+        kind: RunKind,
+        act: &Act<'_>,
+        reason: &str,
+        bypass: Option<&str>,
+    ) -> Result<Plan, Denied> {
+        let approval = self.approval_of(kind, act, bypass).await?;
         let services = self.declared_services().await?;
         let own = self.own_steps_of(kind).await?;
         let mut datasets: Vec<String> = self.copies.all().iter().map(|copy| copy.dataset.name.clone()).collect();
@@ -96,7 +107,8 @@ impl Node {
             started_by: format!("{} ({})", act.actor.name, act.actor.from),
             reason: reason.trim().to_owned(),
             started_at: self.clock.now(),
-            steps: steps(kind, &services, &own, !telephony.is_empty()),
+            steps: with_approval(steps(kind, &services, &own, !telephony.is_empty()), approval.is_some()),
+            approval,
             mandate: random::id(),
             was_holder: self.book.look(|record| record.is_holder()) || self.gives_in_vain(),
             services,
@@ -150,6 +162,7 @@ impl Node {
             if let Some(point) = &plan.point {
                 self.pin_from(&mut tx, point).await?;
             }
+            self.tell_of_bypass_at_press(&mut tx, &plan, &act).await?;
             act.done_in(&id, tx, Some(brought)).await
         };
         if let Err(denied) = begun.await {
@@ -158,6 +171,7 @@ impl Node {
         }
         self.mandate_changed();
         self.verdict_is_stale();
+        self.outbox.wake();
         self.tasks_running.spawn(Arc::clone(self).drive(run));
         Ok(Outcome::Run { id })
     }

@@ -151,6 +151,10 @@ impl Node {
         }
         let (kind, written) = run.look(|state| (state.plan.kind, state.is_done(&Step::Mandate)));
         let stands_on_mandate = match kind {
+            // While it waited for a second person the gate opened: this machine serves, there is nothing to take.
+            RunKind::Activation | RunKind::Takeover if run.look(State::awaits_approval) && self.may_serve() => {
+                return self.mandate_info().map(|head| head.epoch);
+            }
             RunKind::Activation | RunKind::Takeover => written,
             RunKind::Deactivation => !written,
             // What it wrote stands until somebody takes the service again.
@@ -231,6 +235,7 @@ fn rows<'a>(system: &'a Actor, state: &State, event: &Event) -> Vec<audit::Event
         Event::Finished => vec![whole("run.done", AuditOutcome::Done)],
         Event::Aborted => vec![whole("run.aborted", AuditOutcome::Done)],
         Event::Superseded { .. } => vec![whole("run.aborted", AuditOutcome::Failed)],
+        Event::Lapsed => vec![row("run.lapsed", state.plan.id.clone(), AuditOutcome::Failed)],
         // The operator's own command has its own row; the rest is part of a step.
         _ => Vec::new(),
     }

@@ -16,6 +16,7 @@ use contract::{Denied, FieldError, Outcome, Problem, Refused, Rule, SCHEMA, Text
 use serde_json::json;
 
 use super::Run;
+use super::approval::with_approval;
 use super::evidence::Testimony;
 use super::log::{Event, Plan};
 use super::procedure::steps;
@@ -83,11 +84,11 @@ impl Node {
             discard: failback.discard.clone(),
             replace_tail: failback.accept_data_loss,
             stable_seconds: self.limits().await?.get(Threshold::FailbackStable),
-            ..self.plan(RunKind::Failback, &act, &failback.reason).await?
+            ..self.plan(RunKind::Failback, &act, &failback.reason, failback.break_glass.as_deref()).await?
         };
         let brought = json!({
             "discard": failback.discard, "discard_dr_data": failback.discard_dr_data,
-            "accept_data_loss": failback.accept_data_loss,
+            "accept_data_loss": failback.accept_data_loss, "break_glass": failback.break_glass,
         });
         self.begin(act, plan, Testimony::default(), brought).await
     }
@@ -109,11 +110,14 @@ impl Node {
             datasets: Vec::new(),
             needed_bytes: None,
             free_bytes: None,
-            steps: steps(
-                RunKind::Failback,
-                &self.declared_services().await?,
-                &self.own_steps_of(RunKind::Failback).await?,
-                false,
+            steps: with_approval(
+                steps(
+                    RunKind::Failback,
+                    &self.declared_services().await?,
+                    &self.own_steps_of(RunKind::Failback).await?,
+                    false,
+                ),
+                self.approval_policy().await?.asks_for(RunKind::Failback),
             )
             .iter()
             .map(|step| PlannedStep { id: step.to_string() })

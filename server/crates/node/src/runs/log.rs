@@ -1,9 +1,12 @@
 //! The log of a run: what was planned, what happened, and what follows from it. What a run has come to is never stored; it
 //! is found by replaying. No disk, no clock: [`State::apply`] is the one place that says which event may follow which.
 
+mod approval;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use contract::approval::Person;
 use contract::isolation::MachineIsolation;
 use contract::own_step::{OwnStep, Work};
 use contract::preflight::{Loss, Override};
@@ -16,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use super::older_point::Chosen;
 use super::procedure::Step;
 use crate::own_steps::Declared;
+use approval::Answer;
+pub(crate) use approval::Asked;
 
 /// What a run sets out to do, fixed when the button is pressed. An operator's word for a machine is not in it: evidence is
 /// perishable and lives in memory only.
@@ -51,6 +56,9 @@ pub(crate) struct Plan {
     /// To lose what the preflight listed, or to discard what was made on the DR.
     pub(crate) consent: bool,
     pub(crate) loss: Vec<Loss>,
+    /// The second person, where the house wanted one when the button was pressed.
+    #[serde(default)]
+    pub(crate) approval: Option<Asked>,
     /// Failback: the datasets that do not travel.
     #[serde(default)]
     pub(crate) discard: Vec<String>,
@@ -102,6 +110,14 @@ pub(crate) enum Event {
     Brought { contents: BTreeMap<String, String> },
     /// The mandate is on disk.
     Raised { epoch: u64 },
+    /// Another person approves of it.
+    Approved { by: Person },
+    /// Somebody does not: what was begun is undone.
+    Declined { by: Person, reason: String },
+    /// An operator goes on without the other person.
+    Bypassed { by: Person, reason: String },
+    /// Nobody answered in time: what was begun is undone.
+    Lapsed,
     /// An operator says that a person has done what the run asked for.
     Acknowledged { step: Step, by: String, note: String },
     /// An operator lets a stuck run go on.
@@ -151,6 +167,8 @@ pub(crate) struct State {
     pub(crate) ledger: Option<Ledger>,
     pub(crate) contents: Option<BTreeMap<String, String>>,
     steps: Vec<StepReport>,
+    /// What the second person said.
+    answer: Option<Answer>,
     aborting: bool,
     /// What was said of the step at hand.
     acknowledged: Option<(Step, String)>,
@@ -176,6 +194,7 @@ impl State {
         };
         Self {
             steps: plan.steps.iter().map(waiting).collect(),
+            answer: plan.approval.as_ref().and_then(|asked| Answer::brought(asked, plan.started_at)),
             plan,
             events: 0,
             state: RunState::Running,
@@ -225,6 +244,12 @@ impl State {
             Event::Ledger { ledger } => self.ledger = Some(ledger.clone()),
             Event::Brought { contents } => self.contents = Some(contents.clone()),
             Event::Raised { epoch } => self.epoch = Some(*epoch),
+            Event::Approved { .. } | Event::Bypassed { .. } => self.answer = Answer::of(event, at),
+            Event::Declined { .. } | Event::Lapsed => {
+                self.answer = Answer::of(event, at);
+                self.aborting = true;
+                self.state = RunState::Running;
+            }
             Event::Acknowledged { step, by, note } => {
                 self.acknowledged = Some((step.clone(), acknowledgement(by, note)));
             }
@@ -246,12 +271,18 @@ impl State {
         match event {
             _ if self.state.is_over() => false,
             Event::Began { step } => self.next() == Next::Do(step.clone()),
+            Event::Done { step: Step::Approval, .. } => {
+                runs && at_work(&Step::Approval) && self.approval_seen().is_some()
+            }
             Event::Done { step, .. } | Event::Failed { step, .. } => runs && at_work(step),
             Event::Isolation { .. }
             | Event::Telephony { .. }
             | Event::Ledger { .. }
             | Event::Brought { .. }
             | Event::Raised { .. } => runs,
+            Event::Approved { .. } | Event::Declined { .. } | Event::Bypassed { .. } | Event::Lapsed => {
+                self.awaits_approval()
+            }
             Event::Acknowledged { step, .. } => runs && self.asks(step).is_some(),
             Event::Resumed { .. } => self.state == RunState::Stuck,
             Event::Aborting { .. } => self.can_abort(),
@@ -387,6 +418,7 @@ impl State {
             first_phone_rto_seconds: None,
             telephony: self.telephony(),
             ledger: self.ledger.clone(),
+            approval: self.approval(),
             steps: self
                 .plan
                 .steps

@@ -4,6 +4,7 @@
 //! down what came of it. A step is done when its postcondition was observed; what cannot be observed is stuck and says
 //! what to do. After a crash the log is replayed and the step at hand is looked at again.
 
+mod approval;
 mod commands;
 mod engine;
 mod evidence;
@@ -24,6 +25,7 @@ mod telephony;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use contract::approval::Waiting;
 use contract::run::{RunBrief, RunKind, RunReport, RunsReport};
 use contract::telephony::Expected;
 use contract::{Denied, SCHEMA, Timestamp};
@@ -73,10 +75,20 @@ impl Runs {
         self.current().map(|run| run.look(State::brief))
     }
 
-    /// Whether the return gate may ask: no run is open, or one that has the mandate waits for it since the machine booted.
+    /// The run that is at its work: open, and not waiting for a second person before it begins.
+    pub(crate) fn at_work(&self) -> Option<RunBrief> {
+        self.current().filter(|run| !run.look(State::awaits_approval)).map(|run| run.look(State::brief))
+    }
+
+    /// The run that waits for a second person.
+    pub(crate) fn waiting(&self) -> Option<Waiting> {
+        self.current()?.look(State::waiting)
+    }
+
+    /// Whether the return gate may ask: no run is at work, or one that has the mandate waits for it since the machine booted.
     pub(crate) fn lets_the_gate_ask(&self) -> bool {
         let takes = |state: &State| matches!(state.plan.kind, RunKind::Activation | RunKind::Takeover);
-        let waits = |state: &State| !takes(state) || state.is_done(&Step::Mandate);
+        let waits = |state: &State| !takes(state) || state.is_done(&Step::Mandate) || state.awaits_approval();
         self.current().is_none_or(|run| run.look(waits))
     }
 
@@ -84,6 +96,11 @@ impl Runs {
     /// is written has given it: what is left of it is to see the Master serve.
     pub(crate) fn in_the_way(&self) -> Option<RunBrief> {
         self.current().filter(|run| !run.look(State::has_given)).map(|run| run.look(State::brief))
+    }
+
+    /// The same, once it has begun its work.
+    pub(crate) fn moving_service(&self) -> Option<RunBrief> {
+        self.in_the_way().filter(|_| self.at_work().is_some())
     }
 
     /// The failback that has given the service, and waits for the Master.
@@ -95,7 +112,8 @@ impl Runs {
     pub(crate) fn sending(&self) -> Option<String> {
         let run = self.current()?;
         run.look(|state| {
-            let sends = state.plan.kind == RunKind::Failback && !state.is_aborting() && !state.is_done(&Step::Mandate);
+            let begun = !state.awaits_approval() && !state.is_aborting();
+            let sends = state.plan.kind == RunKind::Failback && begun && !state.is_done(&Step::Mandate);
             sends.then(|| state.plan.id.clone())
         })
     }

@@ -12,6 +12,7 @@
 //! ```
 //!
 //! A restore point that was chosen is read again first: that may take long, and evidence perishes.
+//! Where the house wants two persons, whatever writes a mandate begins with `approval`.
 //!
 //! The customer's own steps are undone in exactly the reverse order, before the mandate: what they hold (an address, a
 //! mount) must not be held by two, and what is stuck there leaves a DR that still serves and can be given back to it.
@@ -31,13 +32,15 @@ use contract::service::Service;
 use contract::telephony::TELEPHONY_LIMIT_RANGE;
 use serde::{Deserialize, Serialize};
 
-use super::log::Plan;
+use super::log::{Asked, Plan};
 use crate::own_steps::Declared;
 
 /// One step. In tables and JSON it is its id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub(crate) enum Step {
+    /// Another person's.
+    Approval,
     CloseInbound,
     Point,
     /// A machine of the other site.
@@ -68,6 +71,7 @@ pub(crate) enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Approval => f.write_str("approval"),
             Self::CloseInbound => f.write_str("close_inbound"),
             Self::Point => f.write_str("point"),
             Self::PowerOff(ip) => write!(f, "power_off:{ip}"),
@@ -111,6 +115,7 @@ impl FromStr for Step {
             Some(("revert", name)) => Self::Revert(name.to_owned()),
             Some(("power_off", ip)) => Self::PowerOff(ip.to_owned()),
             _ => match id {
+                "approval" => Self::Approval,
                 "close_inbound" => Self::CloseInbound,
                 "point" => Self::Point,
                 "evidence" => Self::Evidence,
@@ -227,6 +232,8 @@ impl Step {
             Self::Stable => Duration::from_secs(3600) + plan.stable(),
             // The other side may have to stop its services first.
             Self::Evidence | Self::Mandate => Duration::from_secs(180),
+            // It ends by itself when that time is over.
+            Self::Approval => Duration::from_secs(60) + plan.approval.as_ref().map(Asked::wait).unwrap_or_default(),
             Self::CloseInbound => Duration::from_secs(60),
             // Each wait of it has a limit of its own.
             Self::PowerOff(_) => Duration::from_secs(u64::from(SOFT_MAX) + 300),

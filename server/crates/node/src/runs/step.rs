@@ -66,6 +66,7 @@ impl Node {
     /// Looks whether a step is done.
     pub(super) async fn observe_step(&self, run: &Run, plan: &Plan, step: &Step) -> Result<Seen, Stop> {
         match step {
+            Step::Approval => Ok(self.approval_is_given(run)),
             Step::CloseInbound => self.inbound_is_closed(),
             Step::Point => self.point_is_sound(plan).await,
             Step::PowerOff(ip) => Ok(self.is_powered_off(ip).await),
@@ -95,6 +96,7 @@ impl Node {
     /// Does a step, and gives back the last words of what it did. It may have been done before, in part or wholly.
     pub(super) async fn do_step(self: &Arc<Self>, run: &Arc<Run>, plan: &Plan, step: &Step) -> Result<String, Stop> {
         let done = match step {
+            Step::Approval => self.await_approval(run, plan).await,
             Step::CloseInbound => self.close_inbound().await,
             Step::Point => self.read_point(run, plan).await,
             Step::PowerOff(ip) => return self.power_off(ip).await,
@@ -133,7 +135,13 @@ impl Node {
         match step {
             // Without an open run pulls begin again by themselves; a word that was given is forgotten with the run, and
             // what was only looked at needs nothing.
-            Step::CloseInbound | Step::Point | Step::Evidence | Step::Verify | Step::Telephony | Step::Ledger => Ok(()),
+            Step::Approval
+            | Step::CloseInbound
+            | Step::Point
+            | Step::Evidence
+            | Step::Verify
+            | Step::Telephony
+            | Step::Ledger => Ok(()),
             // Left off: whether it may come back is for an operator to say (`power on`), not for a run that was given up.
             Step::PowerOff(_) => Ok(()),
             // Never reached: a run with its mandate written cannot be given up, and without it there is nothing to undo.

@@ -10,12 +10,12 @@ use crate::store::db;
 use crate::sync::ancestry;
 
 impl Node {
-    /// Whether this node takes data in: it is no holder, nothing speaks against what it knows, and no run is under way.
+    /// Whether this node takes data in: it is no holder, nothing speaks against what it knows, and no run is at work.
     pub(crate) fn may_receive(&self) -> bool {
         let waiting = self.book.look(|record| {
             record.mandate.as_ref().is_some_and(|mandate| mandate.holder != record.site) && record.findings().is_empty()
         });
-        waiting && self.info.role == NodeRole::Client && self.runs.open().is_none()
+        waiting && self.info.role == NodeRole::Client && self.runs.at_work().is_none()
     }
 
     /// Whether a visitor gets data, where it asks for any.

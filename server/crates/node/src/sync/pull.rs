@@ -206,7 +206,7 @@ impl Node {
         let pulling = Pulling { meter: Arc::clone(&meter), reading: None, forced, cancel: stop.clone() };
         copy.change(|standing| standing.pulling = Some(pulling));
         // A run that opened a moment ago cuts off what it sees; what it does not see yet, sees the run.
-        if self.runs.open().is_some() {
+        if self.runs.at_work().is_some() {
             stop.cancel();
         }
         self.poke();

@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+use contract::approval::ApprovalState;
 use contract::own_step::{ManualWork, Place};
 use contract::service::Handling;
+use contract::{Actor, Role};
 use proptest::prelude::*;
 
+use super::super::approval::with_approval;
 use super::super::procedure::steps;
 use super::*;
 
@@ -18,6 +21,9 @@ fn plan(kind: RunKind) -> Plan {
     };
     let services = vec![service("db"), service("pbx")];
     let own = vec![own("mount", Place::BeforeServices), own("carrier", Place::AfterServices)];
+    // Two persons are wanted of one kind, so that the properties hold of runs that wait and of runs that do not.
+    let asked = Asked { by: person("carla"), wait_seconds: 60, bypass: None };
+    let approval = (kind == RunKind::Takeover).then_some(asked);
     Plan {
         id: "run".into(),
         kind,
@@ -25,12 +31,13 @@ fn plan(kind: RunKind) -> Plan {
         started_by: "carla (10.0.0.9)".into(),
         reason: "fire".into(),
         started_at: Timestamp::UNIX_EPOCH,
-        steps: steps(kind, &services, &own, false),
+        steps: with_approval(steps(kind, &services, &own, false), approval.is_some()),
         own,
         telephony: Telephony::default(),
         expected: None,
         mandate: "m2".into(),
         was_holder: false,
+        approval,
         discard: Vec::new(),
         replace_tail: false,
         stable_seconds: 0,
@@ -47,6 +54,10 @@ fn own(name: &str, place: Place) -> Declared {
     let text = || Text::new("chiamare", "call");
     let work = Work::Manual(ManualWork { text: text(), undo: Some(text()) });
     Declared::new(OwnStep { name: name.into(), place, order: 0, limit_seconds: 5, has_secret: false, work }, None)
+}
+
+fn person(name: &str) -> Person {
+    Person::of(&Actor::user(name, Role::Operator, "10.0.0.9"), None)
 }
 
 fn at(seconds: i64) -> Timestamp {
@@ -73,6 +84,10 @@ fn vocabulary(plan: &Plan) -> Vec<Event> {
         Event::Ledger { ledger: Ledger::default() },
         Event::Raised { epoch: 2 },
         Event::Resumed { by: "carla".into() },
+        Event::Approved { by: person("bruno") },
+        Event::Declined { by: person("bruno"), reason: "not now".into() },
+        Event::Bypassed { by: person("carla"), reason: "nobody there".into() },
+        Event::Lapsed,
         Event::Aborting { by: "carla".into() },
         Event::Aborted,
         Event::Finished,
@@ -108,6 +123,7 @@ fn replay(kind: RunKind, log: &[Event]) -> State {
 /// What the engine does when everything succeeds.
 fn go_on(state: &State) -> Vec<Event> {
     match state.next() {
+        _ if state.awaits_approval() => vec![Event::Approved { by: person("bruno") }],
         Next::Do(step) => vec![Event::Began { step: step.clone() }, Event::Done { step, output: String::new() }],
         Next::Undo(step) => vec![Event::Undone { step, output: String::new() }],
         Next::Finish => vec![Event::Finished],
@@ -126,6 +142,10 @@ fn check(state: &State) -> Result<(), TestCaseError> {
     }
     if state.state == RunState::Done {
         prop_assert!(state.steps.iter().all(|report| report.state == StepState::Done));
+    }
+    if state.awaits_approval() {
+        let waits = |report: &StepReport| report.id == "approval" || report.attempts == 0;
+        prop_assert!(state.steps.iter().all(waits), "something was begun without the second person");
     }
     prop_assert!(!(state.can_abort() && state.is_done(&Step::Mandate)), "a written mandate is not taken back");
     prop_assert_eq!(state.state.is_over(), state.ended_at.is_some());
@@ -240,4 +260,46 @@ fn an_abort_takes_back_what_was_done_last_first_and_is_refused_once_the_mandate_
     }
     assert!(state.is_done(&Step::Mandate) && !state.report().can_abort);
     assert!(state.apply(at(3), &aborting).is_err());
+}
+
+/// A run that waits, after one event.
+fn answered(event: &Event) -> State {
+    let mut state = State::new(plan(RunKind::Takeover));
+    state.apply(at(1), &Event::Began { step: Step::Approval }).unwrap();
+    assert!(state.awaits_approval() && state.waiting().is_some());
+    state.apply(at(2), event).unwrap();
+    assert!(!state.awaits_approval() && state.waiting().is_none(), "one answer is enough");
+    assert!(state.apply(at(3), &Event::Approved { by: person("bruno") }).is_err(), "and the first one counts");
+    state
+}
+
+#[test]
+fn what_the_second_person_answers_decides_and_so_does_their_silence() {
+    let (bruno, why) = (|| person("bruno"), || "not now".to_owned());
+    for (event, told, goes_on) in [
+        (Event::Approved { by: bruno() }, ApprovalState::Approved, true),
+        (Event::Bypassed { by: bruno(), reason: why() }, ApprovalState::Bypassed, true),
+        (Event::Declined { by: bruno(), reason: why() }, ApprovalState::Declined, false),
+        (Event::Lapsed, ApprovalState::Lapsed, false),
+    ] {
+        let state = answered(&event);
+        assert_eq!(state.approval().unwrap().state, told);
+        assert_eq!(state.approval_seen().is_some(), goes_on, "{event:?}");
+        let next = if goes_on { Next::Do(Step::Approval) } else { Next::Undo(Step::Approval) };
+        assert_eq!(state.next(), next, "{event:?}");
+    }
+    let mut withdrawn = State::new(plan(RunKind::Takeover));
+    withdrawn.apply(at(1), &Event::Aborting { by: "carla".into() }).unwrap();
+    assert_eq!(withdrawn.approval().unwrap().state, ApprovalState::Withdrawn);
+}
+
+#[test]
+fn the_wait_counts_from_the_press_and_a_reason_brought_with_it_needs_none() {
+    let state = State::new(plan(RunKind::Takeover));
+    assert!(!state.has_waited_long_enough(at(59)) && state.has_waited_long_enough(at(60)));
+    let mut plan = plan(RunKind::Takeover);
+    plan.approval = plan.approval.map(|asked| Asked { bypass: Some("alone at night".into()), ..asked });
+    let state = State::new(plan);
+    assert!(!state.awaits_approval());
+    assert_eq!(state.approval_seen().unwrap(), "without a second person, by carla: alone at night");
 }
