@@ -271,7 +271,9 @@ fn a_machine_that_boots_in_the_middle_goes_on_only_through_its_gate() {
     client.start();
     until("it asks", || client.status()["gate"]["asked"][0]["answer"] == "silent");
     assert!(!up(client).exists(), "nothing has started");
-    assert_eq!(last(client)["state"], "running");
+    let run = last(client);
+    assert_eq!((&run["state"], &run["step"]), (&"stuck".into(), &"freeze".into()), "silence does not open it: {run}");
+    assert!(step(&run, "freeze")["remedy"]["it"].as_str().unwrap().contains("prendere di nuovo il servizio"), "{run}");
     site.pair.master.start();
     until("the gate opened and the run went on", || last(client)["state"] == "done");
     assert!(up(client).exists());

@@ -4,6 +4,7 @@
 
 mod bad_days;
 mod crash;
+mod lost_master;
 #[path = "../machines/mod.rs"]
 mod machines;
 mod site;

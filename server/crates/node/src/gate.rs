@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use contract::gate::{Asked, GATE_WAIT, GATE_WAIT_RANGE, GateAnswer, GatePolicy, GateReport, GateState};
-use contract::run::{RunBrief, RunKind, RunState};
+use contract::run::RunKind;
 use contract::service::Desired;
 use contract::state::NodeState;
 use contract::{Denied, FieldError, NodeRole, Outcome, Problem, Timestamp};
@@ -83,6 +83,12 @@ impl Gate {
     /// What happens in silence, and after how many seconds.
     pub(crate) fn policy(&self) -> (GatePolicy, u32) {
         self.change(|memory| (memory.policy, memory.wait))
+    }
+
+    /// Whether it opens by itself if nothing but silence comes.
+    pub(crate) fn opens_in_silence(&self, record: &Record) -> bool {
+        let allows = self.change(|memory| memory.policy == GatePolicy::Unverified && !memory.refused);
+        allows && rules::may_open_in_silence(record)
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Memory) -> T) -> T {
@@ -229,13 +235,13 @@ impl Node {
     /// What the services of this machine are to be; `None` while a run starts and stops them itself.
     pub(crate) fn desired(&self) -> Option<Desired> {
         let boot = self.book.boot();
-        let running = self.runs.at_work().is_some_and(|run| !leaves_services_to_the_keeper(&run));
+        let running = self.runs.has_the_services();
         self.book.look(|record| rules::desired(record, &boot, running))
     }
 
     /// What this node is doing.
     pub(crate) fn state(&self) -> NodeState {
-        let (boot, run) = (self.book.boot(), self.runs.moving_service().map(|run| run.kind));
+        let (boot, run) = (self.book.boot(), self.run_moving_service().map(|run| run.kind));
         self.book.look(|record| state(record, &boot, run))
     }
 
@@ -256,10 +262,7 @@ impl Node {
             let left = memory
                 .silent_since
                 .map(|since| Duration::from_secs(memory.wait.into()).saturating_sub(since.elapsed()));
-            let opens = held
-                && !memory.refused
-                && memory.policy == GatePolicy::Unverified
-                && rules::may_open_in_silence(record);
+            let opens = held && self.gate.opens_in_silence(record);
             Some(GateReport {
                 policy: memory.policy,
                 wait_seconds: memory.wait,
@@ -299,16 +302,6 @@ impl Node {
         self.gate.change(|memory| (memory.policy, memory.wait) = (policy, wait));
         Ok(outcome)
     }
-}
-
-/// A run that is stuck while it starts services leaves them to the keeper: whoever waits for an operator must not leave the
-/// telephones dead. So does one that has not come to them yet.
-fn leaves_services_to_the_keeper(run: &RunBrief) -> bool {
-    let step = run.step.as_deref().unwrap_or_default();
-    let starting = step == "verify" || step.starts_with("start:");
-    // A failback that copies while the DR goes on serving has nothing to do with them yet.
-    let copying = run.kind == RunKind::Failback && (step == "receive" || step == "bring");
-    copying || run.state == RunState::Stuck && starting
 }
 
 /// The state that follows from what is known.

@@ -128,7 +128,7 @@ impl Rescue {
         told("mandate", Ok(&format!("epoch {} names this site", mandate.epoch)));
         self.write_down("rescue.open", reason, clock)?;
         if mandate.holder == NodeRole::Client {
-            let run = format!("rescue-{}", &mandate.id[..8.min(mandate.id.len())]);
+            let run = serving_run(&mandate);
             for store in self.replicas() {
                 let name = store.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let promoted = promote(store, &run, clock.now());
@@ -172,6 +172,7 @@ impl Rescue {
         let failed = |cause: String| Failure { attempt: "take the mandate".into(), cause };
         let record = self.record.as_mut().ok_or_else(|| failed("there is no record of it".into()))?;
         let (at, boot) = (clock.now(), boot_id());
+        record.rescued = Some(random::id());
         let settled = record.findings().is_empty();
         let ours = |head: &&Mandate| settled && head.kind == MandateKind::Rescue && head.holder == record.site;
         if let Some(head) = record.mandate.as_ref().filter(ours).cloned() {
@@ -227,6 +228,11 @@ impl Rescue {
         written()
             .map_err(|error: io::Error| Failure { attempt: "write down what is done".into(), cause: error.to_string() })
     }
+}
+
+/// The name under which the copies of a rescue serve.
+pub(crate) fn serving_run(mandate: &Mandate) -> String {
+    format!("rescue-{}", &mandate.id[..8.min(mandate.id.len())])
 }
 
 fn promote(store: PathBuf, run: &str, now: Timestamp) -> Result<String, Failure> {

@@ -42,7 +42,7 @@ impl Node {
         let record = self.book.record();
         let (policy, wait) = self.gate.policy();
         // Of one moment: nothing is waited for in between.
-        let said = rules::standing(&record, &boot, self.services_are_down(), self.runs.moving_service().is_some());
+        let said = rules::standing(&record, &boot, self.services_are_down(), self.run_moving_service().is_some());
         Standing {
             sending,
             up: rules::may_serve(&record, &boot) && self.services.are_up(),

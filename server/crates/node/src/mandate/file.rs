@@ -84,6 +84,9 @@ pub struct Record {
     /// An operator keeps this machine down, with this reason: only a take opens it again.
     #[serde(default)]
     pub held_by: Option<String>,
+    /// The last `tvox-dr rescue open` on this machine: a run that began before it has lost its sense.
+    #[serde(default)]
+    pub rescued: Option<String>,
     /// The failback by which the DR's content comes to this machine: while it is named here nothing is served, whoever
     /// may, because the source may be between two contents.
     #[serde(default)]
@@ -116,6 +119,7 @@ impl Record {
             yielded: false,
             suspended: false,
             held_by: None,
+            rescued: None,
             receiving: None,
             settled: None,
             peer: Remembered::default(),

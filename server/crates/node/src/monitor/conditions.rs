@@ -134,7 +134,7 @@ impl Node {
     }
 
     fn look_at_run(&self, seen: &mut BTreeMap<Cause, Seen>) {
-        let Some(run) = self.runs.open() else { return };
+        let Some(run) = self.open_run_as_told() else { return };
         let told = |lang| {
             let step = run.step.as_deref().map(|step| contract::run::step_label(step, lang)).unwrap_or_default();
             format!("{}, «{step}»", run.kind.label(lang))

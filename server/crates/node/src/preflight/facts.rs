@@ -34,7 +34,7 @@ impl Node {
             mandate,
             suspended,
             findings,
-            run: self.runs.in_the_way(),
+            run: self.run_in_the_way(),
             approvers,
             isolation: probed.machines.clone(),
             losses,

@@ -110,7 +110,8 @@ impl Node {
             steps: with_approval(steps(kind, &services, &own, !telephony.is_empty()), approval.is_some()),
             approval,
             mandate: random::id(),
-            was_holder: self.book.look(|record| record.is_holder()) || self.gives_in_vain(),
+            was_holder: self.book.look(|record| record.is_holder()) || self.gives_in_vain().await?,
+            rescued: self.book.look(|record| record.rescued.clone()),
             services,
             own,
             telephony,
@@ -126,17 +127,6 @@ impl Node {
         })
     }
 
-    /// The service was given away with its content, and the Master was never seen to have it in its place: the copy that
-    /// served here holds the newest.
-    pub(super) fn gives_in_vain(&self) -> bool {
-        let head = self.mandate_info().map(|head| head.id);
-        self.runs.last().is_some_and(|run| {
-            run.look(|state| {
-                state.has_given() && !state.is_done(&Step::Home) && head.as_ref() == Some(&state.plan.mandate)
-            })
-        })
-    }
-
     /// Writes a run down and lets the engine have it. The caller holds `beginning`.
     pub(super) async fn begin(
         self: &Arc<Self>,
@@ -146,11 +136,9 @@ impl Node {
         brought: Value,
     ) -> Result<Outcome, Denied> {
         let id = plan.id.clone();
-        if let (Some(given), Some(head)) = (self.runs.given(), self.mandate_info()) {
-            // What was left of it was to wait for a Master that an operator gives up with this.
-            self.log_run(&given, vec![Event::Superseded { epoch: head.epoch }]).await?;
-        }
         let run = Arc::new(Run::new(State::new(plan.clone()), testimony));
+        // What is left of it is to wait for somebody who is given up with this; but only the mandate does that.
+        self.runs.put_behind(self.runs.current());
         let before = self.runs.set(Some(Arc::clone(&run)));
         let begun = async {
             // From here on no task begins; one that began a moment ago is seen.
@@ -167,6 +155,7 @@ impl Node {
         };
         if let Err(denied) = begun.await {
             self.runs.set(before);
+            self.runs.bring_forward();
             return Err(denied);
         }
         self.mandate_changed();

@@ -38,7 +38,9 @@ impl Node {
                     Next::Over => break,
                     Next::Finish => self.log_run(&run, vec![Event::Finished]).await,
                     Next::GiveUp => self.log_run(&run, vec![Event::Aborted]).await,
-                    Next::Do(step) if !self.must_wait(&step) => self.attempt(&run, &step).await,
+                    Next::Do(step) if !self.runs.is_behind(&run) && !self.must_wait(&step) => {
+                        self.attempt(&run, &step).await
+                    }
                     Next::Undo(step) => self.take_back(&run, &step).await,
                     Next::Do(_) | Next::Rest => {
                         tokio::select! {
@@ -58,6 +60,7 @@ impl Node {
                 return;
             }
         }
+        self.let_the_one_behind_go_on();
         self.mandate_changed();
         self.verdict_is_stale();
     }
@@ -67,12 +70,18 @@ impl Node {
         let (id, plan) = (step.to_string(), run.plan());
         self.log_run(run, vec![Event::Began { step: step.clone() }]).await?;
         injector::kill(&id, Moment::Before);
+        let at_work = run.works();
         let outcome = tokio::select! {
-            outcome = tokio::time::timeout(step.limit(&plan), self.carry_out(run, &plan, step)) => outcome,
+            // What speaks against it comes first: then not a hand is moved.
+            biased;
             // Somebody else holds the mandate now: nothing may start any more.
             () = self.ground_lost(run) => return Ok(()),
+            () = self.runs.gets_behind(run) => return Ok(()),
+            () = self.gate_closes_on(step) => return Ok(()),
             () = self.stop.cancelled() => return Ok(()),
+            outcome = tokio::time::timeout(step.limit(&plan), self.carry_out(run, &plan, step)) => outcome,
         };
+        drop(at_work);
         injector::kill(&id, Moment::AfterDo);
         let step = step.clone();
         let events = match outcome.unwrap_or_else(|_| Err(too_long(&step, &plan))) {
@@ -145,9 +154,21 @@ impl Node {
 
     /// The epoch of the mandate under which a run has lost its sense: somebody else holds what it began with, or what
     /// it wrote.
-    fn ground_is_lost(&self, run: &Run) -> Option<u64> {
+    pub(super) fn ground_is_lost(&self, run: &Run) -> Option<u64> {
         if run.look(|state| state.state.is_over()) {
             return None;
+        }
+        // An operator has taken the service past this run, with the node down: what it set out to do is over.
+        let rescued = self.book.look(|record| (record.rescued.clone(), record.mandate.as_ref().map(|head| head.epoch)));
+        if let (Some(rescued), Some(epoch)) = rescued
+            && run.look(|state| state.plan.rescued.as_ref() != Some(&rescued))
+        {
+            return Some(epoch);
+        }
+        if let Some(later) = self.runs.last().filter(|later| !std::ptr::eq(Arc::as_ptr(later), run))
+            && self.mandate_is_written(&later.plan()).is_some()
+        {
+            return self.mandate_info().map(|head| head.epoch);
         }
         let (kind, written) = run.look(|state| (state.plan.kind, state.is_done(&Step::Mandate)));
         let stands_on_mandate = match kind {
@@ -173,6 +194,16 @@ impl Node {
             // Its own one, on disk before anybody wrote that down.
             (head.id != id).then_some(head.epoch)
         })
+    }
+
+    /// Returns once the right is lost by which this step is taken.
+    async fn gate_closes_on(&self, step: &Step) {
+        let mut book = self.book.watch();
+        while !self.must_wait(step) {
+            if book.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     async fn ground_lost(&self, run: &Run) {

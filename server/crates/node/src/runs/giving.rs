@@ -7,9 +7,10 @@ use contract::run::{DatasetLedger, Ledger, RunKind, TableLedger};
 use contract::{Denied, Refused, Rule, Text};
 use replication::{Change, LedgerEntry, NameKind, Unwatched};
 
-use super::Run;
 use super::log::{Event, Plan, State};
+use super::procedure::Step;
 use super::step::{Seen, Stop};
+use super::{Run, store};
 use crate::node::Node;
 use crate::sync::denied;
 use crate::sync::replica::Copy;
@@ -25,7 +26,8 @@ impl Node {
     pub(crate) async fn keep_leftovers_aside(self: Arc<Self>) {
         let mut book = self.book.watch();
         while !self.stop.is_cancelled() {
-            if self.may_receive() && self.services_are_down() && matches!(self.data_is_preserved().await, Ok(None)) {
+            let over = self.may_receive() && self.services_are_down() && self.is_given_for_good().await;
+            if over && matches!(self.data_is_preserved().await, Ok(None)) {
                 match self.preserve_data().await {
                     Ok(()) => self.note("data.preserved", None).await,
                     Err(stop) => tracing::error!(why = stop.output, "what was made on the DR cannot be put aside"),
@@ -36,6 +38,28 @@ impl Node {
                 _ = book.changed() => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
+        }
+    }
+
+    /// The service was given away with its content, and the copy that served here is not put aside yet: it holds the
+    /// newest, whatever has become of that run.
+    pub(super) async fn gives_in_vain(&self) -> Result<bool, Denied> {
+        let Some(head) = self.mandate_info() else { return Ok(false) };
+        let gave = |state: &State| state.plan.mandate == head.id;
+        let given = store::load_newest(self.store.pool(), RunKind::Failback, gave).await?;
+        Ok(given.is_some_and(|state| !state.is_done(&Step::Preserve)))
+    }
+
+    /// Whether nobody can need the copy any more that served here: what a failback has given stays until the Master has it
+    /// in its place.
+    async fn is_given_for_good(&self) -> bool {
+        match self.gives_in_vain().await {
+            Ok(true) => {
+                let settled = self.peer_standing().and_then(|told| told.settled);
+                settled.is_some() && settled == self.mandate_info().map(|head| head.id)
+            }
+            Ok(false) => true,
+            Err(_) => false,
         }
     }
 

@@ -64,7 +64,7 @@ impl Node {
     /// The long operation that is in the way.
     pub(super) fn something_runs(&self) -> Option<Refused> {
         let run =
-            self.runs.in_the_way().map(|run| Refused::new(Rule::RunInProgress, &self.info.name, run.kind.as_str()));
+            self.run_in_the_way().map(|run| Refused::new(Rule::RunInProgress, &self.info.name, run.kind.as_str()));
         run.or_else(|| self.a_task_runs())
     }
 

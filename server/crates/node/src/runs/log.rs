@@ -2,6 +2,7 @@
 //! is found by replaying. No disk, no clock: [`State::apply`] is the one place that says which event may follow which.
 
 mod approval;
+mod keeping;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,6 +39,9 @@ pub(crate) struct Plan {
     pub(crate) mandate: String,
     /// This side held the mandate already: what it serves from is kept.
     pub(crate) was_holder: bool,
+    /// The last `tvox-dr rescue open` before it.
+    #[serde(default)]
+    pub(crate) rescued: Option<String>,
     pub(crate) services: Vec<Service>,
     /// The customer's own steps, in the order of an activation.
     #[serde(default)]

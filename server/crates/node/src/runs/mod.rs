@@ -5,6 +5,7 @@
 //! what to do. After a crash the log is replayed and the step at hand is looked at again.
 
 mod approval;
+mod at_gate;
 mod commands;
 mod engine;
 mod evidence;
@@ -22,14 +23,14 @@ mod store;
 mod taking;
 mod telephony;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use contract::approval::Waiting;
-use contract::run::{RunBrief, RunKind, RunReport, RunsReport};
+use contract::run::{RunBrief, RunEntry, RunKind, RunReport, RunsReport};
 use contract::telephony::Expected;
 use contract::{Denied, SCHEMA, Timestamp};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::node::Node;
 use evidence::Testimony;
@@ -40,7 +41,10 @@ use procedure::Step;
 /// The last run, which is the one that is not over if there is one.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
-    last: Mutex<Option<Arc<Run>>>,
+    last: watch::Sender<Option<Arc<Run>>>,
+    /// One that was waiting for the other side when a later run began to take the service past it: where that is given
+    /// up, it goes on.
+    behind: Mutex<Option<Arc<Run>>>,
     /// Held by whoever begins one.
     pub(crate) beginning: tokio::sync::Mutex<()>,
 }
@@ -55,6 +59,8 @@ pub(crate) struct Run {
     wake: Notify,
     /// Set before it is written down that the run is given up: a mandate is not written any more from here on.
     giving_up: AtomicBool,
+    /// A step is being done at this moment.
+    at_work: AtomicBool,
     testimony: Mutex<Testimony>,
     travel: Mutex<Travel>,
 }
@@ -103,9 +109,45 @@ impl Runs {
         self.in_the_way().filter(|_| self.at_work().is_some())
     }
 
-    /// The failback that has given the service, and waits for the Master.
-    fn given(&self) -> Option<Arc<Run>> {
-        self.current().filter(|run| run.look(State::has_given))
+    /// Whether a run starts or stops the services of this machine itself at this moment.
+    pub(crate) fn has_the_services(&self) -> bool {
+        self.current().is_some_and(|run| !run.look(State::leaves_services_to_the_keeper))
+    }
+
+    fn behind(&self) -> Option<Arc<Run>> {
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn put_behind(&self, run: Option<Arc<Run>>) {
+        if run.is_some() {
+            *self.behind.lock().unwrap_or_else(PoisonError::into_inner) = run;
+        }
+    }
+
+    fn is_behind(&self, run: &Arc<Run>) -> bool {
+        self.last().is_some_and(|last| !Arc::ptr_eq(&last, run))
+    }
+
+    /// Returns once another run is before this one.
+    async fn gets_behind(&self, run: &Arc<Run>) {
+        let mut last = self.last.subscribe();
+        let other = |last: &Option<Arc<Run>>| last.as_ref().is_some_and(|last| !Arc::ptr_eq(last, run));
+        let nobody_tells = last.wait_for(other).await.is_err();
+        if nobody_tells {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The run before it has ended without taking anything: it goes on. One that is over itself is only forgotten.
+    fn bring_forward(&self) {
+        if self.current().is_some() {
+            return;
+        }
+        let behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(run) = behind.filter(|run| !run.look(|state| state.state.is_over())) {
+            self.set(Some(Arc::clone(&run)));
+            run.wake.notify_one();
+        }
     }
 
     /// The failback that sends content home.
@@ -123,11 +165,11 @@ impl Runs {
     }
 
     fn last(&self) -> Option<Arc<Run>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last.borrow().clone()
     }
 
     fn set(&self, run: Option<Arc<Run>>) -> Option<Arc<Run>> {
-        std::mem::replace(&mut *self.last.lock().unwrap_or_else(PoisonError::into_inner), run)
+        self.last.send_replace(run)
     }
 }
 
@@ -138,9 +180,16 @@ impl Run {
             writing: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             giving_up: AtomicBool::new(false),
+            at_work: AtomicBool::new(false),
             testimony: Mutex::new(testimony),
             travel: Mutex::default(),
         }
+    }
+
+    /// Says that a step is being done, until dropped.
+    fn works(&self) -> AtWork<'_> {
+        self.at_work.store(true, Ordering::SeqCst);
+        AtWork(self)
     }
 
     fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
@@ -165,41 +214,71 @@ impl Run {
     }
 }
 
+struct AtWork<'a>(&'a Run);
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.at_work.store(false, Ordering::SeqCst);
+    }
+}
+
 impl Node {
     /// Reads the last run, and goes on with it if it is not over. What an operator vouched for before is void.
     pub(crate) async fn take_up_run(self: &Arc<Self>) {
-        match store::load(self.store.pool(), None).await {
-            Ok(Some(state)) => {
-                let run = Arc::new(Run::new(state, Testimony::after_restart()));
-                self.runs.set(Some(Arc::clone(&run)));
-                if self.runs.open().is_some() {
-                    self.tasks_running.spawn(Arc::clone(self).go_on(run));
-                }
+        match self.last_runs().await {
+            Ok((last, behind)) => {
+                let known = |state| Arc::new(Run::new(state, Testimony::after_restart()));
+                let (last, behind) = (last.map(known), behind.map(known));
+                self.runs.set(last.clone());
+                self.runs.put_behind(behind.clone());
+                self.let_the_one_behind_go_on();
+                let open = last.into_iter().chain(behind).filter(|run| !run.look(|state| state.state.is_over()));
+                open.for_each(|run| drop(self.tasks_running.spawn(Arc::clone(self).go_on(run))));
             }
-            Ok(None) => {}
             // The button must work all the same.
             Err(error) => tracing::error!(?error, "the log of the last run cannot be read: it is left as it is"),
         }
     }
 
+    /// The last run, and the one before it that is not over.
+    async fn last_runs(&self) -> Result<(Option<State>, Option<State>), Denied> {
+        let mut runs = store::load_all(self.store.pool()).await?.into_iter();
+        let last = runs.next();
+        Ok((last, runs.find(|state| !state.state.is_over())))
+    }
+
+    /// A run that stood behind another one goes on once that is over, unless that one has taken the service past it.
+    fn let_the_one_behind_go_on(&self) {
+        if self.runs.behind().is_none_or(|behind| self.ground_is_lost(&behind).is_none()) {
+            self.runs.bring_forward();
+        }
+    }
+
     /// Whoever was replaced while it was down learns it before it goes on.
     async fn go_on(self: Arc<Self>, run: Arc<Run>) {
-        tokio::select! {
-            () = self.stop.cancelled() => return,
-            () = self.first_word() => {}
+        // One that has lost its sense ends at once: nobody waits for it.
+        if self.ground_is_lost(&run).is_none() {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = self.first_word() => {}
+            }
         }
         self.drive(run).await;
     }
 
     pub(crate) async fn runs_report(&self) -> Result<RunsReport, Denied> {
         let runs = store::load_all(self.store.pool()).await?;
-        Ok(RunsReport { schema: SCHEMA, runs: runs.iter().map(State::entry).collect() })
+        let told = |state: &State| {
+            let entry = state.entry();
+            RunEntry { brief: self.as_told(entry.brief), ..entry }
+        };
+        Ok(RunsReport { schema: SCHEMA, runs: runs.iter().map(told).collect() })
     }
 
     pub(crate) async fn run_report(&self, id: Option<&str>) -> Result<Option<RunReport>, Denied> {
         let known = self.runs.last().filter(|run| id.is_none_or(|id| run.look(|state| state.plan.id == id)));
         let report = match (known, id) {
-            (Some(run), _) => Some(run.look(State::report)),
+            (Some(run), _) => Some(self.report_as_told(run.look(State::report))),
             (None, Some(_)) => store::load(self.store.pool(), id).await?.as_ref().map(State::report),
             (None, None) => None,
         };
@@ -221,6 +300,6 @@ impl Node {
 
     /// The run in progress, or the last one.
     pub(crate) async fn run_brief(&self) -> Result<Option<RunBrief>, Denied> {
-        Ok(self.runs.last().map(|run| run.look(State::brief)))
+        Ok(self.runs.last().map(|run| self.as_told(run.look(State::brief))))
     }
 }

@@ -73,7 +73,8 @@ pub(super) fn refuse_point(take: &Take) -> Vec<Refused> {
 impl Node {
     /// Whether a take goes on from a copy that has served before, instead of a restore point.
     pub(crate) async fn serves_from_a_copy(&self) -> bool {
-        if !(self.book.look(|record| record.is_holder()) || self.gives_in_vain()) {
+        let holds = self.book.look(|record| record.is_holder());
+        if !holds && matches!(self.gives_in_vain().await, Ok(false)) {
             return false;
         }
         for copy in self.copies.all() {

@@ -15,6 +15,7 @@ use super::older_point::Chosen;
 use super::procedure::Step;
 use super::step::{Seen, Stop, try_again};
 use crate::mandate::Raise;
+use crate::mandate::file::Record;
 use crate::node::Node;
 use crate::sync::pull::RESERVE_OF_SERVING;
 use crate::sync::replica::Copy;
@@ -108,14 +109,15 @@ impl Node {
     /// Makes a writable copy of each dataset and lets its target show it. A dataset without a complete generation has
     /// nothing to be made writable: that was consented to.
     pub(super) async fn make_data_writable(&self, plan: &Plan) -> Result<(), Stop> {
+        let keeps = self.keeps(plan);
         for copy in self.planned_copies(plan) {
             let (now, run) = (self.clock.now(), plan.id.clone());
             let generation = plan.point.as_ref().and_then(|point| point.generation(&copy.dataset.name));
-            let was_holder = plan.was_holder;
+            let keeps = keeps.clone();
             let made = self.with_engine(&copy, move |replica| {
-                // What another run left serving: of one's own mandate it is kept, of an older one it is put aside.
+                // What another run left serving: of the mandate that holds it is kept, of an older one it is put aside.
                 match replica.promoted().map(|serving| serving.run.clone()) {
-                    Some(other) if other != run && was_holder => return Ok(()),
+                    Some(other) if other != run && keeps.covers(&other) => return Ok(()),
                     Some(other) if other != run => replica.hand_back(&other, now, &Unwatched)?,
                     _ => {}
                 }
@@ -131,10 +133,11 @@ impl Node {
 
     pub(super) async fn data_is_writable(&self, plan: &Plan) -> Result<Seen, Stop> {
         let mut told = Vec::new();
+        let keeps = self.keeps(plan);
         for copy in self.planned_copies(plan) {
-            let (run, was_holder) = (plan.id.clone(), plan.was_holder);
+            let (run, keeps) = (plan.id.clone(), keeps.clone());
             let seen = self.with_engine(&copy, move |replica| match replica.promoted() {
-                Some(serving) => (serving.run == run || was_holder).then_some(Some(serving.generation)),
+                Some(serving) => (serving.run == run || keeps.covers(&serving.run)).then_some(Some(serving.generation)),
                 None => replica.committed().is_none().then_some(None),
             });
             let Some(generation) = seen.await.ok_or_else(|| not_open(&copy))? else { return Ok(None) };
@@ -144,10 +147,34 @@ impl Node {
         Ok(Some(told.join(", ")))
     }
 
+    /// What of other runs goes on serving in this one.
+    fn keeps(&self, plan: &Plan) -> Keeps {
+        let rescue = |record: &Record| {
+            let head = record.mandate.as_ref().filter(|head| head.kind == MandateKind::Rescue);
+            head.map(crate::rescue::serving_run)
+        };
+        Keeps { all: plan.was_holder, rescue: self.book.look(rescue) }
+    }
+
     fn planned_copies(&self, plan: &Plan) -> Vec<Arc<Copy>> {
         let mut copies = self.copies.all();
         copies.retain(|copy| plan.datasets.contains(&copy.dataset.name));
         copies
+    }
+}
+
+/// Which copies that another run made writable are those of the mandate that holds.
+#[derive(Debug, Clone)]
+struct Keeps {
+    /// This side held the mandate already.
+    all: bool,
+    /// The run of the rescue that wrote the mandate.
+    rescue: Option<String>,
+}
+
+impl Keeps {
+    fn covers(&self, run: &str) -> bool {
+        self.all || self.rescue.as_deref() == Some(run)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What may follow what in a log, and what is next.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "test code")]
 
 use contract::approval::ApprovalState;
 use contract::own_step::{ManualWork, Place};
@@ -38,6 +38,7 @@ fn plan(kind: RunKind) -> Plan {
         mandate: "m2".into(),
         was_holder: false,
         approval,
+        rescued: None,
         discard: Vec::new(),
         replace_tail: false,
         stable_seconds: 0,
@@ -302,4 +303,47 @@ fn the_wait_counts_from_the_press_and_a_reason_brought_with_it_needs_none() {
     let state = State::new(plan);
     assert!(!state.awaits_approval());
     assert_eq!(state.approval_seen().unwrap(), "without a second person, by carla: alone at night");
+}
+
+/// Takes a run to the attempt at this step, with everything before it done.
+fn at_step(kind: RunKind, id: &str) -> State {
+    let mut state = State::new(plan(kind));
+    loop {
+        let Next::Do(step) = state.next() else { panic!("{id} never comes") };
+        state.apply(at(1), &Event::Began { step: step.clone() }).unwrap();
+        if state.awaits_approval() {
+            state.apply(at(1), &Event::Approved { by: person("bruno") }).unwrap();
+        }
+        if step.to_string() == id {
+            return state;
+        }
+        state.apply(at(2), &Event::Done { step, output: String::new() }).unwrap();
+    }
+}
+
+#[test]
+fn the_keeper_has_the_services_before_a_run_comes_to_them_and_after_it_has_seen_them_up() {
+    let kept = |kind, id| at_step(kind, id).leaves_services_to_the_keeper();
+    for kind in [RunKind::Activation, RunKind::Takeover] {
+        for id in ["mandate", "own:mount", "start:db", "verify"] {
+            assert!(!kept(kind, id), "{id}");
+        }
+        assert!(kept(kind, "own:carrier"));
+    }
+    assert!(kept(RunKind::Deactivation, "revert:carrier"));
+    assert!(kept(RunKind::Failback, "bring") && kept(RunKind::Failback, "revert:carrier"));
+    for id in ["stop:pbx", "stop:db", "revert:mount", "ledger", "mandate"] {
+        assert!(!kept(RunKind::Deactivation, id) && !kept(RunKind::Failback, id), "{id}");
+    }
+}
+
+#[test]
+fn a_roll_back_that_is_given_up_leaves_the_services_to_the_keeper_once_they_are_undone() {
+    let mut state = at_step(RunKind::Deactivation, "stop:db");
+    state.apply(at(3), &Event::Aborting { by: "carla".into() }).unwrap();
+    while let Next::Undo(step) = state.next() {
+        let stops = matches!(step, Step::Stop(_));
+        assert_eq!(state.leaves_services_to_the_keeper(), !stops, "{step}");
+        state.apply(at(4), &Event::Undone { step, output: String::new() }).unwrap();
+    }
 }

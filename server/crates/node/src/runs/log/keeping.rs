@@ -1,0 +1,45 @@
+//! Who keeps the services of this machine while a run is open: the run, as long as it starts or stops them itself, and
+//! the keeper before and after. A run may wait for a person for hours; the telephones are not to die of it.
+
+use contract::run::{RunKind, RunState, StepState};
+
+use super::State;
+use crate::runs::procedure::Step;
+
+impl State {
+    /// Whether this run leaves the services to the keeper at this moment.
+    pub(crate) fn leaves_services_to_the_keeper(&self) -> bool {
+        match self.plan.kind {
+            // Nothing has begun before a second person agrees.
+            _ if self.awaits_approval() => true,
+            RunKind::Activation | RunKind::Takeover | RunKind::Resumption => {
+                self.is_stuck_starting() || !self.aborting && self.is_done(&Step::Verify)
+            }
+            RunKind::Deactivation | RunKind::Failback => !self.has_come_to_the_services(),
+            RunKind::Suspension => false,
+        }
+    }
+
+    /// Whether it has the mandate that it stands on: what is left of it is only to serve.
+    pub(crate) fn has_taken(&self) -> bool {
+        match self.plan.kind {
+            RunKind::Activation | RunKind::Takeover => self.is_done(&Step::Mandate),
+            RunKind::Resumption => !self.aborting && !self.awaits_approval(),
+            RunKind::Deactivation | RunKind::Failback | RunKind::Suspension => false,
+        }
+    }
+
+    /// Whoever waits for an operator must not leave the telephones dead.
+    fn is_stuck_starting(&self) -> bool {
+        let at = self.first_open().map(|index| &self.plan.steps[index]);
+        self.state == RunState::Stuck && matches!(at, Some(Step::Start(_) | Step::Verify))
+    }
+
+    /// Whether it has begun to stop them, or is past that; what was given up and undone does not count.
+    fn has_come_to_the_services(&self) -> bool {
+        self.plan.steps.iter().zip(&self.steps).any(|(step, report)| {
+            let begun = report.attempts > 0 && report.state != StepState::Undone;
+            begun && matches!(step, Step::Stop(_) | Step::Ledger)
+        })
+    }
+}
