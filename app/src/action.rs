@@ -61,6 +61,12 @@ actions! {
     PeerJoin, "peer.join", Role::Admin, "Le due macchine sono associate.", "The two machines are associated.";
     /// Dissolves the association.
     PeerForget, "peer.forget", Role::Admin, "Associazione sciolta.", "Association dissolved.";
+    /// Master in a cluster: where its sibling is, and the node IP.
+    SiblingSet, "sibling.set", Role::Admin, "Cluster salvato.", "Cluster saved.";
+    /// Uses the sibling's token.
+    SiblingJoin, "sibling.join", Role::Admin, "Le due macchine del cluster sono associate.", "The two machines of the cluster are associated.";
+    /// One machine again.
+    SiblingForget, "sibling.forget", Role::Admin, "Il Master è di nuovo una macchina sola.", "The Master is one machine again.";
     /// Declares a dataset.
     DatasetAdd, "dataset.add", Role::Admin, "Dati aggiunti alla replica.", "Dataset added.";
     /// Takes the declaration back.

@@ -112,12 +112,13 @@ pub fn override_field(refused: &Refused) -> String {
 /// The field whose value offends a guard. The summary on top still says what to do.
 fn offends(action: Action, refused: &Refused) -> Option<String> {
     use Action::{
-        Activate, Deactivate, Failback, LicenceLoad, PeerJoin, PeerSet, PowerOff, PowerOn, RunResume, Settle, Suspend,
-        SyncAccept, Takeover,
+        Activate, Deactivate, Failback, LicenceLoad, PeerJoin, PeerSet, PowerOff, PowerOn, RunResume, Settle,
+        SiblingJoin, SiblingSet, Suspend, SyncAccept, Takeover,
     };
     let field = match (action, refused.rule) {
         (PeerSet, Rule::PeerOwnAddress) => "address",
-        (PeerJoin, Rule::TokenExpired | Rule::TokenUsed | Rule::TokenInvalid) => "token",
+        (SiblingSet, Rule::PeerOwnAddress) => "sibling",
+        (PeerJoin | SiblingJoin, Rule::TokenExpired | Rule::TokenUsed | Rule::TokenInvalid) => "token",
         (LicenceLoad, Rule::LicenceInvalid) => "text",
         (
             Activate | Takeover | Deactivate | Failback | Suspend | Settle | SyncAccept | PowerOff | PowerOn,
@@ -141,8 +142,9 @@ const fn drawn(action: Action) -> &'static [&'static str] {
     match action {
         Action::PasswordChange => &["current", "new", "again"],
         Action::LicenceLoad => &["text"],
-        Action::PeerSet => &["address", "email", "sms", "language"],
-        Action::PeerJoin => &["token"],
+        Action::PeerSet => &["address", "member", "email", "sms", "language"],
+        Action::PeerJoin | Action::SiblingJoin => &["token"],
+        Action::SiblingSet => &["sibling", "node_ip", "check"],
         Action::DatasetAdd => &["name", "kind", "class", "source", "target", "excludes"],
         Action::SyncStop => &["pause"],
         Action::SyncFull => &["scope"],
@@ -245,6 +247,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         | Action::RunAbort
         | Action::PeerToken
         | Action::PeerForget
+        | Action::SiblingForget
         | Action::DatasetRemove
         | Action::TelephonyClear
         | Action::SyncStart

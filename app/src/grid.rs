@@ -196,10 +196,10 @@ pub fn machines(node: &NodeInfo, state: NodeState, pair: &PairInfo, eyes: Eyes) 
     let other = node.role.other();
     match &pair.peer {
         Some(peer) => rows.extend(peer.machines.iter().map(|machine| {
-            let name = peer.name.clone().unwrap_or_else(|| other.label().to_owned());
+            let name = machine.name.clone().or_else(|| peer.name.clone()).unwrap_or_else(|| other.label().to_owned());
             let at = contract::address::PeerAddress { ip: machine.ip, port: machine.port };
             let cells = vec![
-                Cell::plain(name).note(format!("{}, {at}", other.label())),
+                Cell::plain(name).note(format!("{}, {at}{}", other.label(), member(machine, eyes))),
                 reachability(machine, pair.associated, eyes),
                 link(machine, peer.compatible, peer.complaint.is_some(), pair.associated, eyes),
                 Cell::plain(eyes.moment(machine.last_seen)),
@@ -215,6 +215,14 @@ pub fn machines(node: &NodeInfo, state: NodeState, pair: &PairInfo, eyes: Eyes) 
         }
     }
     rows
+}
+
+/// What a machine of a cluster says of itself.
+fn member(machine: &MachineInfo, eyes: Eyes) -> String {
+    let Some(serves) = machine.serves else { return String::new() };
+    let state = machine.state.map(|state| format!(", {}", state.label(eyes.lang))).unwrap_or_default();
+    let node_ip = if serves { eyes.t(", ha l'IP di nodo", ", has the node IP") } else { "" };
+    format!("{state}{node_ip}")
 }
 
 fn reachability(machine: &MachineInfo, associated: bool, eyes: Eyes) -> Cell {
@@ -345,7 +353,7 @@ mod tests {
             protocol: 1,
         };
         let drawn = |peer: Option<contract::status::PeerInfo>| {
-            let pair = PairInfo { id: None, associated: peer.is_some(), peer };
+            let pair = PairInfo { id: None, associated: peer.is_some(), peer, cluster: None };
             Grid::Machines.table(&machines(&node, NodeState::Standby, &pair, EYES), Lang::It)
         };
         assert!(drawn(None).contains("Indirizzo non impostato"));
@@ -355,6 +363,10 @@ mod tests {
             reachable: false,
             since: Some(Timestamp::UNIX_EPOCH),
             last_seen: None,
+            name: None,
+            associated: true,
+            state: None,
+            serves: None,
         };
         let peer = contract::status::PeerInfo {
             name: Some("master1".into()),

@@ -86,7 +86,17 @@ fn facts(pair: &PairInfo, role: NodeRole, offset: i32, lang: Lang) -> Vec<(&'sta
         facts.push((lang.pick("Nome", "Name"), name.clone()));
     }
     for machine in &peer.machines {
-        facts.push((lang.pick("Indirizzo", "Address"), address(machine, offset, lang)));
+        let name = machine.name.as_ref().filter(|_| pair.cluster.is_some() && role == NodeRole::Client);
+        let name = name.map(|name| format!("{name} ")).unwrap_or_default();
+        facts.push((lang.pick("Indirizzo", "Address"), format!("{name}{}", address(machine, offset, lang))));
+    }
+    if let Some(cluster) = pair.cluster.as_ref().filter(|_| role == NodeRole::Client) {
+        let source = peer.machines.iter().find(|machine| Some(machine.ip) == cluster.source);
+        let on = match source {
+            Some(machine) => machine.name.clone().unwrap_or_else(|| machine.ip.to_string()),
+            None => lang.pick("su nessuna delle due", "on neither of the two").to_owned(),
+        };
+        facts.push((lang.pick("IP di nodo", "Node IP"), format!("{}: {on}", cluster.node_ip)));
     }
     if let Some(version) = &peer.version {
         facts.push((lang.pick("Versione", "Version"), version.clone()));
@@ -126,9 +136,14 @@ mod tests {
                     reachable,
                     since: "2026-01-01T00:00:00Z".parse().ok(),
                     last_seen: None,
+                    name: None,
+                    associated: true,
+                    state: None,
+                    serves: None,
                 }],
                 complaint: None,
             }),
+            cluster: None,
         };
         let told = |reachable| format!("{:?}", facts(&pair(reachable), NodeRole::Client, 0, Lang::It));
         assert!(told(false).contains("Non raggiungibile non significa spento"), "{}", told(false));

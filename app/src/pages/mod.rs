@@ -6,6 +6,7 @@ mod alarms;
 mod approval;
 mod audit;
 mod bandwidth;
+mod cluster;
 mod consent;
 mod datasets;
 mod evidence;

@@ -1,12 +1,14 @@
 //! `/disaster-recovery`: the other machine's address, who is told, and the association of the two.
 
 use contract::Lang;
+use contract::address::PeerAddress;
 use contract::command::JoinToken;
 use contract::recipient::Channel;
 use contract::role::NodeRole;
+use contract::status::MachineInfo;
 use leptos::prelude::*;
 
-use super::gate;
+use super::{cluster, gate};
 use crate::action::Action;
 use crate::islands::{Chips, CopyButton, PairStatus};
 use crate::model::{Context, PairingPage};
@@ -23,6 +25,7 @@ pub(crate) fn view(cx: &Context, model: &PairingPage) -> AnyView {
         )}
         {settings(cx, model, may)}
         {association(cx, model)}
+        {(cx.node.role == NodeRole::Master).then(|| cluster::cluster(cx, model))}
         {model.gate.as_ref().map(|gate| gate::view(cx, gate))}
     }
     .into_any()
@@ -77,11 +80,26 @@ fn settings(cx: &Context, model: &PairingPage, may: bool) -> AnyView {
                     .saved(model.peer.address.as_deref().unwrap_or_default())
                     .readonly(!may)
                     .view(cx)}
+                {(cx.node.role == NodeRole::Client).then(|| members(cx, model, may))}
                 {recipients}
             </form>
         </section>
     }
     .into_any()
+}
+
+/// Client: the two machines of a Master's cluster, whose node IP then stands in the field above.
+fn members(cx: &Context, model: &PairingPage, may: bool) -> AnyView {
+    let pair = &model.peer.pair;
+    let machines = pair.peer.iter().filter(|_| pair.cluster.is_some()).flat_map(|peer| &peer.machines);
+    let address = |machine: &MachineInfo| PeerAddress { ip: machine.ip, port: machine.port }.to_string();
+    let saved = machines.map(address).collect::<Vec<_>>().join(", ");
+    let label = cx.t("Macchine del cluster Master", "Machines of the Master's cluster");
+    let help = cx.t(
+        "Solo se il Master è un cluster: i due indirizzi delle sue macchine, separati da una virgola. Sopra va allora l'IP di nodo. Altrimenti lasciare vuoto.",
+        "Only where the Master is a cluster: the two addresses of its machines, with a comma between them. The field above then holds the node IP. Else leave it empty.",
+    );
+    Field::new(Action::PeerSet, "member", label, help).saved(&saved).optional().readonly(!may).view(cx)
 }
 
 fn recipients(cx: &Context, model: &PairingPage, channel: Channel, label: &str, help: &str, may: bool) -> AnyView {
@@ -184,7 +202,9 @@ fn association(cx: &Context, model: &PairingPage) -> AnyView {
 
 fn token(cx: &Context, model: &PairingPage) -> Option<AnyView> {
     let shown = model.token.as_ref().map(|token| made(cx, token));
-    if model.peer.pair.associated && shown.is_none() {
+    let sibling = model.peer.pair.cluster.as_ref().and_then(|cluster| cluster.sibling.as_ref());
+    let complete = model.peer.pair.associated && sibling.is_none_or(|sibling| sibling.associated);
+    if complete && shown.is_none() {
         return None;
     }
     let button = if model.token.is_some() {
@@ -210,8 +230,8 @@ fn made(cx: &Context, token: &JoinToken) -> AnyView {
         <p>
             {cx
                 .t(
-                    "Incollarlo sul DR Client, nella pagina Disaster Recovery. Non verrà mostrato di nuovo.",
-                    "Paste it on the DR Client, on the page Disaster Recovery. It will not be shown again.",
+                    "Incollarlo sul DR Client (o sull'altra macchina del cluster), nella pagina Disaster Recovery. Non verrà mostrato di nuovo.",
+                    "Paste it on the DR Client (or on the cluster's other machine), on the page Disaster Recovery. It will not be shown again.",
                 )}
         </p>
         <p>

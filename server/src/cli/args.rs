@@ -58,6 +58,11 @@ pub enum Verb {
         #[command(subcommand)]
         verb: PeerVerb,
     },
+    /// Master in a cluster: the other machine of the cluster
+    Sibling {
+        #[command(subcommand)]
+        verb: SiblingVerb,
+    },
     /// Who is told when something is wrong
     Recipient {
         #[command(subcommand)]
@@ -264,10 +269,13 @@ pub enum LicenceVerb {
 /// The other machine.
 #[derive(Debug, Subcommand)]
 pub enum PeerVerb {
-    /// Set its address
+    /// Set its address; of a Master site of two machines, the node IP and both machines
     Set {
-        /// IP or IP:PORT
+        /// IP or IP:PORT; the node IP where members are given
         address: String,
+        /// A machine of the Master's cluster, IP or IP:PORT: given twice
+        #[arg(long = "member", value_name = "IP[:PORT]")]
+        members: Vec<String>,
     },
     /// Master: make a join token for the Client
     Token,
@@ -279,6 +287,33 @@ pub enum PeerVerb {
     /// Show what is known of it
     Show,
     /// Dissolve the association on this machine
+    Forget,
+}
+
+/// The other machine of this cluster.
+#[derive(Debug, Subcommand)]
+pub enum SiblingVerb {
+    /// Set its address, and how this machine knows that it serves
+    Set {
+        /// IP or IP:PORT
+        address: String,
+        /// The IP that is on whichever of the two serves
+        #[arg(long, value_name = "IP")]
+        node_ip: String,
+        /// A command that ends with 0 where the node IP is here; without it the machine's interfaces are looked at
+        #[arg(long, value_name = "CMD")]
+        check: Option<String>,
+    },
+    /// Make a join token for it
+    Token,
+    /// Join it with its token
+    Join {
+        /// The token, or - to read it from stdin
+        token: String,
+    },
+    /// Show what is known of it
+    Show,
+    /// The site has one machine again
     Forget,
 }
 

@@ -18,6 +18,7 @@ mod print;
 mod remote;
 mod rescue;
 mod service;
+mod sibling;
 mod step;
 mod sync;
 mod telephony;

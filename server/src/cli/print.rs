@@ -108,9 +108,9 @@ pub fn status(status: &Value) {
     let peer = &status["pair"]["peer"];
     let associated = if status["pair"]["associated"] == true { "associated" } else { "not associated" };
     println!("Pair:       {associated}, other machine: {}", text(&peer["name"]));
-    for machine in list(&peer["machines"]) {
-        let reach = if machine["reachable"] == true { "answers" } else { "does not answer" };
-        println!("            {}:{} {reach} since {}", text(&machine["ip"]), machine["port"], text(&machine["since"]));
+    list(&peer["machines"]).for_each(machine);
+    if !status["pair"]["cluster"].is_null() {
+        cluster(&status["pair"]["cluster"]);
     }
     println!("Generation: {}", text(&status["generation"]));
     println!("Sync:       database {}, files {}", text(&status["sync"]["database"]), text(&status["sync"]["files"]));
@@ -187,6 +187,29 @@ pub fn licence(report: &Value) {
     );
     println!("Expires:      {}", text(&report["expires"]));
     println!("Machine code: {}", text(&report["machine"]));
+}
+
+fn machine(machine: &Value) {
+    let reach = if machine["reachable"] == true { "answers" } else { "does not answer" };
+    let serves = if machine["serves"] == true { ", the node IP is on it" } else { "" };
+    let name = machine["name"].as_str().map(|name| format!("{name} ")).unwrap_or_default();
+    let (ip, port, since) = (text(&machine["ip"]), &machine["port"], text(&machine["since"]));
+    println!("            {name}{ip}:{port} {reach} since {since}{serves}");
+}
+
+/// A Master site of two machines.
+pub fn cluster(cluster: &Value) {
+    println!("Node IP:    {}", text(&cluster["node_ip"]));
+    if let Some(serves) = cluster["serves"].as_bool() {
+        println!("            {}", if serves { "on this machine" } else { "not on this machine" });
+        println!("            known by {}", cluster["check"].as_str().unwrap_or("the machine's interfaces"));
+    }
+    if cluster["source"].is_string() {
+        println!("            content comes from {}", text(&cluster["source"]));
+    }
+    if !cluster["sibling"].is_null() {
+        machine(&cluster["sibling"]);
+    }
 }
 
 /// The other machine.

@@ -13,7 +13,7 @@ use super::args::{
     AuditArgs, DatasetVerb, InitArgs, LicenceVerb, PeerVerb, RecipientVerb, RoleArg, SmsVerb, UserVerb, Verb,
 };
 use super::{
-    Exit, alarm, approval, delivery, failback, gate, isolation, operate, print, service, step, sync, telephony,
+    Exit, alarm, approval, delivery, failback, gate, isolation, operate, print, service, sibling, step, sync, telephony,
 };
 use crate::socket::{self, Request, Told};
 
@@ -151,6 +151,7 @@ async fn dispatch(line: &Line, verb: Verb) -> Result<Exit, Exit> {
         Verb::User { verb } => return user(line, verb).await,
         Verb::Licence { verb } => return licence(line, verb).await,
         Verb::Peer { verb } => return peer(line, verb).await,
+        Verb::Sibling { verb } => return sibling::sibling(line, verb).await,
         Verb::Recipient { verb } => {
             let channel = |typed: &str| typed.parse().map_err(|problem| line.deny(&Denied::field("channel", problem)));
             match verb {
@@ -233,8 +234,8 @@ async fn licence(line: &Line, verb: LicenceVerb) -> Result<Exit, Exit> {
 
 async fn peer(line: &Line, verb: PeerVerb) -> Result<Exit, Exit> {
     Ok(match verb {
-        PeerVerb::Set { address } => {
-            done(line.tell(Command::PeerSet { address, email: None, sms: None, language: None }).await?)
+        PeerVerb::Set { address, members } => {
+            done(line.tell(Command::PeerSet { address, members, email: None, sms: None, language: None }).await?)
         }
         PeerVerb::Show => line.show(&line.ask(query::Peer {}).await?, print::peer),
         PeerVerb::Forget => done(line.tell(Command::PeerForget).await?),
@@ -242,17 +243,22 @@ async fn peer(line: &Line, verb: PeerVerb) -> Result<Exit, Exit> {
             let token = if token == "-" { secret()? } else { Secret::new(token) };
             done(line.tell(Command::PeerJoin { token }).await?)
         }
-        PeerVerb::Token => match line.tell(Command::PeerToken).await? {
-            Outcome::Token(token) if line.json => {
-                print::json(&serde_json::to_value(&token).unwrap_or_default());
-                Exit::Done
-            }
-            Outcome::Token(token) => {
-                print::line(&token.token);
-                Exit::Done
-            }
-            other => Exit::failed(format_args!("the node answered {other:?}")),
-        },
+        PeerVerb::Token => token(line).await?,
+    })
+}
+
+/// Makes a join token and prints it, once.
+pub async fn token(line: &Line) -> Result<Exit, Exit> {
+    Ok(match line.tell(Command::PeerToken).await? {
+        Outcome::Token(token) if line.json => {
+            print::json(&serde_json::to_value(&token).unwrap_or_default());
+            Exit::Done
+        }
+        Outcome::Token(token) => {
+            print::line(&token.token);
+            Exit::Done
+        }
+        other => Exit::failed(format_args!("the node answered {other:?}")),
     })
 }
 

@@ -12,7 +12,7 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
-use contract::command::Secret;
+use contract::command::{Secret, SiblingForm};
 use contract::dataset::DatasetForm;
 use contract::failback::Failback;
 use contract::isolation::Attestation;
@@ -98,7 +98,13 @@ pub(super) const fn page_of(action: Action) -> PageId {
     match action {
         Action::PasswordChange => PageId::Account,
         Action::LicenceLoad | Action::LicenceRemove => PageId::Licence,
-        Action::PeerSet | Action::PeerToken | Action::PeerJoin | Action::PeerForget => PageId::Pairing,
+        Action::PeerSet
+        | Action::PeerToken
+        | Action::PeerJoin
+        | Action::PeerForget
+        | Action::SiblingSet
+        | Action::SiblingJoin
+        | Action::SiblingForget => PageId::Pairing,
         Action::DatasetAdd | Action::DatasetRemove => PageId::Datasets,
         Action::SyncStart
         | Action::SyncStop
@@ -202,19 +208,27 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         Action::LicenceRemove => Command::LicenceRemove,
         Action::PeerSet => Command::PeerSet {
             address: trimmed("address"),
+            members: list("member").unwrap_or_default(),
             email: list("email"),
             sms: list("sms"),
             language: ways::language(fields)?,
         },
         Action::PeerToken => Command::PeerToken,
-        Action::PeerJoin => {
+        Action::PeerJoin | Action::SiblingJoin => {
             let token = trimmed("token");
             if token.is_empty() {
                 return Err(Denied::field("token", Problem::Required));
             }
-            Command::PeerJoin { token: Secret::new(token) }
+            let token = Secret::new(token);
+            if action == Action::PeerJoin { Command::PeerJoin { token } } else { Command::SiblingJoin { token } }
         }
         Action::PeerForget => Command::PeerForget,
+        Action::SiblingSet => Command::SiblingSet(SiblingForm {
+            address: trimmed("sibling"),
+            node_ip: trimmed("node_ip"),
+            check: Some(trimmed("check")).filter(|check| !check.is_empty()),
+        }),
+        Action::SiblingForget => Command::SiblingForget,
         Action::DatasetAdd => Command::DatasetAdd(DatasetForm {
             name: trimmed("name"),
             kind: text("kind"),

@@ -65,6 +65,12 @@ catalogue! {
         "Il DR Client {s} risponde di nuovo", "The DR Client {s} answers again",
         "Verificare se il DR Client è acceso e se il collegamento fra le sedi funziona. Finché questa macchina è in servizio, la telefonia non è toccata.",
         "Find out whether the DR Client is on and the link between the sites works. As long as this machine serves, the telephone service is not affected.";
+    /// Member of a cluster: the other member does not answer.
+    SiblingUnreachable = "dr.sibling.unreachable" / "dr.sibling.reachable", 5,
+        "L'altra macchina del cluster, {s}, non risponde", "The other machine of the cluster, {s}, does not answer",
+        "L'altra macchina del cluster, {s}, risponde di nuovo", "The other machine of the cluster, {s}, answers again",
+        "Verificare se è accesa. Finché non risponde non sa ciò che qui viene replicato: se l'IP di nodo passa a lei, la replicazione può restare in attesa di un consenso.",
+        "Find out whether it is on. As long as it does not answer it does not know what is replicated from here: if the node IP moves to it, the replication may wait for a consent.";
     /// Client: nothing is replicated, because somebody stopped it or because it fails.
     SyncStopped = "dr.sync.stopped" / "dr.sync.running", 5,
         "La replicazione di {s} è ferma: {d}", "The replication of {s} has stopped: {d}",

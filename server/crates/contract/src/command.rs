@@ -95,8 +95,10 @@ pub enum Command {
     LicenceRemove,
     /// Sets the other machine's address and, where given, all recipients: all of it or nothing.
     PeerSet {
-        /// `IP[:PORT]`.
+        /// `IP[:PORT]`; of a site of two members, its node IP.
         address: String,
+        /// Client: the two members, each `IP[:PORT]`; none for a machine that stands alone.
+        members: Vec<String>,
         /// Every e-mail recipient, as typed; `None` leaves them.
         email: Option<Vec<String>>,
         /// Every SMS recipient, as typed; `None` leaves them.
@@ -113,6 +115,15 @@ pub enum Command {
     },
     /// Dissolves the association on this side; the other machine is not needed.
     PeerForget,
+    /// Member of a cluster: sets the other member's address and the node IP.
+    SiblingSet(SiblingForm),
+    /// Member of a cluster: joins the other one with its token.
+    SiblingJoin {
+        /// As copied from it.
+        token: Secret,
+    },
+    /// Member of a cluster: the site has one machine again.
+    SiblingForget,
     /// Adds a recipient.
     RecipientAdd {
         /// By which way.
@@ -396,6 +407,9 @@ impl Command {
             | Self::PeerToken
             | Self::PeerJoin { .. }
             | Self::PeerForget
+            | Self::SiblingSet(_)
+            | Self::SiblingJoin { .. }
+            | Self::SiblingForget
             | Self::RecipientAdd { .. }
             | Self::RecipientRemove { .. }
             | Self::MessageLanguage { .. }
@@ -434,9 +448,13 @@ impl Command {
     #[must_use]
     pub const fn side(&self) -> Option<NodeRole> {
         match self {
-            Self::PeerToken | Self::DatasetAdd(_) | Self::DatasetRemove { .. } | Self::Takeover(_) => {
-                Some(NodeRole::Master)
-            }
+            Self::PeerToken
+            | Self::SiblingSet(_)
+            | Self::SiblingJoin { .. }
+            | Self::SiblingForget
+            | Self::DatasetAdd(_)
+            | Self::DatasetRemove { .. }
+            | Self::Takeover(_) => Some(NodeRole::Master),
             Self::PeerJoin { .. }
             | Self::SyncSwitch { .. }
             | Self::BandwidthSet { .. }
@@ -463,6 +481,8 @@ impl Command {
             Self::PeerSet { .. }
             | Self::PeerToken
             | Self::PeerJoin { .. }
+            | Self::SiblingSet(_)
+            | Self::SiblingJoin { .. }
             | Self::DatasetAdd(_)
             | Self::SyncFull { .. }
             | Self::SyncVerify { .. } => true,
@@ -485,6 +505,9 @@ impl Command {
             Self::PeerToken => "peer.token",
             Self::PeerJoin { .. } => "peer.join",
             Self::PeerForget => "peer.forget",
+            Self::SiblingSet(_) => "sibling.set",
+            Self::SiblingJoin { .. } => "sibling.join",
+            Self::SiblingForget => "sibling.forget",
             Self::RecipientAdd { .. } => "recipient.add",
             Self::RecipientRemove { .. } => "recipient.remove",
             Self::MessageLanguage { .. } => "message.language",
@@ -581,6 +604,7 @@ impl Command {
             Self::BandwidthSet { limit, .. } => limit.clone(),
             Self::RunAck { step, .. } => Some(step.clone()),
             Self::PeerSet { address, .. } => Some(address.clone()),
+            Self::SiblingSet(form) => Some(form.address.clone()),
             Self::RecipientAdd { channel, value } | Self::RecipientRemove { channel, value } => {
                 Some(format!("{}:{value}", channel.as_str()))
             }
@@ -591,6 +615,17 @@ impl Command {
             _ => None,
         }
     }
+}
+
+/// The other member of a cluster, as typed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SiblingForm {
+    /// `IP[:PORT]`.
+    pub address: String,
+    /// The address that is on whichever of the two serves.
+    pub node_ip: String,
+    /// The command that ends well where it is; none to look at the machine's interfaces.
+    pub check: Option<String>,
 }
 
 /// What a command gives back.

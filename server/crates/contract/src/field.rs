@@ -112,6 +112,8 @@ pub enum Problem {
     NotAFingerprint,
     /// More values than make sense.
     TooMany(u32),
+    /// A site of two members that is not an address and two others.
+    TwoMembers,
     /// Two fields of which only one may be filled in.
     OnlyOne,
     /// Several fields of which only one may be filled in.
@@ -206,6 +208,10 @@ impl Problem {
                 ("I dati propri di tvox-dr non vengono mai replicati", "tvox-dr's own data is never replicated")
             }
             Self::BadGlob => ("Il modello di esclusione non è valido", "The exclude pattern cannot be read"),
+            Self::TwoMembers => (
+                "Un cluster ha un IP di nodo e due macchine, con indirizzi IP tutti diversi",
+                "A cluster has a node IP and two machines, all with different IP addresses",
+            ),
             Self::Taken => ("Già in uso", "Already in use"),
             Self::NotFound => ("Non esiste", "There is no such item"),
             Self::LastAdmin => (

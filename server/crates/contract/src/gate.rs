@@ -109,6 +109,8 @@ pub enum GateAnswer {
     Hold,
     /// It serves although the mandate names the one who asks.
     Serving,
+    /// It has content of this site that this member never heard of: this one is not recent.
+    Stale,
     /// The two mandates do not descend from each other, or one side was set back.
     Finding,
     /// No answer.
@@ -124,6 +126,7 @@ impl GateAnswer {
             Self::Elsewhere => "elsewhere",
             Self::Hold => "hold",
             Self::Serving => "serving",
+            Self::Stale => "stale",
             Self::Finding => "finding",
             Self::Silent => "silent",
         }
@@ -137,6 +140,10 @@ impl GateAnswer {
             Self::Elsewhere => lang.pick("il mandato è suo", "holds the mandate"),
             Self::Hold => lang.pick("operazione in corso: attendere", "an operation runs there: wait"),
             Self::Serving => lang.pick("sta servendo", "is serving"),
+            Self::Stale => lang.pick(
+                "ha dati di questa sede che questa macchina non conosce: attendere l'altra macchina del cluster",
+                "has data of this site that this machine does not know: wait for the other machine of the cluster",
+            ),
             Self::Finding => lang.pick("mandati non conciliabili", "the mandates do not fit together"),
             Self::Silent => lang.pick("non risponde", "does not answer"),
         }

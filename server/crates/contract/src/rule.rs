@@ -63,6 +63,12 @@ rules! {
     PeerOwnAddress = "peer.own_address";
     /// Behind the address stands another machine than expected.
     PeerWrongAddress = "peer.wrong_address";
+    /// The address of this site's other member is not set.
+    SiblingUnset = "sibling.unset";
+    /// Datasets are declared on the member that serves.
+    SiblingServes = "sibling.serves";
+    /// A member is to be associated that does not belong to the pair yet.
+    SiblingFirst = "sibling.first";
     /// The join token is too old.
     TokenExpired = "token.expired";
     /// The join token was used already.
@@ -97,6 +103,8 @@ rules! {
     SyncNotHolder = "sync.not_holder";
     /// Who asks for data serves, or is about to.
     SyncReceiverServing = "sync.receiver_serving";
+    /// Who is asked for data is the member of its site that does not serve.
+    SyncMemberPassive = "sync.member_passive";
     /// What the receiver has was never offered by the source.
     SyncContentUnknown = "sync.content_unknown";
     /// The replica is not held: there is nothing to consent to.
@@ -121,6 +129,8 @@ rules! {
     PeerSilent = "peer.silent";
     /// A program that a step of the customer's own begins with cannot be run.
     StepCommand = "step.command";
+    /// What was made on the DR cannot travel home to a site of two machines.
+    FailbackCluster = "failback.cluster";
     /// The Master cannot take in what was made on the DR.
     FailbackMaster = "failback.master";
     /// The Master wrote something last that the DR never had, and it would be replaced.

@@ -105,6 +105,46 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
             ),
             ("The machine at {s} is not the expected one. {d}", "Check the IP address that is set on both machines."),
         ),
+        Rule::SiblingUnset => (
+            (
+                "L'indirizzo dell'altra macchina di questo cluster non è impostato.",
+                "Impostarlo nella pagina Disaster Recovery, oppure con tvox-dr sibling set.",
+            ),
+            (
+                "The address of the other machine of this cluster is not set.",
+                "Set it on the Disaster Recovery page, or with tvox-dr sibling set.",
+            ),
+        ),
+        Rule::SiblingServes => (
+            (
+                "{s} è la macchina del cluster che ora non ha l'IP di nodo: l'elenco dei dati è quello dell'altra.",
+                "Dichiarare o togliere i dati sulla macchina che ha l'IP di nodo: valgono per tutte e due.",
+            ),
+            (
+                "{s} is the machine of the cluster that the node IP is not on now: the list of data is the other one's.",
+                "Declare or remove data on the machine that the node IP is on: it holds for both.",
+            ),
+        ),
+        Rule::FailbackCluster => (
+            (
+                "Il Master è un cluster di due macchine ({s}): i dati del periodo DR non possono tornare da soli.",
+                "Eseguire il rientro semplice (tvox-dr deactivate): i dati del periodo DR restano qui, elencati nel registro, e si riportano a mano.",
+            ),
+            (
+                "The Master is a cluster of two machines ({s}): what was made on the DR cannot travel home by itself.",
+                "Roll back instead (tvox-dr deactivate): what was made on the DR stays here, listed in the ledger, and is carried over by hand.",
+            ),
+        ),
+        Rule::SiblingFirst => (
+            (
+                "{s} non è ancora associata all'altra macchina del suo cluster.",
+                "Associare prima le due macchine del cluster fra loro (tvox-dr sibling join), poi il DR Client con ciascuna.",
+            ),
+            (
+                "{s} is not associated with the other machine of its cluster yet.",
+                "Associate the two machines of the cluster first (tvox-dr sibling join), then the DR Client with each.",
+            ),
+        ),
         Rule::TokenExpired => (
             ("Il codice di associazione è scaduto.", "Crearne uno nuovo sul Master: vale 15 minuti."),
             ("The join token has expired.", "Make a new one on the Master: it lasts 15 minutes."),
@@ -220,6 +260,16 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
                 "Eseguire il rientro, oppure attendere la fine dell'operazione in corso.",
             ),
             ("{s} serves: it cannot receive data.", "Roll back, or wait for the end of the operation in progress."),
+        ),
+        Rule::SyncMemberPassive => (
+            (
+                "{s} è la macchina del cluster che ora non ha l'IP di nodo: i dati arrivano dall'altra.",
+                "Non serve fare nulla: la replicazione segue l'IP di nodo.",
+            ),
+            (
+                "{s} is the machine of the cluster that the node IP is not on now: data comes from the other one.",
+                "Nothing needs to be done: the replication follows the node IP.",
+            ),
         ),
         Rule::SyncContentUnknown => (
             (

@@ -132,6 +132,8 @@ pub struct PairInfo {
     pub associated: bool,
     /// The other machine; `null` while its address is not set.
     pub peer: Option<PeerInfo>,
+    /// Where the Master site has two members; `null` where it has one.
+    pub cluster: Option<ClusterInfo>,
 }
 
 /// The other machine as seen from here.
@@ -162,6 +164,29 @@ pub struct MachineInfo {
     pub since: Option<Timestamp>,
     /// When it last answered.
     pub last_seen: Option<Timestamp>,
+    /// Its name; `null` before it said so.
+    pub name: Option<String>,
+    /// Whether this machine is associated with it.
+    pub associated: bool,
+    /// What it is doing; `null` while it is not heard.
+    pub state: Option<NodeState>,
+    /// Whether the node IP of its cluster is on it; `null` while it is not heard, and of a machine that stands alone.
+    pub serves: Option<bool>,
+}
+
+/// A Master site of two members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterInfo {
+    /// The address that is on whichever member serves.
+    pub node_ip: IpAddr,
+    /// Client: the member that content comes from; `null` on a member, and while none says that it serves.
+    pub source: Option<IpAddr>,
+    /// Member: whether the node IP is on this machine; `null` on the Client.
+    pub serves: Option<bool>,
+    /// Member: the command that says so; `null` where its interfaces are looked at.
+    pub check: Option<String>,
+    /// Member: the other one.
+    pub sibling: Option<MachineInfo>,
 }
 
 /// The two switches.

@@ -155,12 +155,15 @@ impl Node {
             Command::PasswordChange { current, new, again } => self.password_change(act, current, new, again).await,
             Command::LicenceLoad { text } => self.licence_load(act, text).await,
             Command::LicenceRemove => self.licence_remove(act).await,
-            Command::PeerSet { address, email, sms, language } => {
-                self.peer_set(act, address, email.as_deref(), sms.as_deref(), *language).await
+            Command::PeerSet { address, members, email, sms, language } => {
+                self.peer_set(act, address, members, email.as_deref(), sms.as_deref(), *language).await
             }
             Command::PeerToken => self.peer_token(act).await,
             Command::PeerJoin { token } => self.peer_join(act, token).await,
             Command::PeerForget => self.peer_forget(act).await,
+            Command::SiblingSet(form) => self.sibling_set(act, form).await,
+            Command::SiblingJoin { token } => self.sibling_join(act, token).await,
+            Command::SiblingForget => self.sibling_forget(act).await,
             Command::RecipientAdd { channel, value } => self.recipient_add(act, *channel, value).await,
             Command::RecipientRemove { channel, value } => self.recipient_remove(act, *channel, value).await,
             Command::MessageLanguage { language } => self.message_language(act, *language).await,

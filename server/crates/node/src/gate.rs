@@ -1,7 +1,6 @@
 //! The return gate: after a boot a machine serves only once the other side has confirmed that it may, or, where the policy
 //! says so, after a silence. And the state of the node, which follows from mandate, gate and run.
 
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,14 +9,17 @@ use contract::run::RunKind;
 use contract::service::Desired;
 use contract::state::NodeState;
 use contract::{Denied, FieldError, NodeRole, Outcome, Problem, Timestamp};
+use futures_util::future::join_all;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 use tokio::sync::watch;
 
+use crate::cluster::Machine;
 use crate::door::Act;
 use crate::link::message::Purpose;
-use crate::mandate::file::{Opening, Record};
+use crate::mandate::file::{Opening, Record, Seat};
 use crate::mandate::rules::{self, Standing};
+use crate::mandate::session::Ear;
 use crate::node::Node;
 use crate::store::{Store, db};
 
@@ -112,7 +114,8 @@ impl Gate {
         });
     }
 
-    fn heard(&self, ip: IpAddr, answer: GateAnswer, now: Timestamp) {
+    /// Takes down what each machine answered, and what that comes to.
+    fn heard(&self, asked: &[Answered], answer: GateAnswer, now: Timestamp) {
         self.change(|memory| {
             memory.held_since.get_or_insert(now);
             if answer != GateAnswer::Silent {
@@ -122,10 +125,8 @@ impl Gate {
                 GateAnswer::Silent => Some(memory.silent_since.unwrap_or_else(Instant::now)),
                 _ => None,
             };
-            match memory.asked.iter_mut().find(|asked| asked.ip == ip) {
-                Some(asked) => asked.answer = Some(answer),
-                None => memory.asked.push(Asked { ip, answer: Some(answer) }),
-            }
+            memory.asked =
+                asked.iter().map(|one| Asked { ip: one.machine.address.ip, answer: Some(one.answer) }).collect();
         });
     }
 
@@ -137,6 +138,40 @@ impl Gate {
             memory.policy == GatePolicy::Unverified && waited && !memory.refused
         })
     }
+}
+
+/// What one machine answered.
+#[derive(Debug)]
+struct Answered {
+    machine: Machine,
+    told: Option<Standing>,
+    answer: GateAnswer,
+}
+
+/// What a machine's answer means to this node.
+fn what_it_means(record: Record, machine: &Machine, told: &Standing, ear: &Ear) -> GateAnswer {
+    if machine.sibling {
+        rules::answer_of_sibling(&record, told)
+    } else {
+        rules::answer(&record.towards(machine.seat), told, ear)
+    }
+}
+
+/// What all the answers come to: the one that speaks most against an opening. A sibling can only speak against it: where it
+/// agrees, or is silent, the other site decides; unless there is none yet. `None` where nobody was asked.
+fn all_in_all(asked: &[Answered]) -> Option<GateAnswer> {
+    let across = asked.iter().any(|one| !one.machine.sibling);
+    let agrees = |one: &&Answered| matches!(one.answer, GateAnswer::Confirmed | GateAnswer::Silent);
+    let counts = asked.iter().filter(|one| !(across && one.machine.sibling && agrees(one)));
+    counts.map(|one| one.answer).max_by_key(|answer| match answer {
+        GateAnswer::Confirmed => 0,
+        GateAnswer::Silent => 1,
+        GateAnswer::Serving => 2,
+        GateAnswer::Hold => 3,
+        GateAnswer::Stale => 4,
+        GateAnswer::Elsewhere => 5,
+        GateAnswer::Finding => 6,
+    })
 }
 
 /// How long the machine has slept since it booted, in seconds.
@@ -172,14 +207,14 @@ impl Node {
         }
     }
 
-    /// One word with the other side before anything is started: whoever was replaced while it was down learns it now.
+    /// One word with every other machine before anything is started: whoever was replaced while it was down learns it now.
     async fn speak_first(self: &Arc<Self>) {
-        if let Ok(peer) = self.peer().await
-            && let (Some(address), Some(pair)) = (peer.address, peer.pair)
-        {
-            let word = self.dial(address, Some(&pair.fingerprint), Purpose::Ask);
-            let _ = tokio::time::timeout(FIRST_WORD, word).await;
-        }
+        let machines = self.machines().await.unwrap_or_default();
+        let words = machines.iter().filter_map(|machine| {
+            let pair = machine.pair.as_ref()?;
+            Some(self.dial(machine.address, Some(&pair.fingerprint), Purpose::Ask))
+        });
+        let _ = tokio::time::timeout(FIRST_WORD, join_all(words)).await;
         self.gate.spoken.send_replace(true);
     }
 
@@ -189,36 +224,57 @@ impl Node {
         let _ = spoken.wait_for(|spoken| *spoken).await;
     }
 
-    async fn ask_once(self: &Arc<Self>) {
-        let question = self.book.question();
-        let Ok(peer) = self.peer().await else { return };
-        let (Some(address), Some(pair)) = (peer.address, peer.pair) else { return };
+    /// Asks one machine.
+    async fn ask_machine(&self, machine: Machine, fingerprint: &str) -> Answered {
         let mut told = None;
         let mut answer = GateAnswer::Silent;
         for _ in 0..MOST_WORDS {
-            let dialled = self.dial(address, Some(&pair.fingerprint), Purpose::Ask).await;
+            let dialled = self.dial(machine.address, Some(fingerprint), Purpose::Ask).await;
             // The connection is the question: what comes over another one answers nothing.
             told = dialled.ok().and_then(|dialled| dialled.reply.standing().cloned());
-            let ear = self.ear();
             answer = match &told {
-                Some(told) => self.book.look(|record| rules::answer(record, told, &ear)),
+                Some(told) => {
+                    let (record, ear) = (self.book.record(), self.ear(machine.seat));
+                    what_it_means(record, &machine, told, &ear)
+                }
                 None => GateAnswer::Silent,
             };
             if answer != GateAnswer::Hold {
                 break;
             }
         }
-        self.gate.heard(address.ip, answer, self.clock.now());
+        if let (GateAnswer::Confirmed, Some(told)) = (answer, &told)
+            && !self.knows_contents(&told.contents).await
+        {
+            answer = GateAnswer::Stale;
+        }
+        Answered { machine, told, answer }
+    }
+
+    async fn ask_once(self: &Arc<Self>) {
+        let question = self.book.question();
+        let Ok(machines) = self.machines().await else { return };
+        let asks = machines.into_iter().filter_map(|machine| {
+            let fingerprint = machine.pair.as_ref()?.fingerprint.clone();
+            Some(async move { self.ask_machine(machine, &fingerprint).await })
+        });
+        let asked = join_all(asks).await;
+        let Some(answer) = all_in_all(&asked) else { return };
+        self.gate.heard(&asked, answer, self.clock.now());
         let how = match answer {
             GateAnswer::Confirmed => Opening::Verified,
             GateAnswer::Silent if self.gate.silence_is_over() => Opening::Unverified,
             _ => return self.poke(),
         };
-        let (boot, at, book, ear) = (self.book.boot(), self.clock.now(), self.book.clone(), self.ear());
+        let (boot, at, book) = (self.book.boot(), self.clock.now(), self.book.clone());
+        let ears = Seat::ALL.map(|seat| self.ear(seat));
         let opened = self.book.change(move |record| {
-            // Under the lock: the question may have been closed, or the answer overtaken, meanwhile.
-            let confirmed = |told: &Standing| rules::answer(record, told, &ear) == GateAnswer::Confirmed;
-            let holds = told.as_ref().is_none_or(confirmed);
+            // Under the lock: the question may have been closed, or an answer overtaken, meanwhile.
+            let confirmed = |one: &Answered, told: &Standing| {
+                let ear = &ears[one.machine.seat.index()];
+                what_it_means(record.clone(), &one.machine, told, ear) == GateAnswer::Confirmed
+            };
+            let holds = asked.iter().all(|one| one.told.as_ref().is_none_or(|told| confirmed(one, told)));
             book.question() == question && holds && rules::open(record, &boot, at, how)
         });
         match opened.await {

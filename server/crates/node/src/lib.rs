@@ -7,6 +7,7 @@ mod alarms;
 mod approval;
 mod audit;
 mod clock;
+mod cluster;
 mod config;
 mod data_dir;
 mod delivery;

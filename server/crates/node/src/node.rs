@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
+use crate::cluster::NodeIp;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::delivery::Outbox;
@@ -24,7 +25,7 @@ use crate::isolation::Power;
 use crate::licence::SupplierKey;
 use crate::link::Link;
 use crate::mandate::Book;
-use crate::mandate::file::Record;
+use crate::mandate::file::{Record, Seat};
 use crate::monitor::Watchman;
 use crate::preflight::Lookout;
 use crate::runs::Runs;
@@ -65,7 +66,9 @@ pub struct Node {
     pub(crate) power: Power,
     pub(crate) lookout: Lookout,
     pub(crate) switchboard: Switchboard,
-    pub(crate) control_session: watch::Sender<u64>,
+    /// The control conversation with each machine, counted.
+    pub(crate) control_sessions: [watch::Sender<u64>; 2],
+    pub(crate) node_ip: NodeIp,
     pub(crate) feeds: Feeds,
     pub(crate) copies: Copies,
     pub(crate) home: Home,
@@ -111,7 +114,9 @@ impl Node {
             .ok_or_else(|| unusable("its initialisation did not end; remove it and run `tvox-dr init` again".into()))?;
         let role = role.parse().map_err(|problem| unusable(format!("its role cannot be read: {problem}")))?;
         let info = NodeInfo { name, id, role, version: version(), protocol: PROTOCOL };
-        let paired: Option<String> = sqlx::query_scalar("SELECT pair_id FROM peer WHERE pair_id IS NOT NULL")
+        let paired: Option<String> = sqlx::query_scalar(
+            "SELECT pair_id FROM peer WHERE pair_id IS NOT NULL UNION SELECT pair_id FROM member WHERE pair_id IS NOT NULL",
+        )
             .fetch_optional(store.pool())
             .await
             .map_err(|error| unusable(format!("its database cannot be read: {error}")))?;
@@ -158,7 +163,8 @@ impl Node {
             power: Power::default(),
             lookout: Lookout::default(),
             switchboard: Switchboard::default(),
-            control_session: watch::Sender::new(0),
+            control_sessions: [watch::Sender::new(0), watch::Sender::new(0)],
+            node_ip: NodeIp::default(),
             feeds: Feeds::default(),
             copies: Copies::default(),
             pacing: Pacing::default(),
@@ -187,6 +193,7 @@ impl Node {
             why: denied.text(contract::Lang::En),
         };
         self.compare_tally().await.map_err(unusable)?;
+        self.look_for_node_ip().await;
         self.refresh_sources().await.map_err(unusable)?;
         if self.info.role == contract::NodeRole::Client {
             self.resume_replicas().await.map_err(unusable)?;
@@ -196,7 +203,9 @@ impl Node {
         self.take_up_run().await;
         self.draw().await;
         self.tasks_running.spawn(Arc::clone(self).listen(listener));
-        self.tasks_running.spawn(Arc::clone(self).keep_contact());
+        for seat in Seat::ALL {
+            self.tasks_running.spawn(Arc::clone(self).keep_contact(seat));
+        }
         self.tasks_running.spawn(Arc::clone(self).keep_gate());
         self.tasks_running.spawn(Arc::clone(self).keep_picture());
         self.tasks_running.spawn(Arc::clone(self).sweep());
@@ -213,6 +222,7 @@ impl Node {
             self.tasks_running.spawn(Arc::clone(self).keep_bandwidth());
         } else {
             self.tasks_running.spawn(Arc::clone(self).keep_home());
+            self.tasks_running.spawn(Arc::clone(self).keep_looking_for_node_ip());
         }
         self.tasks_running.spawn(Arc::clone(self).keep_looking_ahead());
         Ok(())
@@ -284,10 +294,9 @@ impl Node {
     }
 
     pub(crate) async fn status(&self) -> Result<StatusReport, Denied> {
-        let peer = self.peer().await?;
         Ok(StatusReport {
             generation: self.highest_generation().await?,
-            pair: self.pair_info(&peer),
+            pair: self.pair_info().await?,
             sync: self.switches().await?,
             datasets: self.briefs().await?,
             licence: self.licence().await?.summary,
@@ -371,7 +380,7 @@ fn blank_status(info: &NodeInfo) -> StatusReport {
         state: NodeState::initial(info.role),
         mandate: None,
         generation: None,
-        pair: PairInfo { id: None, associated: false, peer: None },
+        pair: PairInfo { id: None, associated: false, peer: None, cluster: None },
         sync: Switches { database: Switch::On, files: Switch::On, until: StoppedUntil::default() },
         datasets: Vec::new(),
         licence: LicenceSummary {

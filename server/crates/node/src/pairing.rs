@@ -18,9 +18,11 @@ use contract::{Denied, FieldError, Lang, NodeRole, Outcome, Problem, Refused, Ru
 use serde_json::json;
 
 use crate::alarms::set_message_lang;
+use crate::cluster::{Machine, Site};
 use crate::door::Act;
 use crate::identity::sha256;
 use crate::link::message::{Hello, Purpose, Reply, Who};
+use crate::mandate::file::Seat;
 use crate::node::Node;
 use crate::random;
 use crate::recipients::insert_recipient;
@@ -92,8 +94,11 @@ impl Node {
         let peer = self.peer().await?;
         Ok(PeerReport {
             schema: SCHEMA,
-            address: peer.address.map(|address| address.to_string()),
-            pair: self.pair_info(&peer),
+            address: match self.cluster_row().await? {
+                Some((node_ip, _)) if self.info.role == NodeRole::Client => Some(node_ip.to_string()),
+                _ => peer.address.map(|address| address.to_string()),
+            },
+            pair: self.pair_info().await?,
             fingerprint: self.identity.fingerprint().to_owned(),
             peer_fingerprint: peer.pair.map(|pair| pair.fingerprint),
             recipients: self.recipients().await?,
@@ -105,12 +110,13 @@ impl Node {
         &self,
         act: Act<'_>,
         address: &str,
+        members: &[String],
         email: Option<&[String]>,
         sms: Option<&[String]>,
         language: Option<Lang>,
     ) -> Result<Outcome, Denied> {
         let mut errors = Vec::new();
-        let parsed = address.parse::<PeerAddress>().map_err(|p| errors.push(FieldError::new("address", p))).ok();
+        let site = Site::parse(address, members).map_err(|found| errors.extend(found)).ok();
         let mut lists = Vec::new();
         for (field, channel, typed) in [("email", Channel::Email, email), ("sms", Channel::Sms, sms)] {
             let Some(typed) = typed else { continue };
@@ -123,11 +129,17 @@ impl Node {
             }
             lists.push((channel, values));
         }
-        let Some(parsed) = parsed.filter(|_| errors.is_empty()) else { return Err(Denied::Invalid(errors)) };
-        if self.is_own(parsed) {
-            return Err(Denied::rule(Rule::PeerOwnAddress, address.trim(), ""));
+        let Some(site) = site.filter(|_| errors.is_empty()) else { return Err(Denied::Invalid(errors)) };
+        if self.info.role == NodeRole::Master && site.cluster.is_some() {
+            return Err(Denied::rule(Rule::RoleWrong, &self.info.name, self.info.role.label()));
         }
-        let before = self.peer().await?.address;
+        if let Some(own) = site.addresses().find(|address| self.is_own(*address)) {
+            let typed = if site.cluster.is_some() { own.to_string() } else { address.trim().to_owned() };
+            return Err(Denied::rule(Rule::PeerOwnAddress, typed, ""));
+        }
+        let before: Vec<_> = self.machines_across().await?;
+        let site = site.in_order_of(&before);
+        let parsed = site.first;
         let mut tx = self.store.begin().await?;
         sqlx::query(
             "INSERT INTO peer (one, ip, port) VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET ip = excluded.ip, port = excluded.port",
@@ -137,6 +149,9 @@ impl Node {
         .execute(&mut *tx)
         .await
         .map_err(db("set the other machine's address"))?;
+        if self.info.role == NodeRole::Client {
+            self.write_members(&mut tx, site).await?;
+        }
         for (channel, values) in &lists {
             sqlx::query("DELETE FROM recipient WHERE channel = ?")
                 .bind(channel.as_str())
@@ -151,14 +166,20 @@ impl Node {
             set_message_lang(&mut tx, language).await?;
         }
         let recipients: Vec<&String> = lists.iter().flat_map(|(_, values)| values).collect();
-        let after = json!({ "address": parsed.to_string(), "recipients": recipients, "language": language });
-        let outcome = act.done(tx, before.map(|b| json!({ "address": b.to_string() })), Some(after)).await?;
+        let mut after = json!({ "address": parsed.to_string(), "recipients": recipients, "language": language });
+        if let Some((second, node_ip)) = site.cluster {
+            after["address"] = json!(node_ip.to_string());
+            after["members"] = json!([parsed.to_string(), second.to_string()]);
+        }
+        let told: Vec<_> = before.iter().map(|machine| machine.address.to_string()).collect();
+        let before = (!told.is_empty()).then(|| json!({ "address": told.join(", ") }));
+        let outcome = act.done(tx, before, Some(after)).await?;
         self.pair_changed();
         Ok(outcome)
     }
 
     /// Own is: the same IP and port as our listener, or any non-loopback address of this machine.
-    fn is_own(&self, address: PeerAddress) -> bool {
+    pub(crate) fn is_own(&self, address: PeerAddress) -> bool {
         let listens = self.config.peer;
         if address.ip.is_loopback() {
             let here = listens.ip() == address.ip || listens.ip().is_unspecified();
@@ -168,7 +189,7 @@ impl Node {
     }
 
     pub(crate) async fn peer_token(&self, act: Act<'_>) -> Result<Outcome, Denied> {
-        if self.peer().await?.address.is_none() {
+        if self.machines().await?.is_empty() {
             return Err(Denied::rule(Rule::PeerUnset, &self.info.name, ""));
         }
         let secret = URL_SAFE_NO_PAD.encode(random::bytes::<16>());
@@ -194,18 +215,37 @@ impl Node {
         Ok(Outcome::Token(JoinToken { schema: SCHEMA, token, expires_at }))
     }
 
-    /// Client: dials the Master of the token, and keeps its certificate once it has taken the secret.
+    /// Client: dials the Master of the token, of two members whichever made it, and keeps its certificate once it has
+    /// taken the secret.
     pub(crate) async fn peer_join(&self, act: Act<'_>, token: &Secret) -> Result<Outcome, Denied> {
-        let peer = self.peer().await?;
-        let Some(address) = peer.address else { return Err(Denied::rule(Rule::PeerUnset, &self.info.name, "")) };
+        let machines = self.machines_across().await?;
+        if machines.is_empty() {
+            return Err(Denied::rule(Rule::PeerUnset, &self.info.name, ""));
+        }
+        self.join_one_of(act, token, &machines).await
+    }
+
+    /// Joins that one of these machines whose certificate the token names.
+    pub(crate) async fn join_one_of(
+        &self,
+        act: Act<'_>,
+        token: &Secret,
+        machines: &[Machine],
+    ) -> Result<Outcome, Denied> {
         let token =
             Token::parse(token.reveal()).ok_or_else(|| Denied::rule(Rule::TokenInvalid, &self.info.name, ""))?;
-        if let Some(pair) = peer.pair.filter(|pair| pair.fingerprint != token.fingerprint) {
-            return Err(Denied::rule(Rule::PairAlreadyAssociated, &self.info.name, pair.name));
-        }
-        let subject = address.to_string();
-        let purpose = Purpose::Join { secret: token.secret };
-        let (who, pair_id, standing) = match self.dial(address, Some(&token.fingerprint), purpose).await {
+        let other = |machine: &&Machine| machine.pair.as_ref().is_some_and(|p| p.fingerprint != token.fingerprint);
+        let (taken, free): (Vec<_>, Vec<_>) = machines.iter().partition(other);
+        let Some(machine) = self.find_behind(&free, &token).await? else {
+            let name = taken.first().map(|machine| machine.name()).unwrap_or_default();
+            return Err(Denied::rule(Rule::PairAlreadyAssociated, &self.info.name, name));
+        };
+        let subject = machine.address.to_string();
+        let known = self.pair_id().await?;
+        // A second machine joins the pair that there is.
+        let member = machine.pair.is_none() && known.is_some();
+        let purpose = Purpose::Join { secret: token.secret, member };
+        let (who, pair_id, standing) = match self.dial(machine.address, Some(&token.fingerprint), purpose).await {
             Ok(dialled) => match dialled.reply {
                 Reply::Welcome { who, pair: Some(pair), standing } => (who, pair, standing),
                 Reply::Welcome { .. } => return Err(Denied::rule(Rule::TokenInvalid, subject, "")),
@@ -214,17 +254,40 @@ impl Node {
             Err(error) if error.is_other_machine() => {
                 return Err(Denied::rule(Rule::PeerWrongAddress, subject, ""));
             }
-            Err(error) => return Err(Denied::failed(format!("reach the Master at {subject}"), error)),
+            Err(error) => return Err(Denied::failed(format!("reach the machine at {subject}"), error)),
         };
-        self.fits_as_peer(&who)?;
+        self.fits(&who, machine.sibling)?;
+        if member && known.as_ref() != Some(&pair_id) {
+            return Err(Denied::rule(Rule::PairAlreadyAssociated, &who.name, pair_id));
+        }
         self.adopt_pair(&pair_id, standing.as_ref()).await?;
         let pair = Pair { id: pair_id, node_id: who.node_id, name: who.name, fingerprint: token.fingerprint };
         let mut tx = self.store.begin().await?;
-        write_pair(&mut tx, &pair, self.clock.now()).await?;
+        write_pair(&mut tx, machine.seat, &pair, self.clock.now()).await?;
         let after = json!({ "pair": pair.id, "peer": pair.name, "fingerprint": pair.fingerprint });
         let outcome = act.done(tx, None, Some(after)).await?;
         self.pair_changed();
         Ok(outcome)
+    }
+
+    /// Of several machines the one that has the certificate of the token; of one alone, that one, whatever it has. `None`
+    /// where there is no machine.
+    async fn find_behind<'m>(&self, machines: &[&'m Machine], token: &Token) -> Result<Option<&'m Machine>, Denied> {
+        let [_, _, ..] = machines else { return Ok(machines.first().copied()) };
+        let mut why = None;
+        for machine in machines {
+            match self.dial(machine.address, Some(&token.fingerprint), Purpose::Greet).await {
+                Ok(_) => return Ok(Some(machine)),
+                Err(error) if error.is_other_machine() => {
+                    why.get_or_insert_with(|| Denied::rule(Rule::PeerWrongAddress, machine.address.to_string(), ""));
+                }
+                Err(error) => {
+                    let attempt = format!("reach the machine at {}", machine.address);
+                    why = Some(Denied::failed(attempt, error));
+                }
+            }
+        }
+        why.map_or(Ok(None), Err)
     }
 
     /// Master: somebody brings a secret. A refusal is in the audit log too.
@@ -242,9 +305,8 @@ impl Node {
                 crate::audit::Event::done(&actor, "peer.joined", Some(hello.who.name.chars().take(63).collect()));
             self.write_denial(event, denied).await;
             // A stranger from elsewhere does not change what the panel says of the other machine.
-            let expected = self.peer().await.is_ok_and(|peer| peer.address.is_some_and(|address| address.ip == from));
-            if let (Denied::Refused(list), true) = (denied, expected) {
-                self.heard(&hello.who, list.first().cloned());
+            if let (Denied::Refused(list), Some(seat)) = (denied, self.expects(from).await) {
+                self.heard(seat, &hello.who, list.first().cloned());
             }
         }
         joined
@@ -259,20 +321,33 @@ impl Node {
         from: IpAddr,
     ) -> Result<String, Denied> {
         let subject = hello.who.name.clone();
-        self.fits_as_peer(&hello.who)?;
+        // Another Master is the other member of this site, where one is expected.
+        let second = self.machine(Seat::Second).await?.filter(|_| hello.who.role == NodeRole::Master);
+        let sibling = second.is_some();
+        self.fits(&hello.who, sibling)?;
         if self.info.role != NodeRole::Master {
             return Err(Denied::rule(Rule::RoleWrong, &self.info.name, self.info.role.label()));
         }
-        let peer = self.peer().await?;
-        match peer.address {
-            None => return Err(Denied::rule(Rule::PeerUnset, &self.info.name, "")),
-            Some(address) if address.ip != from => {
-                return Err(Denied::rule(Rule::PeerWrongAddress, from.to_string(), format!("({})", address.ip)));
-            }
-            Some(_) => {}
+        let seat = if sibling { Seat::Second } else { Seat::First };
+        let machine = match second {
+            Some(machine) => Some(machine),
+            None => self.machine(seat).await?,
+        };
+        let Some(machine) = machine else { return Err(Denied::rule(Rule::PeerUnset, &self.info.name, "")) };
+        if machine.address.ip != from {
+            let expected = format!("({})", machine.address.ip);
+            return Err(Denied::rule(Rule::PeerWrongAddress, from.to_string(), expected));
         }
-        if let Some(pair) = peer.pair.as_ref().filter(|pair| pair.fingerprint != fingerprint) {
+        if let Some(pair) = machine.pair.as_ref().filter(|pair| pair.fingerprint != fingerprint) {
             return Err(Denied::rule(Rule::PairAlreadyAssociated, &self.info.name, pair.name.clone()));
+        }
+        let Purpose::Join { member, .. } = &hello.purpose else {
+            return Err(Denied::rule(Rule::TokenInvalid, subject, ""));
+        };
+        let known = self.pair_id().await?;
+        if *member && hello.pair != known {
+            // Both members must be of one pair, and one of them knows it already.
+            return Err(Denied::rule(Rule::SiblingFirst, &self.info.name, ""));
         }
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
@@ -295,7 +370,7 @@ impl Node {
             .execute(&mut *tx)
             .await
             .map_err(db("use a token"))?;
-        let id = peer.pair.map_or_else(random::id, |pair| pair.id);
+        let id = known.unwrap_or_else(random::id);
         self.begin_mandate(&id).await?;
         let pair = Pair {
             id: id.clone(),
@@ -303,7 +378,7 @@ impl Node {
             name: hello.who.name.clone(),
             fingerprint: fingerprint.to_owned(),
         };
-        write_pair(&mut tx, &pair, now).await?;
+        write_pair(&mut tx, seat, &pair, now).await?;
         let actor = contract::Actor { from: from.to_string(), ..contract::Actor::system() };
         let mut event = crate::audit::Event::done(&actor, "peer.joined", Some(pair.name.clone()));
         event.after = Some(json!({ "pair": pair.id, "fingerprint": pair.fingerprint }));
@@ -330,14 +405,26 @@ impl Node {
         .execute(&mut *tx)
         .await
         .map_err(db("dissolve the association"))?;
+        // The pair is one: its other member, or this one's sibling, is joined anew, too.
+        sqlx::query(
+            "UPDATE member SET pair_id = NULL, node_id = NULL, name = NULL, fingerprint = NULL, associated_at = NULL",
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(db("dissolve the association"))?;
         let outcome = act.done(tx, Some(json!({ "pair": pair.id, "peer": pair.name })), None).await?;
         self.end_mandate().await?;
         self.pair_changed();
         Ok(outcome)
     }
 
+    /// What must hold of a machine before it can be what it is to be here.
+    pub(crate) fn fits(&self, who: &Who, sibling: bool) -> Result<(), Denied> {
+        if sibling { self.fits_as_sibling(who) } else { self.fits_as_peer(who) }
+    }
+
     /// What must hold of any machine before it can be the other one: role, name, version.
-    pub(crate) fn fits_as_peer(&self, who: &Who) -> Result<(), Denied> {
+    fn fits_as_peer(&self, who: &Who) -> Result<(), Denied> {
         let mut refused = Vec::new();
         if who.role == self.info.role {
             refused.push(Refused::new(Rule::PairSameRole, &who.name, self.info.role.label()));
@@ -384,8 +471,12 @@ fn named(value: &str, problem: &Problem) -> Problem {
     Problem::Value { value: value.to_owned(), problem: Box::new(problem.clone()) }
 }
 
-async fn write_pair(tx: &mut Tx, pair: &Pair, now: Timestamp) -> Result<(), Denied> {
-    sqlx::query("UPDATE peer SET pair_id = ?, node_id = ?, name = ?, fingerprint = ?, associated_at = ?")
+async fn write_pair(tx: &mut Tx, seat: Seat, pair: &Pair, now: Timestamp) -> Result<(), Denied> {
+    let query = match seat {
+        Seat::First => "UPDATE peer SET pair_id = ?, node_id = ?, name = ?, fingerprint = ?, associated_at = ?",
+        Seat::Second => "UPDATE member SET pair_id = ?, node_id = ?, name = ?, fingerprint = ?, associated_at = ?",
+    };
+    sqlx::query(query)
         .bind(&pair.id)
         .bind(&pair.node_id)
         .bind(&pair.name)

@@ -130,6 +130,7 @@ mod tests {
         match kind {
             AlarmKind::MasterUnreachable => ("master1", Text::new("timed out", "timed out")),
             AlarmKind::ClientUnreachable => ("dr1", Text::new("timed out", "timed out")),
+            AlarmKind::SiblingUnreachable => ("master2", Text::new("timed out", "timed out")),
             AlarmKind::SyncStopped => ("rubrica", Text::new("OFF", "OFF")),
             AlarmKind::LagWarning => ("rubrica", Text::new("75 secondi", "75 seconds")),
             AlarmKind::LagExceeded => ("rubrica", Text::new("6 minuti", "6 minutes")),
@@ -170,9 +171,10 @@ mod tests {
         for kind in AlarmKind::ALL {
             let (subject, detail) = example(*kind);
             let (host, role) = match kind {
-                AlarmKind::ClientUnreachable | AlarmKind::MasterFenced | AlarmKind::GateUnverified => {
-                    ("master1", NodeRole::Master)
-                }
+                AlarmKind::ClientUnreachable
+                | AlarmKind::SiblingUnreachable
+                | AlarmKind::MasterFenced
+                | AlarmKind::GateUnverified => ("master1", NodeRole::Master),
                 _ => ("dr1", NodeRole::Client),
             };
             for event in [AlarmEvent::Raise, AlarmEvent::Clear] {

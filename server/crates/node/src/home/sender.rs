@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::link::errand::{Carried, Errand, Survey, Word};
 use crate::link::message::{self, Purpose, Reply};
+use crate::mandate::file::Seat;
 use crate::mandate::rules;
 use crate::node::Node;
 use crate::sync::denied;
@@ -144,7 +145,8 @@ impl Node {
     }
 
     fn masters_name(&self) -> String {
-        self.link.contact().who.map(|who| who.name).unwrap_or_default()
+        let source = self.link.source().unwrap_or(Seat::First);
+        self.link.contact(source).who.map(|who| who.name).unwrap_or_default()
     }
 
     /// Runs an errand that is answered with a word.
@@ -155,8 +157,8 @@ impl Node {
     /// Dials the Master for an errand and waits for its answer. It gets nothing that would not be allowed to flow.
     async fn visit_master(&self, errand: Errand) -> Result<(Word, TlsStream<TcpStream>), Denied> {
         let silent = |name: &str| Denied::rule(Rule::FailbackMaster, name, "silent");
-        let peer = self.peer().await?;
-        let (Some(address), Some(pair)) = (peer.address, peer.pair) else {
+        let machine = self.source_machine().await?;
+        let (address, Some(pair)) = (machine.address, machine.pair) else {
             return Err(Denied::rule(Rule::PairNotAssociated, &self.info.name, ""));
         };
         // To ask how it stands, once the Master holds the mandate, carries no data.

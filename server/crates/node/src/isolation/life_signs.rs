@@ -35,10 +35,11 @@ impl Node {
     pub(crate) async fn life_signs_set(&self, act: Act<'_>, form: &LifeSignsForm) -> Result<Outcome, Denied> {
         let (ip, signs) = form.check().map_err(Denied::Invalid)?;
         let before = self.life_signs(ip).await?;
-        let machine = self.peer().await?.address.map(|address| address.ip);
-        if machine != Some(ip) && before.is_empty() {
-            let known = machine.map(|ip| ip.to_string()).unwrap_or_default();
-            return Err(Denied::field("ip", Problem::NotOneOf(known.into())));
+        let mut machines = self.ips_across().await?;
+        machines.extend(self.node_ip_across().await);
+        if !machines.contains(&ip) && before.is_empty() {
+            let known: Vec<_> = machines.iter().map(IpAddr::to_string).collect();
+            return Err(Denied::field("ip", Problem::NotOneOf(known.join(", ").into())));
         }
         let text = serde_json::to_string(&signs).map_err(|error| Denied::failed("set the signs of life", error))?;
         let mut tx = self.store.begin().await?;

@@ -15,61 +15,70 @@ use contract::life::LifeSigns;
 use contract::{Denied, Problem, Refused, Rule};
 use futures_util::future::join_all;
 
+use crate::cluster::Machine;
 use crate::node::Node;
-use crate::pairing::Peer;
 pub(crate) use power::{Pace, Power};
 use probe::Probe;
 
-/// One machine of the other site, and how it is looked at.
-#[derive(Debug)]
-struct Machine {
-    ip: IpAddr,
-    probes: Vec<Probe>,
-}
-
-fn machine(address: PeerAddress, panel: Option<u16>, signs: &LifeSigns) -> Machine {
+/// How one machine of the other site is looked at.
+fn probes(address: PeerAddress, panel: Option<u16>, signs: &LifeSigns) -> Vec<Probe> {
     let own = [Probe::PeerLink(address.port), Probe::Panel(panel), Probe::Icmp];
     let ports = signs.tcp.iter().copied().map(Probe::Tcp);
-    Machine { ip: address.ip, probes: own.into_iter().chain(ports).chain(signs.sip.map(Probe::Sip)).collect() }
+    own.into_iter().chain(ports).chain(signs.sip.map(Probe::Sip)).collect()
 }
 
 impl Node {
     /// Probes every machine of the other site, all at once: two seconds at most for the network, and eight more for the
     /// power where it is read.
     pub(crate) async fn probe_machines(&self, pace: Pace) -> Vec<MachineIsolation> {
-        let Ok(peer) = self.peer().await else { return Vec::new() };
-        let mut machines = Vec::new();
-        if let Some(address) = peer.address {
-            // What cannot be read must not keep the others from being tried.
-            let signs = self.life_signs(address.ip).await.unwrap_or_else(|error| {
-                tracing::error!(?error, "the signs of life cannot be read");
-                LifeSigns::default()
-            });
-            machines.push(machine(address, self.peer_panel_port(), &signs));
+        let Ok(machines) = self.machines_across().await else { return Vec::new() };
+        let looked = join_all(machines.iter().map(|machine| self.look_at(machine, pace))).await;
+        let judged = |(machine, evidence): (&Machine, Vec<Evidence>)| MachineIsolation {
+            ip: machine.address.ip,
+            outcome: outcome(&evidence, self.has_yielded(machine.seat)),
+            attestation: None,
+            evidence,
+        };
+        let mut judged: Vec<_> = machines.iter().zip(looked).map(judged).collect();
+        if judged.iter().all(|machine| machine.outcome != IsolationOutcome::Alive) {
+            let yielded = machines.iter().any(|machine| self.has_yielded(machine.seat));
+            judged.extend(self.look_at_node_ip(yielded).await);
         }
-        let looked = join_all(machines.iter().map(|machine| self.look_at(machine, &peer, pace))).await;
-        let yielded = self.peer_has_yielded();
-        looked
-            .into_iter()
-            .map(|(ip, evidence)| MachineIsolation {
-                ip,
-                outcome: outcome(&evidence, yielded),
-                attestation: None,
-                evidence,
-            })
-            .collect()
+        judged
     }
 
-    async fn look_at(&self, machine: &Machine, peer: &Peer, pace: Pace) -> (IpAddr, Vec<Evidence>) {
-        let fingerprint = peer.pair.as_ref().map(|pair| pair.fingerprint.as_str());
-        let looks = machine.probes.iter().map(|probe| async move {
-            let (result, detail) = self.try_probe(*probe, machine.ip, fingerprint).await;
+    /// The node IP of the other site, where somebody answers on it although both members are silent or have stood down.
+    /// It is no machine of its own: its silence needs nobody's word.
+    async fn look_at_node_ip(&self, yielded: bool) -> Option<MachineIsolation> {
+        let ip = self.node_ip_across().await?;
+        let signs = self.life_signs(ip).await.unwrap_or_default();
+        let services = signs.tcp.iter().copied().map(Probe::Tcp).chain(signs.sip.map(Probe::Sip));
+        let looks = std::iter::once(Probe::Icmp).chain(services).map(|probe| async move {
+            let (result, detail) = self.try_probe(probe, ip, None).await;
+            Evidence { probe: probe.to_string(), result, at: self.clock.now(), detail }
+        });
+        let evidence = join_all(looks).await;
+        let outcome = outcome(&evidence, yielded);
+        (outcome == IsolationOutcome::Alive).then_some(MachineIsolation { ip, outcome, attestation: None, evidence })
+    }
+
+    async fn look_at(&self, machine: &Machine, pace: Pace) -> Vec<Evidence> {
+        let ip = machine.address.ip;
+        // What cannot be read must not keep the others from being tried.
+        let signs = self.life_signs(ip).await.unwrap_or_else(|error| {
+            tracing::error!(?error, "the signs of life cannot be read");
+            LifeSigns::default()
+        });
+        let fingerprint = machine.pair.as_ref().map(|pair| pair.fingerprint.as_str());
+        let probes = probes(machine.address, self.panel_port_of(machine.seat), &signs);
+        let looks = probes.into_iter().map(|probe| async move {
+            let (result, detail) = self.try_probe(probe, ip, fingerprint).await;
             Evidence { probe: probe.to_string(), result, at: self.clock.now(), detail }
         });
         let mut evidence = join_all(looks).await;
         let answers = evidence.iter().any(lives);
-        evidence.extend(self.power_evidence(machine.ip, pace, answers).await);
-        (machine.ip, evidence)
+        evidence.extend(self.power_evidence(ip, pace, answers).await);
+        evidence
     }
 }
 

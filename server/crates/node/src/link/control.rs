@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{NodeRole, Refused, Rule};
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::DialError;
 use super::listener::Visitor;
 use super::message::{self, Echo, Pulse, Purpose, Reply};
+use crate::cluster::Machine;
+use crate::mandate::file::Seat;
 use crate::node::Node;
 
 /// A beat a second, more when something changes.
@@ -21,90 +24,115 @@ pub(crate) const SILENCE: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl Node {
-    /// Talks to the other machine for ever: greets it until the two are associated; then the Client keeps the control
-    /// conversation open and the Master waits for it.
-    pub(crate) async fn keep_contact(self: Arc<Self>) {
+    /// Talks to one machine for ever: greets it until the two are associated; then one of them keeps the control
+    /// conversation open and the other one waits for it. Across the sites that is the Client, between the members of a
+    /// site the one with the smaller key.
+    pub(crate) async fn keep_contact(self: Arc<Self>, seat: Seat) {
         let mut pair = self.link.watch_pair();
         while !self.stop.is_cancelled() {
             pair.mark_unchanged();
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 changed = pair.changed() => if changed.is_err() { break },
-                () = self.contact_once() => {}
+                () = self.contact_once(seat) => {}
             }
         }
     }
 
-    async fn contact_once(self: &Arc<Self>) {
-        let peer = match self.peer().await {
-            Ok(peer) => peer,
+    async fn contact_once(self: &Arc<Self>, seat: Seat) {
+        let machine = match self.machine(seat).await {
+            Ok(machine) => machine,
             Err(error) => {
                 tracing::error!(?error, "the pair cannot be read");
                 return tokio::time::sleep(AGAIN).await;
             }
         };
-        let Some(address) = peer.address else { return std::future::pending().await };
-        match (peer.pair, self.info.role) {
-            (Some(_), NodeRole::Master) => std::future::pending().await,
-            (None, _) => match self.dial(address, None, Purpose::Greet).await {
+        let Some(machine) = machine else { return std::future::pending().await };
+        match &machine.pair {
+            None => match self.dial(machine.address, None, Purpose::Greet).await {
                 Ok(dialled) => {
                     let who = dialled.reply.who();
-                    let complaint = match self.fits_as_peer(who) {
+                    let complaint = match self.fits(who, machine.sibling) {
                         Err(contract::Denied::Refused(list)) => list.into_iter().next(),
                         _ => None,
                     };
-                    self.heard(who, complaint);
+                    self.heard(seat, who, complaint);
                 }
-                Err(error) => self.lost(&error, None),
+                Err(error) => self.lost(seat, &error, None),
             },
-            (Some(pair), NodeRole::Client) => {
-                let ended = match self.dial(address, Some(&pair.fingerprint), Purpose::Control).await {
-                    Ok(dialled) => match dialled.reply {
-                        Reply::Welcome { who, .. } => {
-                            self.heard(&who, None);
-                            self.control_as_client(dialled.stream).await
-                        }
-                        Reply::Refused { who, refused, .. } => {
-                            self.heard(&who, refused.into_iter().next());
-                            return tokio::time::sleep(AGAIN).await;
-                        }
-                    },
-                    Err(error) => Err(error),
+            Some(pair) => {
+                let dials = match machine.sibling {
+                    true => *self.identity.fingerprint() < *pair.fingerprint,
+                    false => self.info.role == NodeRole::Client,
                 };
-                if let Err(error) = ended {
-                    let complaint = error
-                        .is_other_machine()
-                        .then(|| Refused::new(Rule::PeerWrongAddress, address.to_string(), String::new()));
-                    self.lost(&error, complaint);
+                if !dials {
+                    return std::future::pending().await;
+                }
+                if !self.converse(&machine, &pair.fingerprint).await {
+                    return tokio::time::sleep(AGAIN).await;
                 }
             }
         }
         tokio::time::sleep(AGAIN).await;
     }
 
+    /// Dials for a control conversation and holds it to its end; `false` when it was refused.
+    async fn converse(self: &Arc<Self>, machine: &Machine, fingerprint: &str) -> bool {
+        let seat = machine.seat;
+        let purpose = if machine.sibling { Purpose::Sibling } else { Purpose::Control };
+        let ended = match self.dial(machine.address, Some(fingerprint), purpose).await {
+            Ok(dialled) => match dialled.reply {
+                Reply::Welcome { who, .. } if machine.sibling => {
+                    self.heard(seat, &who, None);
+                    self.talk_with_sibling(dialled.stream, &who).await.map_err(DialError::from)
+                }
+                Reply::Welcome { who, .. } => {
+                    self.heard(seat, &who, None);
+                    self.control_as_client(seat, dialled.stream).await
+                }
+                Reply::Refused { who, refused, .. } => {
+                    self.heard(seat, &who, refused.into_iter().next());
+                    return false;
+                }
+            },
+            Err(error) => Err(error),
+        };
+        if let Err(error) = ended {
+            let complaint = error
+                .is_other_machine()
+                .then(|| Refused::new(Rule::PeerWrongAddress, machine.address.to_string(), String::new()));
+            self.lost(seat, &error, complaint);
+        }
+        true
+    }
+
     async fn control_as_client(
         self: &Arc<Self>,
+        seat: Seat,
         mut stream: tokio_rustls::client::TlsStream<tokio::net::TcpStream>,
     ) -> Result<(), DialError> {
-        let talk = self.link.begin_talk();
+        let talk = self.link.begin_talk(seat);
         loop {
             let pulse: Pulse = timeout(SILENCE, message::read(&mut stream)).await.map_err(|_| DialError::Silent)??;
-            if let Err(error) = self.hear_standing(&pulse.standing).await {
+            if let Err(error) = self.hear_standing(seat, &pulse.standing).await {
                 // What cannot be written down is not answered: the next contact tells it again.
                 return Err(io::Error::other(error.text(contract::Lang::En)).into());
             }
             talk.goes_on(&pulse.standing);
-            if self.may_receive() {
+            if let Err(error) = self.choose_source().await {
+                tracing::error!(?error, "the members of the Master site cannot be read");
+            }
+            if self.may_receive() && self.link.source() == Some(seat) {
                 self.replicas_hear(pulse).await;
             }
-            let who = self.link.contact().who;
+            let who = self.link.contact(seat).who;
             if let Some(who) = who {
-                self.heard(&who, None);
+                self.heard(seat, &who, None);
             }
             let echo = Echo {
                 bandwidth: self.pacing.limit(),
                 datasets: self.replica_briefs(),
-                standing: self.standing().await,
+                standing: self.standing(seat).await,
             };
             message::write(&mut stream, &echo).await?;
         }
@@ -116,11 +144,9 @@ impl Node {
         let (mut reading, mut writing) = tokio::io::split(visitor.stream);
         let mut pair = self.link.watch_pair();
         let mut book = self.book.watch();
-        let mut sessions = self.control_session.subscribe();
-        self.control_session.send_modify(|number| *number += 1);
-        sessions.mark_unchanged();
-        let talk = self.link.begin_talk();
-        self.heard(&who, None);
+        let mut sessions = self.begin_conversation(Seat::First);
+        let talk = self.link.begin_talk(Seat::First);
+        self.heard(Seat::First, &who, None);
         let beats = async {
             let mut ticks = interval(BEAT);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -137,11 +163,11 @@ impl Node {
             loop {
                 let echo: Echo =
                     timeout(SILENCE, message::read(&mut reading)).await.map_err(|_| io::ErrorKind::TimedOut)??;
-                self.hear_standing(&echo.standing)
+                self.hear_standing(Seat::First, &echo.standing)
                     .await
                     .map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
                 talk.goes_on(&echo.standing);
-                self.heard(&who, None);
+                self.heard(Seat::First, &who, None);
                 self.hear_bandwidth(echo.bandwidth);
                 self.keep_echo(echo.datasets);
             }
@@ -153,8 +179,15 @@ impl Node {
             _ = pair.changed() => return Ok(()),
         };
         if let Err(error) = &ended {
-            self.lost(error, None);
+            self.lost(Seat::First, error, None);
         }
         Ok(())
+    }
+
+    /// A control conversation with that machine begins: the one before ends. What comes back tells of the next one.
+    pub(crate) fn begin_conversation(&self, seat: Seat) -> watch::Receiver<u64> {
+        let sessions = &self.control_sessions[seat.index()];
+        sessions.send_modify(|number| *number += 1);
+        sessions.subscribe()
     }
 }

@@ -18,8 +18,10 @@ use tokio_util::task::TaskTracker;
 
 use super::message::{self, Hello, Purpose, Reply};
 use super::{keep_alive, tls};
+use crate::cluster::Machine;
 use crate::error::OpenError;
 use crate::identity::fingerprint;
+use crate::mandate::file::Seat;
 use crate::node::Node;
 
 /// How long a stranger may take to say what it wants.
@@ -117,13 +119,18 @@ impl Node {
 
     async fn serve(self: &Arc<Self>, mut visitor: Visitor) -> io::Result<()> {
         let who = self.who();
-        let known = self.is_peer(&visitor).await;
-        if let Some(told) = visitor.hello.standing.as_ref().filter(|_| known) {
+        let known = self.machine_of(&visitor.fingerprint).await;
+        if let (Some(told), Some(machine)) = (&visitor.hello.standing, &known) {
             // First on disk, and stopped where it must; then the answer.
-            self.hear_standing(told).await.map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
+            self.hear_standing(machine.seat, told)
+                .await
+                .map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
         }
-        let admitted = self.admit_visitor(&visitor).await;
-        let standing = if known { Some(self.standing().await) } else { None };
+        let admitted = self.admit_visitor(&visitor, known.as_ref()).await;
+        let standing = match &known {
+            Some(machine) => Some(self.standing(machine.seat).await),
+            None => None,
+        };
         let pair = match admitted {
             Ok(pair) => pair,
             Err(refused) => {
@@ -135,7 +142,10 @@ impl Node {
         };
         let standing = match &visitor.hello.purpose {
             // The new pair's first mandate travels with the answer.
-            Purpose::Join { .. } => Some(self.standing().await),
+            Purpose::Join { .. } => {
+                let joined = self.machine_of(&visitor.fingerprint).await.map_or(Seat::First, |machine| machine.seat);
+                Some(self.standing(joined).await)
+            }
             _ => standing,
         };
         message::write(&mut visitor.stream, &Reply::Welcome { who, pair, standing }).await?;
@@ -146,7 +156,9 @@ impl Node {
                     tokio::io::AsyncWriteExt::shutdown(&mut visitor.stream).await
                 }
                 Purpose::Control => self.control_as_master(visitor).await,
-                Purpose::Yield => self.yield_to(visitor).await,
+                Purpose::Sibling => self.talk_with_sibling(visitor.stream, &visitor.hello.who).await,
+                Purpose::Given { generations } => self.keep_given(visitor, &generations).await,
+                Purpose::Yield => self.yield_to(visitor, known.map_or(Seat::First, |machine| machine.seat)).await,
                 Purpose::Home(errand) => self.run_errand(visitor, errand).await,
                 Purpose::Pull { dataset, rehash, .. } => self.offer(visitor, &dataset, rehash).await,
                 Purpose::Manifest { dataset } => self.offer_manifest(visitor, &dataset).await,
@@ -159,18 +171,13 @@ impl Node {
         }
     }
 
-    /// Whether the visitor is the other node of the pair.
-    async fn is_peer(&self, visitor: &Visitor) -> bool {
-        self.peer().await.is_ok_and(|peer| peer.pair.is_some_and(|pair| pair.fingerprint == visitor.fingerprint))
-    }
-
     /// Stops serving, and says so until it is true.
-    async fn yield_to(self: &Arc<Self>, mut visitor: Visitor) -> io::Result<()> {
+    async fn yield_to(self: &Arc<Self>, mut visitor: Visitor, seat: Seat) -> io::Result<()> {
         self.give_up_serving().await.map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
         let mut ticks = tokio::time::interval(Duration::from_millis(200));
         loop {
             ticks.tick().await;
-            let standing = self.standing().await;
+            let standing = self.standing(seat).await;
             message::write(&mut visitor.stream, &standing).await?;
             if crate::mandate::rules::has_stood_down(&standing) {
                 return tokio::io::AsyncWriteExt::shutdown(&mut visitor.stream).await;
@@ -179,7 +186,7 @@ impl Node {
     }
 
     /// Decides what a visitor may have; the pair's id, or every reason why not.
-    async fn admit_visitor(&self, visitor: &Visitor) -> Result<Option<String>, Vec<Refused>> {
+    async fn admit_visitor(&self, visitor: &Visitor, known: Option<&Machine>) -> Result<Option<String>, Vec<Refused>> {
         let refused = |denied: Denied| match denied {
             Denied::Refused(list) => list,
             other => {
@@ -190,24 +197,22 @@ impl Node {
         let who = &visitor.hello.who;
         match &visitor.hello.purpose {
             Purpose::Greet => Ok(None),
-            Purpose::Join { secret } => self
+            Purpose::Join { secret, .. } => self
                 .accept_join(&visitor.hello, secret, &visitor.fingerprint, visitor.from)
                 .await
                 .map(Some)
                 .map_err(refused),
-            Purpose::Ask
-            | Purpose::Yield
-            | Purpose::Control
-            | Purpose::Home(_)
-            | Purpose::Pull { .. }
-            | Purpose::Manifest { .. } => {
-                let pair = self.peer().await.map_err(refused)?.pair;
-                let Some(pair) = pair.filter(|pair| pair.fingerprint == visitor.fingerprint) else {
+            purpose => {
+                // What a sibling may have is another thing than what the other site may.
+                let of_siblings = matches!(purpose, Purpose::Sibling | Purpose::Given { .. });
+                let meant = |machine: &&Machine| *purpose == Purpose::Ask || machine.sibling == of_siblings;
+                let machine = known.filter(meant);
+                let Some((machine, pair)) = machine.and_then(|machine| Some((machine, machine.pair.clone()?))) else {
                     return Err(vec![Refused::new(Rule::PairNotAssociated, &self.info.name, "")]);
                 };
-                if let Err(denied) = self.fits_as_peer(who) {
+                if let Err(denied) = self.fits(who, machine.sibling) {
                     let refused = refused(denied);
-                    self.heard(who, refused.first().cloned());
+                    self.heard(machine.seat, who, refused.first().cloned());
                     return Err(refused);
                 }
                 self.admit_pull(&visitor.hello).await.map_err(refused)?;

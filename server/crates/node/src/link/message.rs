@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::errand::Errand;
+use crate::cluster::Given;
 use crate::mandate::rules::Standing;
 
 /// Longest frame, in bytes. The longest honest one lists the datasets of a pair.
@@ -56,6 +57,9 @@ pub enum Purpose {
     Join {
         /// The token's secret.
         secret: Secret,
+        /// The one who asks is associated with another machine of this site already: both must be of one pair.
+        #[serde(default)]
+        member: bool,
     },
     /// To exchange [`Pulse`] and [`Echo`] as long as both live.
     Control,
@@ -77,6 +81,13 @@ pub enum Purpose {
     Yield,
     /// The DR's content travels home: what the DR asks of the Master.
     Home(Errand),
+    /// To exchange beats as long as both live: the two members of a site.
+    Sibling,
+    /// To write down what this member of the site has just given, before it offers it.
+    Given {
+        /// What was given.
+        generations: Vec<Given>,
+    },
     /// To receive the list of one dataset's content as it is now, without the content.
     Manifest {
         /// Its name.

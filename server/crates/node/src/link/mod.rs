@@ -16,22 +16,23 @@ use std::time::{Duration, Instant};
 
 use contract::address::PeerAddress;
 use contract::status::{DatasetBrief, MachineInfo, PairInfo, PeerInfo};
-use contract::{Refused, Timestamp};
+use contract::{Denied, Refused, Timestamp};
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
+use crate::cluster::Machine;
+use crate::mandate::file::Seat;
 use crate::mandate::rules::Standing;
 use crate::node::Node;
-use crate::pairing::Peer;
 use message::{Hello, Purpose, Reply, Who};
 use talk::Talk;
 
 /// How long a machine may take to answer a dial and a greeting.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// What is known of the other machine at this moment. Lost with the process, and found again by talking.
+/// What is known of another machine at this moment. Lost with the process, and found again by talking.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Contact {
     pub(crate) reachable: bool,
@@ -49,25 +50,48 @@ pub(crate) struct Contact {
 /// The link as the rest of the node sees it.
 #[derive(Debug)]
 pub(crate) struct Link {
-    contact: Mutex<Contact>,
+    contacts: Mutex<[Contact; 2]>,
     pair: watch::Sender<u64>,
-    talk: Talk,
+    talks: [Talk; 2],
+    /// Client: the machine that content comes from; `None` while no member says that it serves.
+    source: Mutex<Option<Seat>>,
 }
 
 impl Default for Link {
     fn default() -> Self {
-        Self { contact: Mutex::default(), pair: watch::Sender::new(0), talk: Talk::default() }
+        Self {
+            contacts: Mutex::default(),
+            pair: watch::Sender::new(0),
+            talks: Default::default(),
+            source: Mutex::new(Some(Seat::First)),
+        }
     }
 }
 
 impl Link {
-    pub(crate) fn contact(&self) -> Contact {
-        self.contact.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn contact(&self, seat: Seat) -> Contact {
+        self.contacts.lock().unwrap_or_else(PoisonError::into_inner)[seat.index()].clone()
+    }
+
+    /// The machine that content comes from.
+    pub(crate) fn source(&self) -> Option<Seat> {
+        *self.source.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets it; what it was.
+    pub(crate) fn set_source(&self, seat: Option<Seat>) -> Option<Seat> {
+        std::mem::replace(&mut *self.source.lock().unwrap_or_else(PoisonError::into_inner), seat)
+    }
+
+    /// Whether that machine is in reach.
+    pub(crate) fn source_is_reachable(&self) -> bool {
+        self.source().is_some_and(|seat| self.contact(seat).reachable)
     }
 
     /// The address or the association changed: whoever talks begins anew.
     pub(crate) fn pair_changed(&self) {
-        *self.contact.lock().unwrap_or_else(PoisonError::into_inner) = Contact::default();
+        *self.contacts.lock().unwrap_or_else(PoisonError::into_inner) = Default::default();
+        self.set_source(Some(Seat::First));
         self.pair.send_modify(|version| *version += 1);
     }
 
@@ -75,22 +99,22 @@ impl Link {
         self.pair.subscribe()
     }
 
-    pub(crate) fn keep_standing(&self, told: Standing) {
-        self.change(|contact| contact.standing = Some((told, Instant::now())));
+    pub(crate) fn keep_standing(&self, seat: Seat, told: Standing) {
+        self.change(seat, |contact| contact.standing = Some((told, Instant::now())));
     }
 
-    /// What the other node said of the mandate, unless that is longer ago.
-    pub(crate) fn standing(&self, fresh: Duration) -> Option<Standing> {
-        self.contact().standing.filter(|(_, at)| at.elapsed() < fresh).map(|(told, _)| told)
+    /// What a machine said of the mandate, unless that is longer ago.
+    pub(crate) fn standing(&self, seat: Seat, fresh: Duration) -> Option<Standing> {
+        self.contact(seat).standing.filter(|(_, at)| at.elapsed() < fresh).map(|(told, _)| told)
     }
 
     /// What it said last, however long ago.
-    pub(crate) fn last_standing(&self) -> Option<Standing> {
-        self.contact().standing.map(|(told, _)| told)
+    pub(crate) fn last_standing(&self, seat: Seat) -> Option<Standing> {
+        self.contact(seat).standing.map(|(told, _)| told)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Contact)) {
-        change(&mut self.contact.lock().unwrap_or_else(PoisonError::into_inner));
+    fn change(&self, seat: Seat, change: impl FnOnce(&mut Contact)) {
+        change(&mut self.contacts.lock().unwrap_or_else(PoisonError::into_inner)[seat.index()]);
     }
 }
 
@@ -147,14 +171,24 @@ impl Node {
             let config = tls::client(&self.identity, fingerprint).map_err(DialError::Identity)?;
             let name = ServerName::IpAddress(address.ip.into());
             let mut stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await?;
-            let pair = self.peer().await.ok().and_then(|peer| peer.pair).map(|pair| pair.id);
+            let pair = self.pair_id().await.ok().flatten();
+            let seat = match fingerprint {
+                Some(fingerprint) => self.machine_of(fingerprint).await.map(|machine| machine.seat),
+                None => None,
+            };
             // A stranger, or whoever is only about to become the pair, learns nothing of the mandate.
             let joining = matches!(purpose, Purpose::Join { .. });
-            let standing = if fingerprint.is_some() && !joining { Some(self.standing().await) } else { None };
+            let known = seat.filter(|_| !joining);
+            let standing = match known {
+                Some(seat) => Some(self.standing(seat).await),
+                None => None,
+            };
             message::write(&mut stream, &Hello { who: self.who(), pair, purpose, standing }).await?;
             let reply: Reply = message::read(&mut stream).await?;
-            if let Some(told) = reply.standing().filter(|_| fingerprint.is_some() && !joining) {
-                self.hear_standing(told).await.map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
+            if let (Some(told), Some(seat)) = (reply.standing(), known) {
+                self.hear_standing(seat, told)
+                    .await
+                    .map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
             }
             Ok(Dialled { stream, reply })
         };
@@ -168,36 +202,53 @@ impl Node {
         self.verdict_is_stale();
     }
 
-    pub(crate) fn pair_info(&self, peer: &Peer) -> PairInfo {
-        let contact = self.link.contact();
-        let told = peer.address.is_some() || peer.pair.is_some();
-        let machine = peer.address.map(|address| MachineInfo {
-            ip: address.ip,
-            port: address.port,
+    /// The machines of the other site as they stand, and what this node is in a cluster.
+    pub(crate) async fn pair_info(&self) -> Result<PairInfo, Denied> {
+        let machines = self.machines_across().await?;
+        let contact = |machine: &Machine| self.link.contact(machine.seat);
+        let said = |machine: &Machine| contact(machine).who.map(|who| who.name);
+        let name = |machine: &Machine| said(machine).or_else(|| machine.pair.as_ref().map(|pair| pair.name.clone()));
+        let names: Vec<_> = machines.iter().filter_map(name).collect();
+        let heard: Vec<_> = machines.iter().map(contact).collect();
+        let peer_info = PeerInfo {
+            name: (!names.is_empty()).then(|| names.join(", ")),
+            version: heard.iter().find_map(|contact| contact.who.as_ref()).map(|who| who.version.clone()),
+            // One that does not fit is enough.
+            compatible: heard.iter().filter_map(|contact| contact.compatible).min(),
+            machines: machines.iter().map(|machine| self.machine_info(machine)).collect(),
+            complaint: heard.iter().find_map(|contact| contact.complaint.clone()),
+        };
+        let told = !machines.is_empty();
+        Ok(PairInfo {
+            id: machines.iter().find_map(|machine| machine.pair.as_ref()).map(|pair| pair.id.clone()),
+            // A site of two is associated with both or with neither.
+            associated: told && machines.iter().all(|machine| machine.pair.is_some()),
+            peer: told.then_some(peer_info),
+            cluster: self.cluster_info().await?,
+        })
+    }
+
+    pub(crate) fn machine_info(&self, machine: &Machine) -> MachineInfo {
+        let contact = self.link.contact(machine.seat);
+        let told = self.standing_of(machine.seat);
+        MachineInfo {
+            ip: machine.address.ip,
+            port: machine.address.port,
             reachable: contact.reachable,
             since: contact.since,
             last_seen: contact.last_seen,
-        });
-        let name = contact.who.as_ref().map(|who| who.name.clone());
-        let peer_info = PeerInfo {
-            name: name.or_else(|| peer.pair.as_ref().map(|pair| pair.name.clone())),
-            version: contact.who.as_ref().map(|who| who.version.clone()),
-            compatible: contact.compatible,
-            machines: machine.into_iter().collect(),
-            complaint: contact.complaint,
-        };
-        PairInfo {
-            id: peer.pair.as_ref().map(|pair| pair.id.clone()),
-            associated: peer.pair.is_some(),
-            peer: told.then_some(peer_info),
+            name: contact.who.map(|who| who.name).or_else(|| machine.pair.as_ref().map(|pair| pair.name.clone())),
+            associated: machine.pair.is_some(),
+            state: told.as_ref().and_then(|told| told.state),
+            serves: told.as_ref().and_then(|told| told.serves_site),
         }
     }
 
     /// Notes that the other machine answered.
-    pub(crate) fn heard(&self, who: &Who, complaint: Option<Refused>) {
+    pub(crate) fn heard(&self, seat: Seat, who: &Who, complaint: Option<Refused>) {
         let now = self.clock.now();
         let compatible = self.incompatible(who).is_none();
-        self.link.change(|contact| {
+        self.link.change(seat, |contact| {
             if !contact.reachable {
                 contact.since = Some(now);
                 tracing::info!(peer = who.name, version = who.version, "the other machine answers");
@@ -213,9 +264,9 @@ impl Node {
     }
 
     /// Notes that the other machine does not answer.
-    pub(crate) fn lost(&self, why: &dyn std::fmt::Display, complaint: Option<Refused>) {
+    pub(crate) fn lost(&self, seat: Seat, why: &dyn std::fmt::Display, complaint: Option<Refused>) {
         let now = self.clock.now();
-        self.link.change(|contact| {
+        self.link.change(seat, |contact| {
             if contact.reachable || contact.since.is_none() {
                 contact.since = Some(now);
                 tracing::warn!(%why, "the other machine does not answer");
@@ -225,12 +276,14 @@ impl Node {
             contact.complaint = complaint;
         });
         // A pull from a machine that fell silent would wait for ever; what has arrived is kept.
-        self.copies.cancel_pulls(|_, _| true);
+        if self.link.source() == Some(seat) {
+            self.copies.cancel_pulls(|_, _| true);
+        }
         self.poke();
     }
 
     pub(crate) fn keep_echo(&self, echo: Vec<DatasetBrief>) {
-        self.link.change(|contact| contact.echo = Some((echo, Instant::now())));
+        self.link.change(Seat::First, |contact| contact.echo = Some((echo, Instant::now())));
         self.poke();
     }
 }

@@ -5,13 +5,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Link;
+use crate::mandate::file::Seat;
 use crate::mandate::rules::Standing;
 use crate::random;
 
 /// After so long a conversation goes on as a new talk. Nothing depends on it but how soon a copy is out of date.
 const RENEWED: Duration = Duration::from_secs(300);
 
-/// The talk of this node. Lost with the process: the next one is another talk.
+/// The talk of this node with one machine. Lost with the process: the next one is another talk.
 #[derive(Debug)]
 pub(super) struct Talk(Mutex<State>);
 
@@ -38,14 +39,14 @@ impl Talk {
 
 /// A control conversation that goes on.
 #[derive(Debug)]
-pub(super) struct Conversation<'l> {
+pub(crate) struct Conversation<'l> {
     talk: &'l Talk,
     number: u64,
 }
 
 impl Conversation<'_> {
     /// The other node has spoken in it.
-    pub(super) fn goes_on(&self, told: &Standing) {
+    pub(crate) fn goes_on(&self, told: &Standing) {
         self.talk.change(|state| {
             if state.conversation != self.number {
                 return;
@@ -70,22 +71,23 @@ impl Drop for Conversation<'_> {
 
 impl Link {
     /// A control conversation begins.
-    pub(super) fn begin_talk(&self) -> Conversation<'_> {
-        let number = self.talk.change(|state| {
+    pub(crate) fn begin_talk(&self, seat: Seat) -> Conversation<'_> {
+        let talk = &self.talks[seat.index()];
+        let number = talk.change(|state| {
             let number = state.conversation + 1;
             *state = State { own: random::id(), conversation: number, begun: Instant::now(), with: None };
             number
         });
-        Conversation { talk: &self.talk, number }
+        Conversation { talk, number }
     }
 
-    /// The talk that this node is in.
-    pub(crate) fn talk(&self) -> String {
-        self.talk.change(|state| state.own.clone())
+    /// The talk that this node is in with a machine.
+    pub(crate) fn talk(&self, seat: Seat) -> String {
+        self.talks[seat.index()].change(|state| state.own.clone())
     }
 
-    /// The other node's talk in the control conversation that goes on, if there is one.
-    pub(crate) fn talking(&self) -> Option<String> {
-        self.talk.change(|state| state.with.clone())
+    /// That machine's talk in the control conversation that goes on, if there is one.
+    pub(crate) fn talking(&self, seat: Seat) -> Option<String> {
+        self.talks[seat.index()].change(|state| state.with.clone())
     }
 }

@@ -9,9 +9,10 @@ use contract::gate::GatePolicy;
 use contract::{Denied, NodeRole};
 use serde_json::json;
 
-use super::file::Record;
+use super::file::{Record, Seat};
 use super::rules::{self, Heard, Learned, Standing};
 use super::session::{Ear, Word};
+use crate::cluster::Machine;
 use crate::node::Node;
 use crate::random;
 
@@ -25,21 +26,24 @@ const FRESH: Duration = Duration::from_secs(3);
 fn only_generation(one: &Record, other: &Record) -> bool {
     let mut same = other.clone();
     same.peer.generation = one.peer.generation;
+    same.second.peer.generation = one.second.peer.generation;
     *one == same
 }
 
 /// Whether they differ in nothing but what is remembered of the other node: losing that loses no mandate.
 fn only_memory(one: &Record, other: &Record) -> bool {
-    only_generation(one, &Record { session: one.session.clone(), ..other.clone() })
+    let mut same = Record { session: one.session.clone(), ..other.clone() };
+    same.second.session = one.second.session.clone();
+    only_generation(one, &same)
 }
 
 impl Node {
-    /// What this node says of itself.
-    pub(crate) async fn standing(&self) -> Standing {
+    /// What this node says of itself to one machine.
+    pub(crate) async fn standing(&self, seat: Seat) -> Standing {
         let boot = self.book.boot();
         // Before the mandate is looked at: whoever says that it sends no more has a mandate that says why.
         let sending = self.runs.sending();
-        let record = self.book.record();
+        let record = self.book.record().towards(seat);
         let (policy, wait) = self.gate.policy();
         // Of one moment: nothing is waited for in between.
         let said = rules::standing(&record, &boot, self.services_are_down(), self.run_moving_service().is_some());
@@ -50,10 +54,13 @@ impl Node {
             generation: self.given_generation().await.ok().flatten(),
             opens_after: (policy == GatePolicy::Unverified).then_some(wait),
             panel: self.config.panel.port(),
+            state: Some(self.state()),
+            serves_site: self.serves_site(),
+            contents: self.contents(),
             session: Some(Word {
-                talking: self.link.talking(),
+                talking: self.link.talking(seat),
                 able: self.book.remembers(),
-                ..record.session.word(&self.link.talk())
+                ..record.session.word(&self.link.talk(seat))
             }),
             ..said
         }
@@ -64,27 +71,31 @@ impl Node {
         if self.info.role == NodeRole::Client { Ok(None) } else { self.highest_generation().await }
     }
 
-    /// Hears the other node of the pair. When this returns, what was learnt is on disk, and whoever is not named any more
+    /// Hears a machine of the pair. When this returns, what was learnt is on disk, and whoever is not named any more
     /// has been told to stop.
     ///
     /// # Errors
     /// [`Denied::Failed`] when it cannot be written down: then it must not be answered either.
-    pub(crate) async fn hear_standing(&self, told: &Standing) -> Result<(), Denied> {
-        self.book.note_life(rules::has_stood_down(told));
-        self.link.keep_standing(told.clone());
+    pub(crate) async fn hear_standing(&self, seat: Seat, told: &Standing) -> Result<(), Denied> {
+        self.book.note_life(seat, rules::has_stood_down(told));
+        self.link.keep_standing(seat, told.clone());
         // Not knowing it is not having none: that would look like a machine that was set back.
         let generation = self.given_generation().await?;
         self.tally().await;
-        let ear = self.ear();
+        let ear = self.ear(seat);
+        let hear = if self.is_sibling(seat) { rules::hear_sibling } else { rules::hear };
         let now = self.book.record();
         let mut next = now.clone();
-        rules::hear(&mut next, told, generation, &ear);
+        next.facing(seat, |record| hear(record, told, generation, &ear));
         let paced = only_generation(&now, &next) && !self.book.generation_is_due(GENERATION_PACE);
         if next == now || paced {
             return Ok(());
         }
         let (told_too, ear_too) = (told.clone(), ear.clone());
-        let heard = self.book.change(move |record| rules::hear(record, &told_too, generation, &ear_too)).await;
+        let heard = self
+            .book
+            .change(move |record| record.facing(seat, |record| hear(record, &told_too, generation, &ear_too)))
+            .await;
         self.book.could_remember(heard.is_ok());
         let heard = match heard {
             Ok(heard) => heard,
@@ -105,13 +116,14 @@ impl Node {
         Ok(())
     }
 
-    /// What this node brings along when it hears the other one.
-    pub(crate) fn ear(&self) -> Ear {
+    /// What this node brings along when it hears a machine. The database counts the tickets of the first one: that it was
+    /// put back alone is found by them, whoever else there is.
+    pub(crate) fn ear(&self, seat: Seat) -> Ear {
         Ear {
-            talk: self.link.talk(),
-            talking: self.link.talking(),
+            talk: self.link.talk(seat),
+            talking: self.link.talking(seat),
             fresh: random::id(),
-            tallied: self.book.is_tallied(),
+            tallied: seat == Seat::Second || self.book.is_tallied(),
         }
     }
 
@@ -144,19 +156,27 @@ impl Node {
         self.mandate_changed();
     }
 
-    /// What the other node last said of itself, if that was just now.
+    /// What a machine last said of itself, if that was just now.
+    pub(crate) fn standing_of(&self, seat: Seat) -> Option<Standing> {
+        self.link.standing(seat, FRESH)
+    }
+
+    /// The same of the machine across: of two, of the one that the content comes from.
     pub(crate) fn peer_standing(&self) -> Option<Standing> {
-        self.link.standing(FRESH)
+        self.standing_of(self.link.source().unwrap_or(Seat::First))
     }
 
-    /// Whether the other node has stopped at our request and says so now.
-    pub(crate) fn peer_has_yielded(&self) -> bool {
-        self.peer_standing().as_ref().is_some_and(rules::has_stood_down)
+    /// Whether a machine has stopped at our request and says so now.
+    pub(crate) fn has_yielded(&self, seat: Seat) -> bool {
+        self.standing_of(seat).as_ref().is_some_and(rules::has_stood_down)
     }
 
-    /// Where the other node's panel listens, as it once said.
-    pub(crate) fn peer_panel_port(&self) -> Option<u16> {
-        self.book.look(|record| record.peer.panel)
+    /// Where a machine's panel listens, as it once said.
+    pub(crate) fn panel_port_of(&self, seat: Seat) -> Option<u16> {
+        self.book.look(|record| match seat {
+            Seat::First => record.peer.panel,
+            Seat::Second => record.second.peer.panel,
+        })
     }
 
     /// Takes the mandate of a new pair from its Master's answer.
@@ -196,20 +216,19 @@ impl Node {
         }
     }
 
-    /// The Client asks a reachable Master to stop, and waits until it says that its services are down. `limit` bounds the
-    /// whole.
+    /// Asks a reachable machine of the other site to stop, and waits until it says that its services are down. `limit`
+    /// bounds the whole.
     ///
     /// # Errors
     /// [`Denied::Refused`] with `peer.not_yielding`.
-    pub(crate) async fn ask_to_yield(&self, limit: Duration) -> Result<(), Denied> {
-        let peer = self.peer().await?;
-        let (Some(address), Some(pair)) = (peer.address, peer.pair) else {
+    pub(crate) async fn ask_to_yield(&self, machine: &Machine, limit: Duration) -> Result<(), Denied> {
+        let Some(pair) = &machine.pair else {
             return Err(Denied::rule(contract::Rule::PairNotAssociated, &self.info.name, ""));
         };
         let refused = |why: String| Denied::rule(contract::Rule::PeerNotYielding, &pair.name, why);
         let purpose = crate::link::message::Purpose::Yield;
         let begun = Instant::now();
-        let dialled = self.dial(address, Some(&pair.fingerprint), purpose).await;
+        let dialled = self.dial(machine.address, Some(&pair.fingerprint), purpose).await;
         let dialled = dialled.map_err(|error| refused(error.to_string()))?;
         if let crate::link::message::Reply::Refused { refused: reasons, .. } = dialled.reply {
             return Err(Denied::Refused(reasons));
@@ -219,7 +238,7 @@ impl Node {
             let next = crate::link::message::read::<Standing>(&mut stream);
             let told = tokio::time::timeout(crate::link::control::SILENCE, next).await;
             let told = told.map_err(|_| refused("timeout".into()))?.map_err(|error| refused(error.to_string()))?;
-            self.hear_standing(&told).await?;
+            self.hear_standing(machine.seat, &told).await?;
             if rules::has_stood_down(&told) {
                 return Ok(());
             }

@@ -52,6 +52,39 @@ pub struct Remembered {
     pub panel: Option<u16>,
 }
 
+/// Which of the two machines that a node may talk with a word comes from, or is meant for. A pair of two machines needs
+/// only the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Seat {
+    /// The other side's machine; of a site of two members, the one that is named first.
+    First,
+    /// On the Client the other member of the Master site; on a member its sibling.
+    Second,
+}
+
+impl Seat {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::First, Self::Second];
+
+    /// Its place in what is kept for both.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::First => 0,
+            Self::Second => 1,
+        }
+    }
+}
+
+/// What a node keeps of the second machine: the same as of the first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Acquaintance {
+    /// What it remembers of it.
+    pub peer: Remembered,
+    /// The one-time secrets of both.
+    pub session: Session,
+}
+
 /// Everything a node knows of the right to serve.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Record {
@@ -99,6 +132,9 @@ pub struct Record {
     /// The one-time secrets of both, under this mandate.
     #[serde(default)]
     pub session: Session,
+    /// The same of the second machine, in a cluster.
+    #[serde(default)]
+    pub second: Acquaintance,
 }
 
 impl Record {
@@ -124,6 +160,39 @@ impl Record {
             settled: None,
             peer: Remembered::default(),
             session: Session::default(),
+            second: Acquaintance::default(),
+        }
+    }
+
+    /// Does something with the record as it is towards one machine: what is remembered, and the one-time secrets, are
+    /// that machine's meanwhile.
+    pub fn facing<T>(&mut self, seat: Seat, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.turn(seat);
+        let outcome = work(self);
+        self.turn(seat);
+        outcome
+    }
+
+    /// The record as it is towards one machine.
+    #[must_use]
+    pub fn towards(mut self, seat: Seat) -> Self {
+        self.turn(seat);
+        self
+    }
+
+    fn turn(&mut self, seat: Seat) {
+        if seat == Seat::Second {
+            std::mem::swap(&mut self.peer, &mut self.second.peer);
+            std::mem::swap(&mut self.session, &mut self.second.session);
+        }
+    }
+
+    /// A new mandate begins the count of generations and of tickets anew, with every machine.
+    pub fn begin_anew(&mut self) {
+        for (peer, session) in [(&mut self.peer, &mut self.session), (&mut self.second.peer, &mut self.second.session)]
+        {
+            peer.generation = None;
+            *session = Session::default();
         }
     }
 

@@ -22,7 +22,7 @@ use crate::data_dir::DataDir;
 use crate::error::OpenError;
 use crate::node::Node;
 use crate::random;
-use file::{Files, Opened, Opening, Record};
+use file::{Files, Opened, Opening, Record, Seat};
 use session::Tally;
 
 /// Replaces the kernel's boot id, so that a test can let a machine die and boot again.
@@ -52,16 +52,23 @@ struct Inner {
     changed: watch::Sender<u64>,
     /// Counts what closes questions that are open: an answer to an older one opens nothing.
     question: AtomicU64,
-    /// When the other node last proved to be alive.
-    life: Mutex<Option<Instant>>,
-    /// When it last said that it stands down; `None` once it has said otherwise.
-    stood_down: Mutex<Option<Instant>>,
+    /// The last signs of life of the machines that it talks with.
+    lives: Mutex<[Life; 2]>,
     /// When the record was last written.
     written: Mutex<Option<Instant>>,
     /// What the database knows of the session ticket.
     tallied: Mutex<Option<Tally>>,
     /// The last attempt to write a mere memory down came to nothing.
     forgetful: AtomicBool,
+}
+
+/// The last that was heard of a machine.
+#[derive(Debug, Clone, Copy, Default)]
+struct Life {
+    /// When it last proved to be alive.
+    last: Option<Instant>,
+    /// When it last said that it stands down; `None` once it has said otherwise.
+    stood_down: Option<Instant>,
 }
 
 impl Book {
@@ -97,8 +104,7 @@ impl Book {
             record: Mutex::new(record),
             changed: watch::Sender::new(0),
             question: AtomicU64::new(0),
-            life: Mutex::new(None),
-            stood_down: Mutex::new(None),
+            lives: Mutex::default(),
             written: Mutex::new(None),
             tallied: Mutex::new(None),
             forgetful: AtomicBool::new(false),
@@ -195,22 +201,25 @@ impl Book {
         self.inner.question.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The other node has just proven to be alive, and said whether it stands down.
-    pub(crate) fn note_life(&self, stands_down: bool) {
+    /// A machine has just proven to be alive, and said whether it stands down.
+    pub(crate) fn note_life(&self, seat: Seat, stands_down: bool) {
         let now = Instant::now();
-        *self.inner.life.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
-        *self.inner.stood_down.lock().unwrap_or_else(PoisonError::into_inner) = stands_down.then_some(now);
+        self.inner.lives.lock().unwrap_or_else(PoisonError::into_inner)[seat.index()] =
+            Life { last: Some(now), stood_down: stands_down.then_some(now) };
     }
 
-    /// Whether the other node's last word was that it stands down, and no longer ago than that.
-    pub(crate) fn peer_stands_down(&self, within: Duration) -> bool {
-        let said = *self.inner.stood_down.lock().unwrap_or_else(PoisonError::into_inner);
-        said.is_some_and(|at| at.elapsed() < within)
+    /// Whether its last word was that it stands down, and no longer ago than that.
+    pub(crate) fn stands_down(&self, seat: Seat, within: Duration) -> bool {
+        self.life(seat).stood_down.is_some_and(|at| at.elapsed() < within)
     }
 
-    /// When it last did.
-    pub(crate) fn last_life(&self) -> Option<Instant> {
-        *self.inner.life.lock().unwrap_or_else(PoisonError::into_inner)
+    /// When it last proved to be alive.
+    pub(crate) fn last_life(&self, seat: Seat) -> Option<Instant> {
+        self.life(seat).last
+    }
+
+    fn life(&self, seat: Seat) -> Life {
+        self.inner.lives.lock().unwrap_or_else(PoisonError::into_inner)[seat.index()]
     }
 }
 
@@ -268,7 +277,7 @@ impl Node {
         raise: Raise,
         check: impl FnOnce(&Record) -> Result<(), Denied> + Send + 'static,
     ) -> Result<Mandate, Denied> {
-        let pair = self.peer().await?.pair.map(|pair| pair.id);
+        let pair = self.pair_id().await?;
         let (at, boot) = (self.clock.now(), self.book.boot());
         let raised = self.book.change(move |record| {
             if let Some(head) = record.mandate.as_ref().filter(|head| head.id == raise.id) {

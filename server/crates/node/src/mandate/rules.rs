@@ -1,14 +1,17 @@
 //! The rules of the mandate as pure decisions: a record and what was told go in, the changed record and what follows come
 //! out. No disk, no clock, no network: what runs here is what a model checks.
 
+use std::collections::BTreeMap;
+
 use contract::gate::GateAnswer;
 use contract::mandate::{Mandate, MandateFinding, MandateKind, Relation};
 use contract::service::Desired;
+use contract::state::NodeState;
 use contract::{NodeRole, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::file::{Opened, Opening, Record};
-use super::session::{self, Ear, Session, Word};
+use super::session::{self, Ear, Word};
 
 /// What a node says of itself at every contact with the other one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,6 +51,15 @@ pub struct Standing {
     pub opens_after: Option<u32>,
     /// The port of its panel.
     pub panel: u16,
+    /// What it is doing, for people.
+    #[serde(default)]
+    pub state: Option<NodeState>,
+    /// Whether the node IP of its cluster is on it; `None` of a machine that stands alone.
+    #[serde(default)]
+    pub serves_site: Option<bool>,
+    /// Client: the content of each dataset that it has.
+    #[serde(default)]
+    pub contents: BTreeMap<String, String>,
     /// The one-time secret; `None` where only the mandate is spoken of.
     #[serde(default)]
     pub session: Option<Word>,
@@ -102,8 +114,7 @@ fn adopt(record: &mut Record, told: &Mandate) {
     }
     let was_holder = record.is_holder();
     record.missing = false;
-    record.peer.generation = None;
-    record.session = Session::default();
+    record.begin_anew();
     record.mandate = Some(told.clone());
     if !(was_holder && record.is_holder()) {
         // Whoever is named anew asks before it starts; whoever is not named stops.
@@ -181,6 +192,21 @@ pub fn answer(record: &Record, told: &Standing, ear: &Ear) -> GateAnswer {
     }
 }
 
+/// What an answer of the other member of the same site means. It never opens a gate, because it may know no more than the
+/// one who asks; it only speaks against it. That it serves is no obstacle: both may, and the node IP is on one.
+#[must_use]
+pub fn answer_of_sibling(record: &Record, told: &Standing) -> GateAnswer {
+    if !record.findings().is_empty() || !told.findings.is_empty() {
+        GateAnswer::Finding
+    } else if record.mandate.is_some() && !record.is_holder() {
+        GateAnswer::Elsewhere
+    } else if told.taking || told.mandate.as_ref().map(|m| &m.id) != record.mandate.as_ref().map(|m| &m.id) {
+        GateAnswer::Hold
+    } else {
+        GateAnswer::Confirmed
+    }
+}
+
 /// Whether this node is named by a mandate whose content it has not taken in: it serves only with that.
 #[must_use]
 pub fn awaits_content(record: &Record) -> bool {
@@ -208,8 +234,7 @@ pub fn raise(record: &mut Record, mandate: Mandate, boot: &str, at: Timestamp) {
     record.suspended = false;
     record.yielded = false;
     record.held_by = None;
-    record.peer.generation = None;
-    record.session = Session::default();
+    record.begin_anew();
     record.mandate = Some(mandate);
     let holder = record.is_holder();
     record.opened = holder.then(|| Opened { boot: boot.to_owned(), at, how: Opening::Operator });
@@ -229,8 +254,7 @@ pub fn may_settle(record: &Record, told: &Standing) -> bool {
 pub fn settle(record: &mut Record, mandate: Mandate) {
     record.set_back = None;
     record.cloned = None;
-    record.peer.generation = None;
-    record.session = Session::default();
+    record.begin_anew();
     record.mandate = Some(mandate);
 }
 
@@ -311,6 +335,9 @@ pub fn standing(record: &Record, boot: &str, down: bool, running: bool) -> Stand
         generation: None,
         opens_after: None,
         panel: 0,
+        state: None,
+        serves_site: None,
+        contents: BTreeMap::new(),
         session: None,
     }
 }
@@ -367,6 +394,16 @@ pub fn hear_session(record: &mut Record, told: &Standing, ear: &Ear) {
 
 /// Hears the other side once: everything that follows from it. `generation` is the highest one that this node has given.
 pub fn hear(record: &mut Record, told: &Standing, generation: Option<u64>, ear: &Ear) -> Heard {
+    hear_as(record, told, generation, ear, false)
+}
+
+/// Hears the other member of the same site once. It takes nobody's service away, and confirms nobody's gate: that is the
+/// other side's.
+pub fn hear_sibling(record: &mut Record, told: &Standing, generation: Option<u64>, ear: &Ear) -> Heard {
+    hear_as(record, told, generation, ear, true)
+}
+
+fn hear_as(record: &mut Record, told: &Standing, generation: Option<u64>, ear: &Ear, sibling: bool) -> Heard {
     let before = record.findings();
     if record.mandate.is_none() && !record.missing {
         // It belongs to no pair any more: a word that was on its way means nothing.
@@ -381,13 +418,14 @@ pub fn hear(record: &mut Record, told: &Standing, generation: Option<u64>, ear: 
     let learned = told.mandate.as_ref().map_or(Learned::Nothing, |mandate| learn(record, mandate));
     remember(record, told);
     hear_session(record, told, ear);
-    let gave_way = gives_way(record, told);
+    let gave_way = !sibling && gives_way(record, told);
     if gave_way {
         record.opened = None;
     }
     let mut confirmed = false;
     if let Some(opened) = record.opened.clone()
         && opened.how == Opening::Unverified
+        && !sibling
         && answer(record, told, ear) == GateAnswer::Confirmed
     {
         record.opened = Some(Opened { how: Opening::Verified, ..opened });

@@ -21,8 +21,10 @@ impl Node {
         if found.is_empty() {
             refused.push(Refused::new(Rule::SettleNothing, &self.info.name, ""));
         }
-        let peer = self.peer().await?.pair.map(|pair| pair.name).unwrap_or_default();
-        let told = self.peer_standing().filter(|told| self.book.look(|record| rules::may_settle(record, told)));
+        let peer = self.site_name().await?.unwrap_or_default();
+        let machines = self.machines_across().await?;
+        let mut heard = machines.iter().filter_map(|machine| self.standing_of(machine.seat));
+        let told = heard.find(|told| self.book.look(|record| rules::may_settle(record, told)));
         let by_take = || Refused::new(Rule::SettleByTake, &peer, "");
         if told.is_none() && !found.is_empty() {
             refused.push(by_take());

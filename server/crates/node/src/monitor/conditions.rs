@@ -39,11 +39,11 @@ impl Seen {
 
 impl Node {
     /// Looks at everything once.
-    pub(crate) async fn conditions(&self, probe: &Probe, limits: &Limits) -> Result<BTreeMap<Cause, Seen>, Denied> {
+    pub(crate) async fn conditions(&self, probes: &[Probe], limits: &Limits) -> Result<BTreeMap<Cause, Seen>, Denied> {
         let mut seen = BTreeMap::new();
-        self.look_at_peer(probe, &mut seen).await?;
+        probes.iter().for_each(|probe| self.look_at_machine(probe, &mut seen));
         self.look_at_mandate(&mut seen).await?;
-        if self.info.role == NodeRole::Client && !matches!(probe, Probe::Nobody) {
+        if self.info.role == NodeRole::Client && !probes.is_empty() {
             self.look_at_replicas(limits, &mut seen).await?;
         }
         if self.info.role == NodeRole::Client {
@@ -56,26 +56,24 @@ impl Node {
         Ok(seen)
     }
 
-    async fn look_at_peer(&self, probe: &Probe, seen: &mut BTreeMap<Cause, Seen>) -> Result<(), Denied> {
-        let Some(pair) = self.peer().await?.pair else { return Ok(()) };
+    fn look_at_machine(&self, probe: &Probe, seen: &mut BTreeMap<Cause, Seen>) {
         let kind = match self.info.role {
+            _ if probe.machine.sibling => AlarmKind::SiblingUnreachable,
             NodeRole::Master => AlarmKind::ClientUnreachable,
             NodeRole::Client => AlarmKind::MasterUnreachable,
         };
-        let silent = match probe {
-            Probe::Nobody => return Ok(()),
-            Probe::Answered => Seen::Good,
-            Probe::Silent(why) => Seen::Bad(Text::new(why.clone(), why.clone())),
-        };
-        seen.insert((kind, pair.name.clone()), silent);
-        let contact = self.link.contact();
+        let silent = Seen::bad_if(probe.silent.is_some(), || {
+            let why = probe.silent.clone().unwrap_or_default();
+            Text::new(why.clone(), why)
+        });
+        seen.insert((kind, probe.name.clone()), silent);
+        let contact = self.link.contact(probe.machine.seat);
         let misfit = contact.who.as_ref().and_then(|who| self.incompatible(who)).map(|refused| refused.detail);
         let misfit = Seen::bad_if(misfit.is_some(), || {
             let told = misfit.clone().unwrap_or_default();
             Text::new(told.clone(), told)
         });
-        seen.insert((AlarmKind::VersionMismatch, pair.name), misfit);
-        Ok(())
+        seen.insert((AlarmKind::VersionMismatch, probe.name.clone()), misfit);
     }
 
     async fn look_at_replicas(&self, limits: &Limits, seen: &mut BTreeMap<Cause, Seen>) -> Result<(), Denied> {

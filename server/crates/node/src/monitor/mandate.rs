@@ -14,11 +14,13 @@ use crate::node::Node;
 
 impl Node {
     pub(super) async fn look_at_mandate(&self, seen: &mut BTreeMap<Cause, Seen>) -> Result<(), Denied> {
-        let Some(pair) = self.peer().await?.pair else { return Ok(()) };
-        let (record, boot, told) = (self.book.record(), self.book.boot(), self.peer_standing());
+        let Some(theirs) = self.site_name().await? else { return Ok(()) };
+        let (record, boot) = (self.book.record(), self.book.boot());
+        let machines = self.machines_across().await?;
+        let heard: Vec<_> = machines.iter().filter_map(|one| Some((one.name(), self.standing_of(one.seat)?))).collect();
         let serves = rules::may_serve(&record, &boot);
         let holder = record.mandate.as_ref().map(|mandate| mandate.holder);
-        let (ours, theirs) = (self.info.name.clone(), pair.name);
+        let ours = self.info.name.clone();
         let master = if self.info.role == NodeRole::Master { ours.clone() } else { theirs.clone() };
         let mut see = |kind, subject: &str, bad: bool, detail: Text| {
             let now = if bad { Seen::Bad(detail) } else { Seen::Good };
@@ -27,26 +29,29 @@ impl Node {
         let nothing = || Text::new("", "");
         // The Master is known to stay down only where it says so itself.
         let fenced = holder == Some(NodeRole::Client)
-            && (self.info.role == NodeRole::Master || told.as_ref().is_some_and(|told| told.mandate == record.mandate));
+            && (self.info.role == NodeRole::Master || heard.iter().any(|(_, told)| told.mandate == record.mandate));
         see(AlarmKind::MasterFenced, &master, fenced, nothing());
         if self.info.role == NodeRole::Client {
             see(AlarmKind::Active, &ours, holder == Some(NodeRole::Client), nothing());
         }
         let findings = record.findings();
-        let others: &[MandateFinding] = told.as_ref().map_or(&[], |told| &told.findings);
+        let others: Vec<_> = heard.iter().flat_map(|(_, told)| told.findings.clone()).collect();
         let forked = findings.contains(&MandateFinding::Fork) || others.contains(&MandateFinding::Fork);
-        let both = serves && told.as_ref().is_some_and(|told| told.serving);
+        let both = serves && heard.iter().any(|(_, told)| told.serving);
         let detail = if forked {
             Text::new(MandateFinding::Fork.sentence(Lang::It), MandateFinding::Fork.sentence(Lang::En))
         } else {
             Text::new("entrambe servono", "both serve")
         };
         see(AlarmKind::SplitBrain, &master, forked || both, detail);
-        for (name, list) in [(&ours, findings.as_slice()), (&theirs, others)] {
-            see(AlarmKind::SetBack, name, list.contains(&MandateFinding::SetBack), nothing());
+        see(AlarmKind::SetBack, &ours, findings.contains(&MandateFinding::SetBack), nothing());
+        for machine in &machines {
+            let told = heard.iter().find(|(name, _)| *name == machine.name());
+            let set_back = told.is_some_and(|(_, told)| told.findings.contains(&MandateFinding::SetBack));
+            see(AlarmKind::SetBack, &machine.name(), set_back, nothing());
         }
         // Which of the two sides it is can be told only by looking: the alarm is about the pair.
-        let cloned = [findings.as_slice(), others].iter().any(|list| list.contains(&MandateFinding::Cloned));
+        let cloned = findings.iter().chain(&others).any(|finding| *finding == MandateFinding::Cloned);
         see(AlarmKind::Cloned, &master, cloned, nothing());
         // Of the other side only what it says itself: its silence has an alarm of its own.
         let unserved = match holder {

@@ -16,10 +16,12 @@ use contract::alarm::AlarmKind;
 use contract::monitor::{LagHistory, LagSeries, MonitorReport};
 use contract::threshold::Threshold;
 use contract::{Denied, SCHEMA, Text, Timestamp};
+use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::alarms::Cause;
+use crate::cluster::Machine;
 use crate::link::message::Purpose;
 use crate::node::Node;
 use crate::thresholds::Limits;
@@ -64,15 +66,13 @@ impl Watchman {
     }
 }
 
-/// What one probe of the other machine came to.
+/// What one probe of a machine that this one is associated with came to.
 #[derive(Debug, Clone)]
-pub(crate) enum Probe {
-    /// There is nobody to probe: not associated.
-    Nobody,
-    /// It answered, with the pinned key.
-    Answered,
-    /// It did not, and why.
-    Silent(String),
+pub(crate) struct Probe {
+    machine: Machine,
+    name: String,
+    /// Why it did not answer with the pinned key; `None` where it did.
+    silent: Option<String>,
 }
 
 impl Node {
@@ -100,8 +100,8 @@ impl Node {
                     _ = ticks.tick() => {}
                 }
                 self.remember_lags().await;
-                let probe = self.probe(limits.probe_interval().max(LEAST_PATIENCE)).await;
-                match self.look(&probe, &limits, &mut state).await {
+                let probes = self.probe(limits.probe_interval().max(LEAST_PATIENCE)).await;
+                match self.look(&probes, &limits, &mut state).await {
                     Ok(seen) => {
                         let turns = (limits.get(Threshold::PeerBad), limits.get(Threshold::PeerGood));
                         if let Err(error) = self.judge(&mut state, seen, turns).await {
@@ -118,11 +118,11 @@ impl Node {
     /// note of it.
     async fn look(
         &self,
-        probe: &Probe,
+        probes: &[Probe],
         limits: &Limits,
         state: &mut BTreeMap<Cause, Hysteresis>,
     ) -> Result<BTreeMap<Cause, Seen>, Denied> {
-        let mut seen = self.conditions(probe, limits).await?;
+        let mut seen = self.conditions(probes, limits).await?;
         for (subject, id, noted) in self.open_of(AlarmKind::ApprovalBypassed).await? {
             let cause: Cause = (AlarmKind::ApprovalBypassed, subject);
             // Also where it was noted before the monitor came to see it: it is the monitor that ends it.
@@ -139,7 +139,7 @@ impl Node {
         let lags: Vec<_> = briefs.into_iter().map(|brief| (brief.name, brief.lag_seconds)).collect();
         self.watch.remember(now, lags.iter().cloned());
         // What is not heard from the other machine is not known, whatever it was last.
-        let seen = if self.link.contact().reachable { lags.as_slice() } else { &[] };
+        let seen = if self.link.source_is_reachable() { lags.as_slice() } else { &[] };
         let ended = self.watch.samples.lock().unwrap_or_else(PoisonError::into_inner).look(now, seen);
         if let Some(ended) = ended
             && let Err(error) = self.keep_samples(ended).await
@@ -169,15 +169,22 @@ impl Node {
         })
     }
 
-    /// Dials the other machine and hears its greeting.
-    async fn probe(&self, patience: Duration) -> Probe {
-        let Ok(peer) = self.peer().await else { return Probe::Nobody };
-        let (Some(address), Some(pair)) = (peer.address, peer.pair) else { return Probe::Nobody };
-        match tokio::time::timeout(patience, self.dial(address, Some(&pair.fingerprint), Purpose::Greet)).await {
-            Ok(Ok(_)) => Probe::Answered,
-            Ok(Err(error)) => Probe::Silent(error.to_string()),
-            Err(_) => Probe::Silent("no answer in time".into()),
-        }
+    /// Dials every other machine and hears its greeting.
+    async fn probe(&self, patience: Duration) -> Vec<Probe> {
+        let Ok(machines) = self.machines().await else { return Vec::new() };
+        let probes = machines.into_iter().filter_map(|machine| {
+            let pair = machine.pair.clone()?;
+            Some(async move {
+                let dial = self.dial(machine.address, Some(&pair.fingerprint), Purpose::Greet);
+                let silent = match tokio::time::timeout(patience, dial).await {
+                    Ok(Ok(_)) => None,
+                    Ok(Err(error)) => Some(error.to_string()),
+                    Err(_) => Some("no answer in time".into()),
+                };
+                Probe { machine, name: pair.name, silent }
+            })
+        });
+        join_all(probes).await
     }
 
     /// Turns what was seen into alarms. A cause that is not looked at any more (a dataset taken back, a pair dissolved)

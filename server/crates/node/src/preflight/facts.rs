@@ -5,6 +5,7 @@ use contract::{Denied, NodeRole};
 
 use super::Probed;
 use super::judge::Facts;
+use crate::mandate::file::Seat;
 use crate::node::Node;
 use crate::store::{db, time};
 use crate::sync::replica::Copy;
@@ -12,7 +13,7 @@ use crate::sync::replica::Copy;
 impl Node {
     pub(super) async fn facts(&self, probed: &Probed) -> Result<Facts, Denied> {
         let client = self.info.role == NodeRole::Client;
-        let peer = self.peer().await?.pair.map(|pair| pair.name);
+        let peer = self.site_name().await?;
         let (mandate, suspended, findings) = self
             .book
             .look(|record| (record.mandate.is_some(), record.suspended && record.is_holder(), record.findings()));
@@ -49,7 +50,12 @@ impl Node {
             points: self.points_to_go_back_to().await?,
             serves_from: self.serves_from_a_copy().await,
             masters_now: self.copies.masters_now().unwrap_or_else(|| self.clock.now()),
-            opens_after: self.link.last_standing().and_then(|told| told.opens_after),
+            // Of two members, the one that would go on first.
+            opens_after: Seat::ALL
+                .into_iter()
+                .filter(|seat| !self.is_sibling(*seat))
+                .filter_map(|seat| self.link.last_standing(seat)?.opens_after)
+                .min(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! Evidence that the other site does not serve: gathered, kept in memory only, and worth nothing after a restart, after a
 //! few seconds, or after a sign of life. Silence is no evidence; an operator's word is.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,6 +11,7 @@ use contract::isolation::{Attestation, IsolationOutcome, MachineIsolation, Probe
 use contract::power::PowerState;
 use contract::preflight::Override;
 use contract::{Denied, Lang, Refused, Rule, Text};
+use futures_util::future::join_all;
 
 use super::Run;
 use super::log::{Event, Plan};
@@ -17,7 +19,7 @@ use super::procedure::Step;
 use super::step::Stop;
 use crate::isolation::{self, Pace};
 use crate::mandate::Book;
-use crate::mandate::file::Record;
+use crate::mandate::file::{Record, Seat};
 use crate::node::Node;
 
 /// How long what the probes saw is worth something.
@@ -49,12 +51,21 @@ struct Word {
 pub(super) struct Held {
     found: Instant,
     machines: Vec<MachineIsolation>,
-    /// A sign of life after this makes it void; `None` where the machine is known to be alive and that was settled.
-    quiet_since: Option<Instant>,
-    /// It stands on the other side having stood down: as long as that side goes on saying so.
-    on_yield: bool,
+    /// What it stands on, for each machine.
+    grounds: Vec<(Seat, Ground)>,
     /// The mandate that was known when it was found: whoever has learnt of another one begins anew.
     head: Option<String>,
+}
+
+/// What the evidence about one machine stands on.
+#[derive(Debug, Clone, Copy)]
+enum Ground {
+    /// It was silent: a sign of life after this makes it void.
+    Quiet(Instant),
+    /// It has stood down: as long as it goes on saying so.
+    StoodDown,
+    /// It is known to be alive, and an operator has passed that.
+    Passed,
 }
 
 impl Held {
@@ -64,11 +75,13 @@ impl Held {
     /// The rule that says why not.
     pub(super) fn holds(&self, book: &Book, record: &Record) -> Result<(), Denied> {
         let name = || self.machines.iter().map(|machine| machine.ip.to_string()).collect::<Vec<_>>().join(", ");
-        if self.quiet_since.is_some_and(|since| book.last_life().is_some_and(|life| life > since)) {
-            return Err(Denied::rule(Rule::EvidenceVoid, name(), "life"));
-        }
         let other_head = record.mandate.as_ref().map(|head| &head.id) != self.head.as_ref();
-        if other_head || (self.on_yield && !book.peer_stands_down(SAID)) {
+        let holds = |(seat, ground): &(Seat, Ground)| match ground {
+            Ground::Quiet(since) => book.last_life(*seat).is_none_or(|life| life <= *since),
+            Ground::StoodDown => book.stands_down(*seat, SAID),
+            Ground::Passed => true,
+        };
+        if other_head || !self.grounds.iter().all(holds) {
             return Err(Denied::rule(Rule::EvidenceVoid, name(), "life"));
         }
         if self.found.elapsed() > FRESH {
@@ -152,44 +165,57 @@ impl Node {
         let mut found = Instant::now();
         let head = self.book.look(|record| record.mandate.as_ref().map(|head| head.id.clone()));
         let mut machines = self.probe_for(plan).await;
+        let across = self.machines_across().await?;
         if machines.is_empty() {
             return Err(Stop::refused(&[Refused::new(Rule::PeerUnset, &self.info.name, "")]));
         }
         let mut refused = Vec::new();
-        let mut settled = false;
         // Also where it has stood down already: that may have been for another run, and be taken back by now.
         let answers =
             |machine: &MachineIsolation| matches!(machine.outcome, IsolationOutcome::Alive | IsolationOutcome::Fenced);
         if machines.iter().any(answers) {
-            // Alive is no obstacle once it has stopped its services and said so.
-            let why = match self.ask_to_yield(YIELDING).await {
-                Ok(()) => String::new(),
-                Err(denied) => denied.text(Lang::En),
-            };
+            let living = machines.iter().filter(|machine| answers(machine)).map(|machine| machine.ip);
+            // Alive is no obstacle once it has stopped its services and said so: each that answers is asked.
+            let asked = living.filter_map(|ip| across.iter().find(|machine| machine.address.ip == ip));
+            let why = join_all(asked.map(|machine| async {
+                let why = self.ask_to_yield(machine, YIELDING).await.err().map(|denied| denied.text(Lang::En));
+                (machine.address.ip, why.unwrap_or_default())
+            }));
+            let why: BTreeMap<IpAddr, String> = why.await.into_iter().collect();
             // A telephone system takes its time to stop: what counts is how it looks now.
             found = Instant::now();
             machines = self.probe_for(plan).await;
             let alive = machines.iter().filter(|machine| machine.outcome == IsolationOutcome::Alive);
-            let (passed, blocking): (Vec<_>, Vec<_>) = alive.partition(|machine| is_passed(&plan.overrides, machine));
-            settled = !passed.is_empty();
-            refused.extend(blocking.iter().map(|m| Refused::new(Rule::PeerNotYielding, m.ip.to_string(), &why)));
+            let blocking = alive.filter(|machine| !is_passed(&plan.overrides, machine)).map(|machine| {
+                let why = why.get(&machine.ip).map(String::as_str).unwrap_or_default();
+                Refused::new(Rule::PeerNotYielding, machine.ip.to_string(), why)
+            });
+            refused.extend(blocking);
         }
-        // Whoever has yielded goes on talking.
-        let on_yield = machines.iter().any(|machine| machine.outcome == IsolationOutcome::Fenced);
-        settled |= on_yield;
-        let mut quiet_since = (!settled).then_some(found);
-        for machine in machines.iter_mut().filter(|machine| machine.outcome == IsolationOutcome::Unreachable) {
-            match self.word_for(run, machine.ip) {
-                Ok(word) => {
-                    machine.attestation = Some(word.text);
-                    quiet_since = quiet_since.map(|since| since.min(word.given));
-                }
-                Err(why) => refused.push(why),
-            }
+        let mut grounds = Vec::new();
+        for machine in &mut machines {
+            let seat = across.iter().find(|one| one.address.ip == machine.ip).map_or(Seat::First, |one| one.seat);
+            let ground = match machine.outcome {
+                IsolationOutcome::Alive => Ground::Passed,
+                // Whoever has yielded goes on talking.
+                IsolationOutcome::Fenced => Ground::StoodDown,
+                IsolationOutcome::AlreadyDown | IsolationOutcome::PoweredOff => Ground::Quiet(found),
+                IsolationOutcome::Unreachable => match self.word_for(run, seat, machine.ip) {
+                    Ok(word) => {
+                        machine.attestation = Some(word.text);
+                        Ground::Quiet(found.min(word.given))
+                    }
+                    Err(why) => {
+                        refused.push(why);
+                        continue;
+                    }
+                },
+            };
+            grounds.push((seat, ground));
         }
         self.log_run(run, vec![Event::Isolation { machines: machines.clone() }]).await?;
         if refused.is_empty() {
-            run.testify(|testimony| testimony.held = Some(Held { found, machines, quiet_since, on_yield, head }));
+            run.testify(|testimony| testimony.held = Some(Held { found, machines, grounds, head }));
             Ok(())
         } else {
             Err(Stop::refused(&refused))
@@ -197,11 +223,11 @@ impl Node {
     }
 
     /// The operator's word for a machine that does not answer, if it is still worth something.
-    fn word_for(&self, run: &Run, ip: IpAddr) -> Result<Word, Refused> {
+    fn word_for(&self, run: &Run, seat: Seat, ip: IpAddr) -> Result<Word, Refused> {
         let (word, restarted) = run.testify(|testimony| (testimony.word(ip), testimony.restarted));
         let subject = ip.to_string();
         match word {
-            Some(word) if self.book.last_life().is_some_and(|life| life > word.given) => {
+            Some(word) if self.book.last_life(seat).is_some_and(|life| life > word.given) => {
                 Err(Refused::new(Rule::EvidenceVoid, subject, "life"))
             }
             Some(word) => Ok(word),

@@ -127,6 +127,12 @@ impl Node {
             blocked.push(Refused::new(Rule::StateIllegal, &self.info.name, state.as_str()));
             return Ok(FailbackReport { blocked, ..report });
         }
+        // Which of two members is to take it in, and how its sibling comes to have it, is the cluster's business.
+        if self.machines_across().await?.len() > 1 {
+            let name = self.site_name().await?.unwrap_or_default();
+            blocked.push(Refused::new(Rule::FailbackCluster, name, ""));
+            return Ok(FailbackReport { blocked, ..report });
+        }
         let ledger = self.ledger().await?;
         let serving = self.serving().await;
         let discarded = |name: &str| failback.discard.iter().any(|one| one == name);

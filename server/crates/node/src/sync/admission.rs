@@ -39,6 +39,9 @@ impl Node {
             };
             return Err(Denied::rule(rule, subject, detail));
         }
+        if self.serves_site() == Some(false) {
+            return Err(Denied::rule(Rule::SyncMemberPassive, &self.info.name, ""));
+        }
         let known = match content {
             Some(content) => self.was_offered(dataset, content).await?,
             None => false,

@@ -81,6 +81,7 @@ impl Node {
 
     pub(crate) async fn dataset_add(self: &Arc<Self>, act: Act<'_>, form: &DatasetForm) -> Result<Outcome, Denied> {
         let dataset = form.check().map_err(Denied::Invalid)?;
+        self.declares()?;
         let mut errors = Vec::new();
         if let Err(problem) = self.usable_source(&dataset) {
             errors.push(FieldError::new("source", problem));
@@ -113,6 +114,7 @@ impl Node {
     pub(crate) async fn dataset_remove(self: &Arc<Self>, act: Act<'_>, name: &str) -> Result<Outcome, Denied> {
         let known = self.datasets().await?.into_iter().find(|dataset| dataset.name == name);
         let Some(known) = known else { return Err(Denied::field("name", Problem::NotFound)) };
+        self.declares()?;
         let mut tx = self.store.begin().await?;
         sqlx::query("DELETE FROM dataset WHERE name = ?")
             .bind(name)

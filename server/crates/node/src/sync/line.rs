@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::link::DialError;
 use crate::link::message::{self, Capture, Next, Purpose, Reply};
+use crate::mandate::file::Seat;
 use crate::node::Node;
 use crate::sync::replica::Copy;
 use crate::sync::sync_error;
@@ -46,7 +47,8 @@ pub(super) fn content(copy: &Copy) -> Option<String> {
 impl Node {
     /// Asks, on the connection of a pull that ended well, to be told when there is something new.
     pub(super) async fn listen_on(&self, copy: &Copy, mut stream: DataStream) -> Line {
-        let next = Next { content: content(copy), standing: self.standing().await };
+        let seat = self.link.source().unwrap_or(Seat::First);
+        let next = Next { content: content(copy), standing: self.standing(seat).await };
         AbortOnDropHandle::new(tokio::spawn(async move {
             message::write(&mut stream, &next).await?;
             let first = message::read(&mut stream).await?;
@@ -57,11 +59,9 @@ impl Node {
     /// Dials for data and waits until the Master has read its source.
     pub(super) async fn dial_data(&self, copy: &Copy, purpose: &Purpose) -> Result<DataStream, SyncError> {
         let lost = |error: &dyn std::fmt::Display| self.error("connection_lost", error);
-        let peer = self.peer().await.map_err(|error| self.error("io", error.text(contract::Lang::En)))?;
-        let (Some(address), Some(pair)) = (peer.address, peer.pair) else {
-            return Err(self.error("connection_lost", "not associated"));
-        };
-        let dialled = self.dial(address, Some(&pair.fingerprint), purpose.clone()).await;
+        let machine = self.source_machine().await.map_err(|error| lost(&error.text(contract::Lang::En)))?;
+        let Some(pair) = machine.pair else { return Err(lost(&"not associated")) };
+        let dialled = self.dial(machine.address, Some(&pair.fingerprint), purpose.clone()).await;
         let dialled = dialled.map_err(|error: DialError| lost(&error))?;
         if let Reply::Refused { refused, .. } = dialled.reply {
             let told = refused.iter().map(|r| r.finding(contract::Lang::En).to_string()).collect::<Vec<_>>();

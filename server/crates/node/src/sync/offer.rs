@@ -15,10 +15,12 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::io::SyncIoBridge;
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster::Given;
 use crate::link::listener::Visitor;
 use crate::link::message::{self, Capture, Hello, Next, Purpose};
+use crate::mandate::file::Seat;
 use crate::node::Node;
-use crate::store::db;
+use crate::store::{db, time};
 use crate::sync::ancestry;
 use crate::sync::meter::Meter;
 use crate::sync::pull::SCAN_EVERY;
@@ -136,7 +138,9 @@ impl Node {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
             next => next?,
         };
-        self.hear_standing(&next.standing).await.map_err(|e| io::Error::other(e.text(contract::Lang::En)))?;
+        self.hear_standing(Seat::First, &next.standing)
+            .await
+            .map_err(|e| io::Error::other(e.text(contract::Lang::En)))?;
         hello.standing = Some(next.standing);
         if let Purpose::Pull { content, given_up, .. } = &mut hello.purpose {
             *content = next.content;
@@ -268,20 +272,28 @@ impl Node {
             .await
             .map_err(db("give a generation"))?;
         tx.commit().await.map_err(db("give a generation"))?;
+        let (dataset, content) = (feed.dataset.name.clone(), content.to_string());
+        self.tell_sibling(Given { number, dataset, content, captured_at: at }).await;
         *feed.generation.lock().unwrap_or_else(PoisonError::into_inner) = Some(number);
         Ok(number)
     }
 
     /// The source moved while it was sent: what was really sent is written down before the Client may commit it.
-    async fn amend_generation(&self, feed: &Feed, number: u64, content: ContentId) -> Result<(), Denied> {
-        let number = i64::try_from(number).map_err(|error| Denied::failed("amend a generation", error))?;
-        sqlx::query("UPDATE generation SET content_id = ?1 WHERE number = ?2 AND dataset = ?3 AND content_id <> ?1")
+    async fn amend_generation(&self, feed: &Feed, given: u64, content: ContentId) -> Result<(), Denied> {
+        let number = i64::try_from(given).map_err(|error| Denied::failed("amend a generation", error))?;
+        let query = "UPDATE generation SET content_id = ?1 WHERE number = ?2 AND dataset = ?3 AND content_id <> ?1 \
+                     RETURNING captured_at";
+        let amended: Option<String> = sqlx::query_scalar(query)
             .bind(content.to_string())
             .bind(number)
             .bind(&feed.dataset.name)
-            .execute(self.store.pool())
+            .fetch_optional(self.store.pool())
             .await
             .map_err(db("amend a generation"))?;
+        if let Some(captured_at) = amended {
+            let (dataset, content, captured_at) = (feed.dataset.name.clone(), content.to_string(), time(&captured_at)?);
+            self.tell_sibling(Given { number: given, dataset, content, captured_at }).await;
+        }
         Ok(())
     }
 }

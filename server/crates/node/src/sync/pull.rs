@@ -58,7 +58,9 @@ pub(crate) struct Manner {
 
 /// Whether a refusal is only for the moment: the mandate is still on its way, or services are still being stopped.
 fn passes(error: &SyncError) -> bool {
-    [Rule::SyncMandate, Rule::SyncReceiverServing].iter().any(|rule| rule.as_str() == error.code)
+    [Rule::SyncMandate, Rule::SyncReceiverServing, Rule::SyncMemberPassive]
+        .iter()
+        .any(|rule| rule.as_str() == error.code)
 }
 
 /// What came of a pull: why it came to nothing, as shown.
@@ -181,8 +183,8 @@ impl Node {
             Err(_) => false,
         };
         on && self.may_receive()
-            && self.link.contact().reachable
-            && self.peer().await.is_ok_and(|peer| peer.pair.is_some())
+            && self.link.source_is_reachable()
+            && self.source_machine().await.is_ok_and(|machine| machine.pair.is_some())
     }
 
     /// One pull, from the dial to the flip of the target. The caller holds `busy`.

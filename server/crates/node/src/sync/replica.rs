@@ -14,6 +14,7 @@ use replication::{Commit, DrPoint, Replica, RestorePoint};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use crate::node::Node;
 use crate::sync::meter::Meter;
 use crate::thresholds::Limits;
 
@@ -124,6 +125,17 @@ impl Copies {
     pub(crate) fn masters_now(&self) -> Option<Timestamp> {
         let (told, at) = (*self.clock.lock().unwrap_or_else(PoisonError::into_inner))?;
         told.checked_add(at.elapsed()).ok()
+    }
+}
+
+impl Node {
+    /// The content of every dataset that is here, by name.
+    pub(crate) fn contents(&self) -> BTreeMap<String, String> {
+        let content = |copy: Arc<Copy>| {
+            let id = copy.standing(|standing| standing.commit.as_ref().map(|commit| commit.offered_id().to_string()));
+            id.map(|id| (copy.dataset.name.clone(), id))
+        };
+        self.copies.all().into_iter().filter_map(content).collect()
     }
 }
 

@@ -6,6 +6,7 @@ use contract::sync::{DatasetReport, DatasetState, NotReplicated, Progress, Switc
 use contract::{Denied, NodeRole, SCHEMA, Timestamp};
 
 use crate::link::control::SILENCE;
+use crate::mandate::file::Seat;
 use crate::node::Node;
 use crate::store::db;
 use crate::sync::ancestry;
@@ -61,8 +62,11 @@ impl Node {
         if self.info.role == NodeRole::Client {
             return Ok(self.replica_reports(switches));
         }
-        let (echo, heard) =
-            self.link.contact().echo.map_or_else(|| (Vec::new(), None), |(echo, at)| (echo, Some(at.elapsed())));
+        let (echo, heard) = self
+            .link
+            .contact(Seat::First)
+            .echo
+            .map_or_else(|| (Vec::new(), None), |(echo, at)| (echo, Some(at.elapsed())));
         let age = heard.unwrap_or_default();
         Ok(self
             .datasets()

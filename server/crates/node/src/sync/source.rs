@@ -16,6 +16,7 @@ use replication::{SourceKind, SourceSpec};
 use tokio_util::sync::CancellationToken;
 
 use crate::link::message::{Beat, Pulse};
+use crate::mandate::file::Seat;
 use crate::node::Node;
 use crate::store::db;
 use crate::sync::changes::{LastWalk, Watching};
@@ -74,7 +75,7 @@ impl Feed {
 #[derive(Debug, Default)]
 pub(crate) struct Feeds {
     all: Mutex<BTreeMap<String, Arc<Feed>>>,
-    pub(super) changed: Arc<tokio::sync::Notify>,
+    pub(crate) changed: Arc<tokio::sync::Notify>,
 }
 
 impl Feeds {
@@ -202,6 +203,6 @@ impl Node {
             });
         }
         let generation = self.highest_generation().await.ok().flatten();
-        Pulse { now: self.clock.now(), generation, datasets, standing: self.standing().await }
+        Pulse { now: self.clock.now(), generation, datasets, standing: self.standing(Seat::First).await }
     }
 }

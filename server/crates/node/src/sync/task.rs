@@ -13,6 +13,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::door::Act;
+use crate::mandate::file::Seat;
 use crate::node::Node;
 use crate::random;
 use crate::sync::pull::Manner;
@@ -120,7 +121,7 @@ impl Node {
         only: Option<Group>,
         point: Option<&str>,
     ) -> Result<Outcome, Denied> {
-        if self.peer().await?.pair.is_none() {
+        if self.pair_id().await?.is_none() {
             return Err(Denied::rule(Rule::PairNotAssociated, &self.info.name, ""));
         }
         let report = TaskReport {
@@ -209,7 +210,7 @@ impl Node {
     }
 
     pub(super) fn check_versions(&self) -> bool {
-        let contact = self.link.contact();
+        let contact = self.link.contact(self.link.source().unwrap_or(Seat::First));
         let ours = &self.info.version;
         match contact.who.filter(|_| contact.reachable) {
             None => {

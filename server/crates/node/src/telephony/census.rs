@@ -156,7 +156,7 @@ impl Node {
                 }
                 Ok(())
             }
-            None if self.state() == NodeState::Standby && self.link.contact().reachable => {
+            None if self.state() == NodeState::Standby && self.link.source_is_reachable() => {
                 self.remember_phones(count, at).await
             }
             None => Ok(()),

@@ -109,18 +109,18 @@ impl Node {
             .await
             .map_err(db("read the power settings"))?;
         let mut stored = rows.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let current = self.peer().await?.address.map(|address| address.ip);
+        let (current, node_ip) = (self.ips_across().await?, self.node_ip_across().await);
         let mut machines: Vec<MachineSetup> = Vec::new();
         let setup = |ip, stored: Option<Stored>| MachineSetup {
             ip,
-            current: Some(ip) == current,
+            current: current.contains(&ip) || node_ip == Some(ip),
             has_password: stored.as_ref().is_some_and(|one| one.sealed.is_some()),
             power: stored.map(|one| one.settings),
             reading: self.power.last(ip).map(|last| last.reading),
             signs: LifeSigns::default(),
         };
         // Those that count first.
-        if let Some(ip) = current {
+        for &ip in &current {
             let at = stored.iter().position(|one| one.settings.ip == ip);
             machines.push(setup(ip, at.map(|at| stored.remove(at))));
         }
@@ -146,10 +146,10 @@ impl Node {
         let ip = settings.ip;
         let stored = self.power_settings(ip).await?;
         // An IP that is nobody's is a typing error: its settings would never be asked.
-        let known = self.peer().await?.address.is_some_and(|address| address.ip == ip);
-        if !known && stored.is_none() {
-            let machines = self.peer().await?.address.map(|address| address.ip.to_string()).unwrap_or_default();
-            return Err(Denied::field("ip", Problem::NotOneOf(machines.into())));
+        let known = self.ips_across().await?;
+        if !known.contains(&ip) && stored.is_none() {
+            let machines: Vec<_> = known.iter().map(IpAddr::to_string).collect();
+            return Err(Denied::field("ip", Problem::NotOneOf(machines.join(", ").into())));
         }
         let typed = form.password.as_ref().filter(|password| !password.reveal().is_empty());
         let sealed = match typed {
