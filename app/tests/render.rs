@@ -413,3 +413,20 @@ fn every_problem_has_words_in_both_languages() {
         assert!(kind.status() >= 400);
     }
 }
+
+#[test]
+fn a_cluster_is_shown_and_set_on_each_member_and_on_the_client() {
+    for lang in LANGS {
+        let draw = |side| document(&context(side, lang, Role::Admin, "/disaster-recovery"), &fixture::clustered(side));
+        let member = draw(NodeRole::Master);
+        for part in
+            ["10.0.0.10", "m2, 10.0.0.3", "value=\"ha-status\"", "value=\"sibling.set\"", "value=\"sibling.join\""]
+        {
+            assert!(member.contains(part), "{}: {part}", lang.tag());
+        }
+        assert!(member.contains("value=\"peer.token\""), "the other member still needs a token");
+        let client = draw(NodeRole::Client);
+        assert!(client.contains("value=\"10.0.0.2, 10.0.0.3\""), "saved again with the rest of the form");
+        assert!(!client.contains("sibling.set") && client.contains("value=\"peer.join\""), "{}", lang.tag());
+    }
+}

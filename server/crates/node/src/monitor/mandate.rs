@@ -9,7 +9,7 @@ use contract::{Denied, Lang, NodeRole, Text};
 use super::conditions::Seen;
 use crate::alarms::Cause;
 use crate::mandate::file::Opening;
-use crate::mandate::rules;
+use crate::mandate::rules::{self, Standing};
 use crate::node::Node;
 
 impl Node {
@@ -57,7 +57,9 @@ impl Node {
         let unserved = match holder {
             Some(site) if site == self.info.role => !serves,
             Some(_) => {
-                told.as_ref().is_some_and(|told| told.mandate == record.mandate && !told.serving && !told.taking)
+                // Of two members the silent one may serve.
+                let idle = |told: &Standing| told.mandate == record.mandate && !told.serving && !told.taking;
+                !heard.is_empty() && heard.len() == machines.len() && heard.iter().all(|(_, told)| idle(told))
             }
             None => false,
         };
