@@ -128,6 +128,8 @@ fn a_client_put_back_within_one_generation_is_told_so_and_nothing_flows() {
     let before = pair.path("before");
     copy(&pair.client.dir, &before);
     start_and_renew(&mut pair.client);
+    // A ticket that nobody was shown is missed by nobody.
+    until("it has shown it", || pair.master.expected_ticket() >= pair.client.ticket());
     pair.client.kill();
     let newer = pair.path("newer");
     fs::rename(&pair.client.dir, &newer).unwrap();

@@ -188,9 +188,18 @@ impl Machine {
 
     /// The number of the session ticket that it holds.
     pub fn ticket(&self) -> u64 {
+        self.session()["held"]["number"].as_u64().unwrap()
+    }
+
+    /// The number of the last one that the other machine has shown it.
+    pub fn expected_ticket(&self) -> u64 {
+        self.session()["expected"]["ticket"]["number"].as_u64().unwrap()
+    }
+
+    fn session(&self) -> Value {
         let text = fs::read_to_string(self.dir.join("mandate.a")).unwrap();
         let record: Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
-        record["session"]["held"]["number"].as_u64().unwrap()
+        record["session"].clone()
     }
 
     /// Initialised, started, licensed.
