@@ -121,6 +121,8 @@ actions! {
     SyncAccept, "sync.accept", Role::Operator,
         "Consenso registrato: la copia verrà sostituita al prossimo contatto con il Master.",
         "Consent recorded: the copy is replaced at the next contact with the Master.";
+    /// Discards what a failback has replaced.
+    PreservedDiscard, "preserved.discard", Role::Admin, "Dati messi da parte eliminati.", "What was put aside was discarded.";
     /// Goes on with a run that is stuck.
     RunResume, "run.resume", Role::Operator, "L'operazione riprende.", "The operation goes on.";
     /// Gives a run up.

@@ -112,8 +112,8 @@ pub fn override_field(refused: &Refused) -> String {
 /// The field whose value offends a guard. The summary on top still says what to do.
 fn offends(action: Action, refused: &Refused) -> Option<String> {
     use Action::{
-        Activate, Deactivate, Failback, LicenceLoad, PeerJoin, PeerSet, PowerOff, PowerOn, RunResume, Settle,
-        SiblingJoin, SiblingSet, Suspend, SyncAccept, Takeover,
+        Activate, Deactivate, Failback, LicenceLoad, PeerJoin, PeerSet, PowerOff, PowerOn, PreservedDiscard, RunResume,
+        Settle, SiblingJoin, SiblingSet, Suspend, SyncAccept, Takeover,
     };
     let field = match (action, refused.rule) {
         (PeerSet, Rule::PeerOwnAddress) => "address",
@@ -121,7 +121,8 @@ fn offends(action: Action, refused: &Refused) -> Option<String> {
         (PeerJoin | SiblingJoin, Rule::TokenExpired | Rule::TokenUsed | Rule::TokenInvalid) => "token",
         (LicenceLoad, Rule::LicenceInvalid) => "text",
         (
-            Activate | Takeover | Deactivate | Failback | Suspend | Settle | SyncAccept | PowerOff | PowerOn,
+            Activate | Takeover | Deactivate | Failback | Suspend | Settle | SyncAccept | PowerOff | PowerOn
+            | PreservedDiscard,
             Rule::ConfirmName,
         ) => "confirm_name",
         (Activate | Takeover, Rule::DataLossConsent) => "accept_data_loss",
@@ -166,6 +167,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::ApprovalSet => &["activation", "wait"],
         Action::Suspend | Action::Settle => &["confirm_name", "reason", "password"],
         Action::SyncAccept => &["confirm_name", "reason", "password", "content"],
+        Action::PreservedDiscard => &["confirm_name", "password"],
         Action::GateSet => &["policy", "wait"],
         Action::TelephonySet => &["sip", "trunk", "registrations", "expected", "limit"],
         Action::LifeSignsSet => &["tcp", "sip"],

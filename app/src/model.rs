@@ -11,6 +11,7 @@ use contract::live::Live;
 use contract::monitor::MonitorReport;
 use contract::own_step::{OwnStep, StepKind};
 use contract::power::{IsolationReport, PowerWay};
+use contract::preserved::PreservedReport;
 use contract::query::DatasetEntry;
 use contract::role::NodeRole;
 use contract::run::{RunReport, RunsReport};
@@ -220,6 +221,8 @@ pub struct PairingPage {
 pub struct DatasetsPage {
     /// Declared so far.
     pub datasets: Vec<DatasetEntry>,
+    /// What failbacks have replaced here.
+    pub preserved: PreservedReport,
 }
 
 /// Replicazione.

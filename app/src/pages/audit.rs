@@ -223,6 +223,7 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         Some(Action::Suspend) => words("Sospensione del DR", "Suspension of the DR"),
         Some(Action::Settle) => words("Anomalia chiarita", "Finding settled"),
         Some(Action::SyncAccept) => words("Consenso a sostituire la copia", "Consent to replace the copy"),
+        Some(Action::PreservedDiscard) => words("Dati messi da parte eliminati", "What was put aside discarded"),
         Some(Action::RunResume) => words("Operazione ripresa", "Operation resumed"),
         Some(Action::RunAbort) => words("Operazione annullata", "Operation aborted"),
         Some(Action::RunApprove) => words("Operazione approvata", "Run approved"),

@@ -5,6 +5,7 @@ use contract::query::DatasetEntry;
 use contract::sync::error_sentence;
 use leptos::prelude::*;
 
+use super::preserved;
 use crate::action::Action;
 use crate::format;
 use crate::islands::state_badge;
@@ -17,6 +18,7 @@ pub(crate) fn view(cx: &Context, model: &DatasetsPage) -> AnyView {
     view! {
         {title(route.label(cx.lang), reload(cx, route.path))}
         {list(cx, model)}
+        {preserved::view(cx, &model.preserved)}
         {cx.may(Action::DatasetAdd).then(|| add(cx))}
     }
     .into_any()

@@ -20,6 +20,7 @@ mod overview;
 mod pairing;
 mod phones;
 mod points;
+mod preserved;
 mod problem;
 mod procedure;
 mod procedure_form;

@@ -14,6 +14,7 @@ use super::gate::GateVerb;
 use super::isolation::{IsolationVerb, PowerVerb};
 use super::operate::{DeactivateArgs, ReleaseArgs, RunVerb, SettleArgs};
 use super::preflight::TakeArgs;
+use super::preserved::PreservedVerb;
 use super::rescue::RescueVerb;
 use super::service::ServiceVerb;
 use super::step::StepVerb;
@@ -136,6 +137,11 @@ pub enum Verb {
     Step {
         #[command(subcommand)]
         verb: StepVerb,
+    },
+    /// Master: what failbacks have replaced, kept until it is discarded
+    Preserved {
+        #[command(subcommand)]
+        verb: PreservedVerb,
     },
     /// What works without database or daemon
     Rescue {

@@ -14,6 +14,7 @@ mod isolation;
 mod licence;
 mod operate;
 mod preflight;
+mod preserved;
 mod print;
 mod remote;
 mod rescue;

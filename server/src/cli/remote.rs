@@ -13,7 +13,8 @@ use super::args::{
     AuditArgs, DatasetVerb, InitArgs, LicenceVerb, PeerVerb, RecipientVerb, RoleArg, SmsVerb, UserVerb, Verb,
 };
 use super::{
-    Exit, alarm, approval, delivery, failback, gate, isolation, operate, print, service, sibling, step, sync, telephony,
+    Exit, alarm, approval, delivery, failback, gate, isolation, operate, preserved, print, service, sibling, step, sync,
+    telephony,
 };
 use crate::socket::{self, Request, Told};
 
@@ -188,6 +189,7 @@ async fn dispatch(line: &Line, verb: Verb) -> Result<Exit, Exit> {
         Verb::Power { verb } => return isolation::power(line, verb).await,
         Verb::Service { verb } => return service::run(line, verb).await,
         Verb::Telephony { verb } => return telephony::run(line, verb).await,
+        Verb::Preserved { verb } => return preserved::preserved(line, verb).await,
         Verb::Step { verb } => return step::run(line, verb).await,
         Verb::Activate(args) => return operate::activate(line, args).await,
         Verb::Takeover(args) => return operate::takeover(line, args).await,

@@ -18,6 +18,7 @@ use contract::failback::Failback;
 use contract::isolation::Attestation;
 use contract::lag::LagLimitForm;
 use contract::preflight::{Accept, Override, Release, Settle, Take};
+use contract::preserved::PreservedDiscard;
 use contract::recipient::split;
 use contract::retention::RetentionForm;
 use contract::service::ServiceForm;
@@ -105,7 +106,7 @@ pub(super) const fn page_of(action: Action) -> PageId {
         | Action::SiblingSet
         | Action::SiblingJoin
         | Action::SiblingForget => PageId::Pairing,
-        Action::DatasetAdd | Action::DatasetRemove => PageId::Datasets,
+        Action::DatasetAdd | Action::DatasetRemove | Action::PreservedDiscard => PageId::Datasets,
         Action::SyncStart
         | Action::SyncStop
         | Action::SyncFull
@@ -299,6 +300,11 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
             dataset: trimmed("name"),
             content: trimmed("content"),
             reason: trimmed("reason"),
+            confirm_name: trimmed("confirm_name"),
+            password: Some(secret("password")),
+        }),
+        Action::PreservedDiscard => Command::PreservedDiscard(PreservedDiscard {
+            run: trimmed("name"),
             confirm_name: trimmed("confirm_name"),
             password: Some(secret("password")),
         }),

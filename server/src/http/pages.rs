@@ -127,7 +127,8 @@ pub(super) async fn model(
             gate: node.ask(actor, ask::Gate {}).await?,
         }),
         PageId::Datasets => {
-            Page::Datasets(DatasetsPage { datasets: node.ask(actor, ask::Datasets {}).await?.datasets })
+            let preserved = node.ask(actor, ask::Preserved {}).await?;
+            Page::Datasets(DatasetsPage { datasets: node.ask(actor, ask::Datasets {}).await?.datasets, preserved })
         }
         PageId::Replication => Page::Replication(Box::new(ReplicationPage {
             lag: node.ask(actor, ask::Lag { seconds: window(path).seconds() }).await?,

@@ -15,6 +15,7 @@ use crate::life::LifeSignsForm;
 use crate::own_step::OwnStepForm;
 use crate::power::{PowerForm, PowerOrder, PowerReading};
 use crate::preflight::{Accept, Release, Settle, Take};
+use crate::preserved::PreservedDiscard;
 use crate::recipient::Channel;
 use crate::retention::RetentionForm;
 use crate::role::{NodeRole, Role};
@@ -347,6 +348,8 @@ pub enum Command {
         /// `up`, `down` or a number.
         to: String,
     },
+    /// Discards what a failback has replaced.
+    PreservedDiscard(PreservedDiscard),
     /// Acknowledges a step: what a person has done, or what is passed because a person answers for it.
     RunAck {
         /// Its id.
@@ -424,6 +427,7 @@ impl Command {
             | Self::ThresholdReset { .. }
             | Self::DatasetAdd(_)
             | Self::DatasetRemove { .. }
+            | Self::PreservedDiscard(_)
             | Self::ScrubSet { .. }
             | Self::RetentionSet(_)
             | Self::LagLimitSet(_)
@@ -454,6 +458,7 @@ impl Command {
             | Self::SiblingForget
             | Self::DatasetAdd(_)
             | Self::DatasetRemove { .. }
+            | Self::PreservedDiscard(_)
             | Self::Takeover(_) => Some(NodeRole::Master),
             Self::PeerJoin { .. }
             | Self::SyncSwitch { .. }
@@ -557,6 +562,7 @@ impl Command {
             Self::RunApprove { .. } => "run.approve",
             Self::RunDecline { .. } => "run.decline",
             Self::RunBypass { .. } => "run.bypass",
+            Self::PreservedDiscard(_) => "preserved.discard",
             Self::RunAck { .. } => "run.ack",
             Self::StepAdd(_) => "step.add",
             Self::StepRemove { .. } => "step.remove",
@@ -585,6 +591,7 @@ impl Command {
             Self::SmsTest { name, .. } => name.clone(),
             Self::AlarmAck { id, .. } => Some(id.clone()),
             Self::SyncAccept(accept) => Some(accept.dataset.clone()),
+            Self::PreservedDiscard(discard) => Some(discard.run.clone()),
             Self::MessageLanguage { language } => Some(language.tag().to_owned()),
             Self::DatasetAdd(form) => Some(form.name.clone()),
             Self::ScrubSet { every } => Some(every.clone()),

@@ -28,6 +28,7 @@ pub mod name;
 pub mod own_step;
 pub mod power;
 pub mod preflight;
+pub mod preserved;
 pub mod query;
 pub mod recipient;
 pub mod retention;

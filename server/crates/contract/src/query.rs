@@ -18,6 +18,7 @@ use crate::monitor::MonitorReport;
 use crate::own_step::OwnStepsReport;
 use crate::power::IsolationReport;
 use crate::preflight::{PreflightReport, Take};
+use crate::preserved::PreservedReport;
 use crate::run::{RunReport, RunsReport};
 use crate::scrub::ScrubReport;
 use crate::service::ServicesReport;
@@ -148,6 +149,8 @@ questions! {
         /// What an operator would bring.
         failback: Failback,
     } => FailbackReport;
+    /// What failbacks have replaced here.
+    Preserved {} => PreservedReport;
     /// All runs.
     Runs {} => RunsReport;
     /// One run, or the last one.

@@ -113,6 +113,7 @@ impl Node {
                 Answer::FailbackDryRun(Box::new(self.failback_report(&what.failback).await?))
             }
             Query::Approval(_) => Answer::Approval(Box::new(self.approval_report().await?)),
+            Query::Preserved(_) => Answer::Preserved(Box::new(self.preserved_report().await?)),
             Query::Runs(_) => Answer::Runs(Box::new(self.runs_report().await?)),
             Query::Run(run) => Answer::Run(Box::new(self.run_report(run.id.as_deref()).await?)),
             Query::Users(_) => Answer::Users(Box::new(self.users().await?)),
@@ -214,6 +215,7 @@ impl Node {
             Command::Takeover(take) => self.takeover(act, take).await,
             Command::Settle(settle) => self.settle_finding(act, settle).await,
             Command::SyncAccept(accept) => self.sync_accept(act, accept).await,
+            Command::PreservedDiscard(discard) => self.preserved_discard(act, discard).await,
             Command::RunResume { attest } => self.run_resume(act, attest).await,
             Command::RunAbort => self.run_abort(act).await,
             Command::RunApprove { run, password } => self.run_approve(act, run, password.as_ref()).await,

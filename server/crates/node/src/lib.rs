@@ -48,4 +48,5 @@ pub use data_dir::{DataDir, write_durably};
 pub use error::OpenError;
 pub use init::{Init, Initialised, login_uid};
 pub use node::{Node, version};
+pub use sync::ancestry;
 pub use users::LoginDenied;

@@ -221,6 +221,8 @@ impl Node {
             self.tasks_running.spawn(Arc::clone(self).keep_healing());
             self.tasks_running.spawn(Arc::clone(self).keep_bandwidth());
         } else {
+            let node = Arc::clone(self);
+            tokio::task::spawn_blocking(move || node.finish_discarding());
             self.tasks_running.spawn(Arc::clone(self).keep_home());
             self.tasks_running.spawn(Arc::clone(self).keep_looking_for_node_ip());
         }

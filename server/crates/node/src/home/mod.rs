@@ -5,6 +5,7 @@
 //! From the first errand until the content is in its place, or everything is as it was, the Master's record names the run:
 //! as long as it does, nothing is served there, whoever may.
 
+mod preserved;
 mod receiver;
 mod sender;
 mod settle;

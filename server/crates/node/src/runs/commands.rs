@@ -177,6 +177,11 @@ impl Node {
         if !errors.is_empty() {
             return Err(Denied::Invalid(errors));
         }
+        // Of two who say it at the same time, the second finds that it goes on already.
+        let _writing = run.writing.lock().await;
+        if run.look(|state| state.state != RunState::Stuck) {
+            return Err(Denied::rule(Rule::StateIllegal, &self.info.name, "no_run"));
+        }
         run.testify(|testimony| testimony.vouch(attest));
         let by = act.actor.name.clone();
         self.speak(&run, act, &[Event::Resumed { by }], Some(json!({ "attest": attest }))).await
@@ -185,14 +190,19 @@ impl Node {
     /// Gives the run up and undoes what it did, as long as its mandate is not written.
     pub(crate) async fn run_abort(self: &Arc<Self>, act: Act<'_>) -> Result<Outcome, Denied> {
         let run = self.spoken_to(None)?;
+        // Of two who give it up at the same time, the second must neither fail nor take the first one's flag away.
+        let _writing = run.writing.lock().await;
+        let illegal = |word| Denied::rule(Rule::StateIllegal, &self.info.name, word);
+        if run.look(|state| state.state.is_over()) {
+            return Err(illegal("no_run"));
+        }
         if run.look(State::is_aborting) {
-            return Err(Denied::rule(Rule::StateIllegal, &self.info.name, "aborting"));
+            return Err(illegal("aborting"));
         }
         // In this order: a mandate that is being written looks at the flag under the lock under which it is looked for.
         run.giving_up.store(true, Ordering::SeqCst);
-        let written = || Denied::rule(Rule::StateIllegal, &self.info.name, "mandate_written");
         let aborted = if self.mandate_is_written(&run.plan()).is_some() || !run.look(State::can_abort) {
-            Err(written())
+            Err(illegal("mandate_written"))
         } else {
             let by = act.actor.name.clone();
             self.speak(&run, act, &[Event::Aborting { by }], None).await
@@ -203,20 +213,9 @@ impl Node {
         aborted
     }
 
-    /// Writes down what an operator says to a run, with the audit row of it, and wakes the engine.
+    /// Writes down what an operator says to a run, with the audit row of it, and wakes the engine. The caller holds
+    /// `writing`.
     async fn speak(&self, run: &Run, act: Act<'_>, events: &[Event], said: Option<Value>) -> Result<Outcome, Denied> {
-        let _writing = run.writing.lock().await;
-        self.speak_now(run, act, events, said).await
-    }
-
-    /// The same for whoever holds `writing`.
-    async fn speak_now(
-        &self,
-        run: &Run,
-        act: Act<'_>,
-        events: &[Event],
-        said: Option<Value>,
-    ) -> Result<Outcome, Denied> {
         let mut tx = self.store.begin().await?;
         let state = self.log_run_in(&mut tx, run, events).await?;
         let id = state.plan.id.clone();
@@ -249,6 +248,6 @@ impl Node {
         let _writing = run.writing.lock().await;
         let events = run.look(|state| state.acknowledge(&step, &act.actor.name, said));
         let events = events.ok_or_else(|| Denied::rule(Rule::StateIllegal, step.to_string(), "not_waiting"))?;
-        self.speak_now(&run, act, &events, Some(json!({ "note": note }))).await
+        self.speak(&run, act, &events, Some(json!({ "note": note }))).await
     }
 }

@@ -1,0 +1,114 @@
+//! Which content may replace which, checked in every state that a Master, its copies from before and a replica can come to:
+//! captures that die before, between and after what is written down, a Master that is put back or replaced by an empty
+//! machine, consents that come late. The decisions are the product's own (`sync/ancestry.rs`).
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+mod world;
+
+use std::collections::BTreeSet;
+
+use stateright::{Checker, HasDiscoveries, Model, Property};
+
+use world::{Move, Rule, World};
+
+const NOTHING_ERASED: &str = "what is replaced was an earlier state of what comes, or somebody gave up exactly that";
+const NOT_IN_VAIN: &str = "what a copy was given up for is taken";
+const KEPT: &str = "what was given up can be gone back to";
+const INNOCENT: &str = "a Master that nobody touched is never refused";
+
+/// What must be possible.
+const HELD: &str = "a copy is held";
+const REPLACED: &str = "a copy that was held is replaced by consent";
+const FOLLOWS: &str = "the replica follows a Master that was put back, after a consent";
+
+/// A pair under the rules, all of them or all but one.
+#[derive(Debug, Clone, Copy)]
+struct Pair {
+    without: Option<Rule>,
+    /// How many contents there are in all.
+    contents: u8,
+    /// How often the Master is put back, or replaced.
+    accidents: u8,
+}
+
+const ALL: Pair = Pair { without: None, contents: 4, accidents: 3 };
+
+impl Model for Pair {
+    type State = World;
+    type Action = Move;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![World::new()]
+    }
+
+    fn actions(&self, world: &World, moves: &mut Vec<Move>) {
+        world.moves(self.contents, self.accidents, moves);
+    }
+
+    fn next_state(&self, world: &World, step: Move) -> Option<World> {
+        let mut next = world.clone();
+        next.make(step, self.without);
+        (next != *world).then_some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always(NOTHING_ERASED, |_, world: &World| !world.seen.erased),
+            Property::always(NOT_IN_VAIN, |_, world: &World| !world.seen.in_vain),
+            Property::always(KEPT, |_, world: &World| world.seen.given_up.iter().all(|one| world.pinned.contains(one))),
+            Property::always(INNOCENT, |_, world: &World| world.accidents > 0 || !world.seen.refused),
+            Property::sometimes(HELD, |_, world: &World| world.seen.refused),
+            Property::sometimes(REPLACED, |_, world: &World| world.seen.replaced_by_consent > 0),
+            Property::sometimes(FOLLOWS, |_, world: &World| world.seen.followed_after_consent),
+        ]
+    }
+}
+
+#[test]
+fn no_good_copy_is_erased_unless_somebody_gave_up_exactly_that() {
+    let checked = ALL.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    let found = checked.discoveries();
+    let told = |failure: bool| {
+        let all = ALL.properties().into_iter().filter(move |one| one.expectation.discovery_is_failure() == failure);
+        all.map(|one| one.name)
+    };
+    let failed: Vec<_> = told(true).filter_map(|name| Some((name, found.get(name)?.clone().into_actions()))).collect();
+    let missing: Vec<_> = told(false).filter(|name| !found.contains_key(name)).collect();
+    eprintln!("{} states, {} moves deep", checked.unique_state_count(), checked.max_depth());
+    assert!(failed.is_empty() && missing.is_empty(), "not so: {failed:#?}; never reached: {missing:?}");
+}
+
+/// Without a rule, a property breaks: the rule is needed, and the model would see it missing.
+fn breaks(without: Rule, property: &'static str) {
+    let pair = Pair { without: Some(without), ..ALL };
+    let ends = HasDiscoveries::AnyOf(BTreeSet::from([property]));
+    let checked = pair.checker().finish_when(ends).spawn_bfs().join();
+    let steps = checked.discovery(property).map(stateright::Path::into_actions);
+    eprintln!("{} states: {steps:?}", checked.unique_state_count());
+    assert!(steps.is_some(), "without {without:?} it still holds: {property}");
+}
+
+#[test]
+fn without_looking_at_what_the_receiver_has_an_empty_machine_erases_the_good_copy() {
+    breaks(Rule::ContentIsKnown, NOTHING_ERASED);
+}
+
+#[test]
+fn without_writing_a_content_down_before_it_is_offered_a_crash_holds_an_innocent_pair() {
+    breaks(Rule::RecordedFirst, INNOCENT);
+}
+
+#[test]
+fn without_a_consent_that_names_its_content_another_one_is_erased_by_it() {
+    breaks(Rule::ConsentNamesContent, NOTHING_ERASED);
+}
+
+#[test]
+fn without_a_number_beyond_what_was_given_up_a_consent_is_given_in_vain() {
+    breaks(Rule::NumbersGrow, NOT_IN_VAIN);
+}
+
+#[test]
+fn without_a_pin_what_was_given_up_is_gone() {
+    breaks(Rule::GivenUpIsPinned, KEPT);
+}

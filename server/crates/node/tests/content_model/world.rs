@@ -1,0 +1,239 @@
+//! A Master, an image of it from before, and a replica; and what the rules are watched by: things that the product cannot
+//! know, and that the properties speak of.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use contract::Timestamp;
+use node::ancestry;
+
+/// A content; 0 is that of an empty source.
+pub type Content = u8;
+
+const NAMES: [&str; 8] = ["empty", "a", "b", "c", "d", "e", "f", "g"];
+
+/// A rule that can be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// A source gives nothing to whoever has what it never offered.
+    ContentIsKnown,
+    /// A content is on disk before it is offered.
+    RecordedFirst,
+    /// A consent is about one content.
+    ConsentNamesContent,
+    /// What comes has a larger number than what is given up for it.
+    NumbersGrow,
+    /// What is given up is pinned first.
+    GivenUpIsPinned,
+}
+
+/// What happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Move {
+    /// Somebody writes on the Master.
+    Write,
+    /// The replica asks; the Master captures and, where it may, offers.
+    Ask,
+    /// What was offered has arrived and is committed.
+    Commit,
+    /// The Master dies before the offer came to its end.
+    Crash,
+    /// An image of the Master is made.
+    Image,
+    /// The Master is put back to the image.
+    PutBack,
+    /// An empty machine takes the place of the Master.
+    Replace,
+    /// An operator gives up what is on the replica now.
+    Consent,
+}
+
+/// The machine that feeds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Source {
+    content: Content,
+    /// Number and content of everything that it remembers to have offered.
+    ledger: Vec<(u64, Content)>,
+}
+
+/// What is under way between the two.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Offer {
+    number: u64,
+    content: Content,
+    /// Brought about by a consent.
+    given_up: Option<Content>,
+}
+
+/// What the properties speak of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Seen {
+    /// A content was replaced by one that does not come after it, and nobody had given it up.
+    pub erased: bool,
+    /// What an operator has given a copy up for was not taken.
+    pub in_vain: bool,
+    /// The Master has refused.
+    pub refused: bool,
+    pub consents: u8,
+    pub replaced_by_consent: u8,
+    pub given_up: BTreeSet<Content>,
+    pub followed_after_consent: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct World {
+    source: Source,
+    image: Option<Source>,
+    /// Content and number on the replica.
+    replica: Option<(Content, u64)>,
+    offer: Option<Offer>,
+    /// The content that a consent names.
+    consent: Option<Content>,
+    /// What can be gone back to whatever the policy says.
+    pub pinned: BTreeSet<Content>,
+    /// Of each content what came before it.
+    past: Vec<BTreeSet<Content>>,
+    pub accidents: u8,
+    pub seen: Seen,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self {
+            source: Source::default(),
+            image: None,
+            replica: None,
+            offer: None,
+            consent: None,
+            pinned: BTreeSet::new(),
+            past: vec![BTreeSet::new()],
+            accidents: 0,
+            seen: Seen::default(),
+        }
+    }
+
+    pub fn moves(&self, contents: u8, accidents: u8, moves: &mut Vec<Move>) {
+        let fresh = self.accidents < accidents;
+        let can = |step| match step {
+            Move::Write => self.past.len() < contents.into(),
+            Move::Ask => self.offer.is_none(),
+            Move::Commit | Move::Crash => self.offer.is_some(),
+            Move::Image => fresh && self.image.is_none(),
+            Move::PutBack => fresh && self.image.is_some(),
+            Move::Replace => fresh,
+            // The product asks for it only where a copy is held.
+            Move::Consent => self.seen.refused && self.consent.is_none() && self.seen.consents < 2,
+        };
+        let all = [
+            Move::Write,
+            Move::Ask,
+            Move::Commit,
+            Move::Crash,
+            Move::Image,
+            Move::PutBack,
+            Move::Replace,
+            Move::Consent,
+        ];
+        moves.extend(all.into_iter().filter(|step| can(*step)));
+    }
+
+    pub fn make(&mut self, step: Move, without: Option<Rule>) {
+        match step {
+            Move::Write => {
+                let before = self.source.content;
+                let mut past = self.past[usize::from(before)].clone();
+                past.insert(before);
+                self.source.content = self.past.len() as Content;
+                self.past.push(past);
+            }
+            Move::Ask => self.ask(without),
+            Move::Commit => self.commit(),
+            Move::Crash => self.offer = None,
+            Move::Image => self.image = Some(self.source.clone()),
+            Move::PutBack => {
+                self.source = self.image.clone().unwrap_or_default();
+                self.accident();
+            }
+            Move::Replace => {
+                self.source = Source::default();
+                self.accident();
+            }
+            Move::Consent => {
+                self.consent = self.replica.map(|(content, _)| content);
+                self.seen.consents += u8::from(self.consent.is_some());
+            }
+        }
+    }
+
+    fn accident(&mut self) {
+        self.accidents += 1;
+        self.offer = None;
+    }
+
+    /// What is on the replica, where an operator has given exactly that up.
+    fn given_up(&self, without: Option<Rule>) -> Option<(Content, u64)> {
+        let (here, number) = self.replica?;
+        let named = self.consent?;
+        let at = Timestamp::UNIX_EPOCH;
+        let covers = ancestry::covers(name(named), at, name(here), at, Duration::from_secs(3600));
+        (covers || without == Some(Rule::ConsentNamesContent)).then_some((here, number))
+    }
+
+    fn ask(&mut self, without: Option<Rule>) {
+        let given_up = self.given_up(without);
+        if let Some((content, _)) = given_up {
+            self.seen.given_up.insert(content);
+            if without != Some(Rule::GivenUpIsPinned) {
+                self.pinned.insert(content);
+            }
+        }
+        let here = self.replica.map(|(content, _)| content);
+        let known = here.is_some_and(|here| self.source.ledger.iter().any(|(_, content)| *content == here));
+        let admits = ancestry::admits(here.map(name), known, given_up.is_some());
+        if !admits && without != Some(Rule::ContentIsKnown) {
+            self.seen.refused = true;
+            return;
+        }
+        let content = self.source.content;
+        let beyond = given_up.map(|(_, number)| number).filter(|_| without != Some(Rule::NumbersGrow));
+        let last = self.source.ledger.last().copied();
+        let number = match last {
+            Some((number, known)) if known == content && beyond.is_none_or(|up| number > up) => number,
+            _ => ancestry::next_generation(last.map(|(number, _)| number), beyond),
+        };
+        if without != Some(Rule::RecordedFirst) {
+            self.record(number, content);
+        }
+        self.offer = Some(Offer { number, content, given_up: given_up.map(|(content, _)| content) });
+    }
+
+    fn record(&mut self, number: u64, content: Content) {
+        if !self.source.ledger.contains(&(number, content)) {
+            self.source.ledger.push((number, content));
+        }
+    }
+
+    /// What was offered has arrived. The engine takes nothing that has no larger number than what is here.
+    fn commit(&mut self) {
+        let Some(offer) = self.offer.take() else { return };
+        if let Some((here, number)) = self.replica {
+            if here != offer.content && offer.number <= number {
+                self.seen.refused = true;
+                self.seen.in_vain |= offer.given_up.is_some();
+                return;
+            }
+            let follows = here == offer.content || self.past[usize::from(offer.content)].contains(&here);
+            self.seen.erased |= !follows && self.consent != Some(here);
+            self.seen.replaced_by_consent += u8::from(offer.given_up.is_some());
+            self.seen.followed_after_consent |= self.seen.replaced_by_consent > 0 && offer.given_up.is_none();
+        }
+        self.replica = Some((offer.content, offer.number));
+        if offer.given_up.is_some() {
+            self.consent = None;
+        }
+    }
+}
+
+fn name(content: Content) -> &'static str {
+    NAMES[usize::from(content)]
+}
