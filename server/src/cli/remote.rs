@@ -13,8 +13,8 @@ use super::args::{
     AuditArgs, DatasetVerb, InitArgs, LicenceVerb, PeerVerb, RecipientVerb, RoleArg, SmsVerb, UserVerb, Verb,
 };
 use super::{
-    Exit, alarm, approval, delivery, failback, gate, isolation, operate, preserved, print, service, sibling, step, sync,
-    telephony,
+    Exit, alarm, approval, delivery, failback, gate, isolation, operate, preserved, print, service, sibling, step,
+    sync, telephony,
 };
 use crate::socket::{self, Request, Told};
 
