@@ -1,6 +1,7 @@
 //! The way home on a good day, and what is asked before it.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use crate::machines::until;
 use crate::site::{Site, accounts, last, sql, step, up};
@@ -35,4 +36,26 @@ fn an_account_made_on_the_dr_is_on_the_master_after_a_failback_and_the_services_
     site.until_master_serves();
     assert_eq!(accounts(&site.voice.0), ["bianchi", "neri", "rossi"]);
     assert!(step(&last(&site.pair.client), "stable")["state"] == "done");
+}
+
+#[test]
+fn what_travels_home_keeps_within_the_bandwidth() {
+    let site = Site::away();
+    site.pair.client.ok(&["sync", "bandwidth", "set", "2 Mbit/s"]);
+    // Four seconds at this limit, of bytes that do not compress.
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut step = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let recording: Vec<u8> = (0..125_000).flat_map(|_| step().to_le_bytes()).collect();
+    fs::write(site.conf.1.join("users/recording"), &recording).unwrap();
+    let begun = Instant::now();
+    assert_eq!(site.failback(&[]).code, 0);
+    // However slow this machine is, it may not be faster.
+    assert!(begun.elapsed() >= Duration::from_secs(3), "{:?}", begun.elapsed());
+    site.until_master_serves();
+    assert!(fs::read(site.conf.0.join("users/recording")).unwrap() == recording);
 }

@@ -20,6 +20,7 @@ use crate::data_dir::DataDir;
 use crate::error::OpenError;
 use crate::mandate::file::{Files, Opened, Record};
 use crate::mandate::{Raise, boot_id, rules};
+use crate::runs::damage;
 use crate::store::{Store, db};
 use crate::sync::pull::RESERVE_OF_SERVING;
 use crate::{random, services};
@@ -127,13 +128,15 @@ impl Rescue {
         let mandate = self.take(&pair, reason, clock)?;
         told("mandate", Ok(&format!("epoch {} names this site", mandate.epoch)));
         self.write_down("rescue.open", reason, clock)?;
+        let mut data = Ok(());
         if mandate.holder == NodeRole::Client {
             let run = serving_run(&mandate);
+            // One store that fails, perhaps of a dataset that nobody declares any more, must not keep the service down.
             for store in self.replicas() {
                 let name = store.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let promoted = promote(store, &run, clock.now());
                 told(&format!("freeze:{name}"), promoted.as_deref());
-                promoted?;
+                data = data.and(promoted.map(drop));
             }
         }
         for service in self.services()? {
@@ -141,7 +144,7 @@ impl Rescue {
             told(&format!("start:{}", service.name), started.as_deref());
             started?;
         }
-        Ok(())
+        data
     }
 
     /// The pair this machine belongs to: as the mandate says, or, where that was lost, the database. A mandate written
@@ -247,13 +250,13 @@ fn promote(store: PathBuf, run: &str, now: Timestamp) -> Result<String, Failure>
     };
     let mut replica = Replica::open(store, kind).map_err(failed)?;
     if let Some(served) = replica.promoted() {
-        return Ok(format!("already writable since generation {}", served.generation));
+        return Ok(format!("already writable since generation {}{}", served.generation, damage(served)));
     }
     if replica.committed().is_none() {
         return Ok("nothing was ever copied".into());
     }
     let promoted = replica.promote(run, None, RESERVE_OF_SERVING, now, &replication::Unwatched).map_err(failed)?;
-    Ok(format!("writable, from generation {}", promoted.generation))
+    Ok(format!("writable, from generation {}{}", promoted.generation, damage(&promoted)))
 }
 
 fn journal(root: &Path) -> PathBuf {

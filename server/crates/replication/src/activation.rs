@@ -12,8 +12,8 @@ use crate::watch::{Point, Watch, pass};
 
 impl Replica {
     /// Makes a writable copy of a generation (of the newest, unless another is named), which shares nothing with any
-    /// generation, and lets readers see it. Every file is checked against the manifest on the way:
-    /// [`ErrorKind::StoreDamaged`] names the first that is not what it should be, and nothing is shown.
+    /// generation, and lets readers see it. Every file is checked against the manifest on the way; what
+    /// is not what it should be is copied as far as it can be read, and stands in [`Promoted::damaged`].
     ///
     /// `run` names the activation: `[a-z0-9-]{1,64}`. Called again with the run that serves, it returns what is there;
     /// while another run serves it is [`ErrorKind::Serving`], with a run that was handed back [`ErrorKind::BadRun`].
@@ -41,7 +41,7 @@ impl Replica {
             Some(generation) => self.restore_point(generation)?,
             None => self.newest()?,
         };
-        Promotion { store: &self.store, commit, reserve_bytes, now, watch }.run(run)?;
+        Promotion { store: &self.store, kind: self.kind, commit, reserve_bytes, now, watch }.run(run)?;
         // From here on it counts, and recovering is what shows it.
         self.recover(false)?;
         pass(watch, Point::Flipped)?;

@@ -1,12 +1,13 @@
 //! What the writable copy looked like the moment before anybody could write into it: the keys under which its files had
 //! their content. It refuses to vouch for a key that a later write could have, and costs only time when it is lost.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
 use crate::beneath::{Beneath, FileKey};
+use crate::difference::Difference;
 use crate::error::{Error, Result};
 use crate::field::{Fields, Truncated};
 use crate::manifest::{ContentHash, EntryKind, FileTime, Manifest};
@@ -20,14 +21,19 @@ const MAGIC: &[u8; 4] = b"TVDB";
 const LOOKS: u32 = 500;
 const BETWEEN_LOOKS: rustix::thread::Timespec = rustix::thread::Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
 
-/// Writes down the keys of all files of the tree, and returns when no later write can have one of them.
-pub(crate) fn record(dir: &Path, tree: &Path, manifest: &Manifest) -> Result<()> {
+/// Writes down the keys of all files of the tree but the damaged ones, and returns when no later write can have one of them.
+pub(crate) fn record(dir: &Path, tree: &Path, manifest: &Manifest, damaged: &[Difference]) -> Result<()> {
     let trouble = |e: io::Error| Error::io("cannot note how the serving copy begins", tree, e);
     let mut files = Beneath::open(tree).map_err(trouble)?;
     let mut out = MAGIC.to_vec();
     let mut latest = FileTime::default();
+    // Of these nobody knows the hash.
+    let unknown: HashSet<&str> = damaged.iter().map(|one| one.path.as_str()).collect();
     for entry in manifest.entries() {
         let EntryKind::File { hash, .. } = &entry.kind else { continue };
+        if !unknown.is_empty() && unknown.contains(entry.path.to_string().as_str()) {
+            continue;
+        }
         let key = FileKey::of(&files.stat(&entry.path).map_err(trouble)?);
         latest = latest.max(key.ctime);
         out.extend_from_slice(&key.ino.to_le_bytes());
@@ -79,7 +85,7 @@ fn decode(bytes: &[u8], dev: u64) -> Option<HashMap<FileKey, Known>> {
     let mut known = HashMap::new();
     while !fields.is_empty() {
         let (key, hash) = key(&mut fields, dev).ok()?;
-        known.insert(key, Known { hash, database: false });
+        known.insert(key, Known { hash, database: false, xattrs: None });
     }
     Some(known)
 }

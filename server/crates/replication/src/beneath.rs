@@ -99,6 +99,11 @@ pub(crate) fn mtime_of(stat: &Stat) -> FileTime {
     FileTime { seconds: stat.st_mtime as i64, nanoseconds: stat.st_mtime_nsec as u32 }
 }
 
+/// Bytes that a file takes on its disk.
+pub(crate) fn room_of(stat: &Stat) -> u64 {
+    u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512)
+}
+
 /// What says that a file is still the one that was hashed. A content change without a new ctime is not possible,
 /// except within one tick of the file system's clock: see `racy` in the scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

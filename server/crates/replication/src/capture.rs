@@ -11,14 +11,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::bases::{Claim, settle};
-use crate::beneath::{Beneath, FileKey};
+use crate::beneath::{Beneath, FileKey, room_of};
 use crate::blocks::SharedLists;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::Fields;
-use crate::manifest::{ContentId, EntryKind, Manifest};
+use crate::manifest::{ContentId, Entry, EntryKind, Manifest};
 use crate::offered::Offered;
 use crate::path::TreePath;
-use crate::reading;
+use crate::reading::{self, BLOCK};
 use crate::remark::{Skipped, Warning};
 use crate::scan::{HashCache, Inode};
 use crate::sender::Sender;
@@ -148,12 +148,13 @@ impl Capture {
     }
 
     fn send_manifest<S: Read + Write>(&self, link: &mut Link<'_, S>, generation: u64) -> Result<()> {
-        self.send_list(link, Kind::Offer, generation, &self.manifest.encode())
+        self.send_list(link, Kind::Offer, generation, &self.manifest.encode(), self.manifest.entries())
     }
 
     /// Sends what makes the manifest of one that the replica has.
     fn send_changes<S: Read + Write>(&self, link: &mut Link<'_, S>, generation: u64, base: &Manifest) -> Result<()> {
-        self.send_list(link, Kind::Changes, generation, &self.manifest.changes_from(base).encode())
+        let changes = self.manifest.changes_from(base);
+        self.send_list(link, Kind::Changes, generation, &changes.encode(), changes.put())
     }
 
     fn send_list<S: Read + Write>(
@@ -162,6 +163,7 @@ impl Capture {
         kind: Kind,
         generation: u64,
         encoded: &[u8],
+        new: &[Entry],
     ) -> Result<()> {
         let mut payload = generation.to_le_bytes().to_vec();
         put_captured(&mut payload, self.captured_at);
@@ -174,7 +176,26 @@ impl Capture {
             let (head, body) = packer.pack(chunk);
             link.send(Kind::Part, &head, body)?;
         }
+        for some in self.rooms(new).chunks(CHUNK / 16) {
+            let rooms =
+                some.iter().flat_map(|(index, room)| [index.to_le_bytes().as_slice(), &room.to_le_bytes()].concat());
+            link.send(Kind::Room, &rooms.collect::<Vec<u8>>(), &[])?;
+        }
         link.send(Kind::PartEnd, &[], &[])
+    }
+
+    /// The bytes that those of these files take which are mostly holes. A word of advice, so that nobody looks for room
+    /// that is not needed: what is not known is left out.
+    fn rooms(&self, new: &[Entry]) -> Vec<(u32, u64)> {
+        let Content::Tree { root, .. } = &self.content else { return Vec::new() };
+        let Ok(mut tree) = root.again() else { return Vec::new() };
+        let holed = |entry: &&Entry| matches!(entry.kind, EntryKind::File { size, .. } if size >= BLOCK as u64);
+        let room = |entry: &Entry| {
+            let (stat, index) = (tree.stat(&entry.path).ok()?, self.manifest.position(&entry.path)?);
+            let (size, room) = (FileKey::of(&stat).size, room_of(&stat));
+            (room < size / 2).then_some((index as u32, room))
+        };
+        new.iter().filter(holed).filter_map(room).collect()
     }
 
     fn receive_needs<S: Read + Write>(&self, link: &mut Link<'_, S>) -> Result<(Vec<Need>, Vec<Claim>)> {

@@ -57,7 +57,7 @@ pub enum DifferenceKind {
 }
 
 impl DifferenceKind {
-    /// Whether something of the content itself is gone or other than it was: no copy to serve from can be made of that.
+    /// Whether something of the content itself is gone or other than it was: a copy to serve from lacks that.
     pub const fn is_damage(self) -> bool {
         matches!(self, Self::Missing | Self::Type | Self::Content)
     }

@@ -79,7 +79,7 @@ impl Ground {
         let root = hidden.join("tree");
         let (changes, half) = (&layout.changes, Point::TreeHalfBuilt);
         let spare = self.spare.take();
-        let mut arrived = Arrived::new(&root, self.reuse.as_mut(), &layout.links, stage)?;
+        let mut arrived = Arrived::new(&root, self.reuse.as_mut(), &layout.links, stage);
         match spare {
             Some((spare, have)) => {
                 spares.take(&spare, hidden)?;

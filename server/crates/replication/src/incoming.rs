@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ use crate::sparse::SparseFile;
 use crate::stage::Stage;
 use crate::store::free_bytes_near;
 
-/// Larger objects go to disk as they come.
+/// Objects of this size and larger go to disk as they come: their bytes are not copied once more.
 const IN_MEMORY: usize = 1 << 20;
 /// What no file system of ours goes beyond.
 const LONGEST: u64 = i64::MAX as u64;
@@ -41,7 +41,7 @@ enum Sink {
 impl Incoming {
     /// An object announced with this hash and size, of which everything before `offset` is here.
     pub(crate) fn begin(stage: &Stage, expected: ContentHash, size: u64, offset: u64, reserve: u64) -> Result<Self> {
-        let (sink, hasher) = if offset == 0 && size <= IN_MEMORY as u64 {
+        let (sink, hasher) = if offset == 0 && size < IN_MEMORY as u64 {
             (Sink::Memory(Vec::with_capacity(size as usize)), Fingerprint::default())
         } else {
             let (file, sofar) = stage.resume(&expected, offset)?;
@@ -118,9 +118,9 @@ impl Incoming {
         match self.sink {
             Sink::Memory(content) => stage.put(hash, &content),
             Sink::Part(file) => {
-                let finished = file.finish().and_then(|file| file.metadata());
-                let meta = finished.map_err(|e| Error::io("cannot write to the stage", &self.part, e))?;
-                if meta.size() == 0 { stage.forget_part(&self.expected) } else { stage.adopt(&self.part, hash) }
+                let len = file.len();
+                file.finish().map_err(|e| Error::io("cannot write to the stage", &self.part, e))?;
+                if len == 0 { stage.forget_part(&self.expected) } else { stage.adopt(&self.part, hash) }
             }
         }
     }

@@ -228,7 +228,11 @@ impl Manifest {
 
     /// The entry at a path.
     pub fn get(&self, path: &TreePath) -> Option<&Entry> {
-        self.entries.binary_search_by(|entry| entry.path.cmp(path)).ok().map(|at| &self.entries[at])
+        self.position(path).map(|at| &self.entries[at])
+    }
+
+    pub(crate) fn position(&self, path: &TreePath) -> Option<usize> {
+        self.entries.binary_search_by(|entry| entry.path.cmp(path)).ok()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a source says it has. Refuses announcements above the limits before reading them, and a manifest that is not
 //! what was announced.
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
 
 use jiff::Timestamp;
@@ -33,6 +34,8 @@ pub(crate) struct Offer {
     pub(crate) generation: u64,
     pub(crate) captured_at: Timestamp,
     pub(crate) manifest: Manifest,
+    /// What files that are mostly holes take on the source's disk, by entry.
+    pub(crate) rooms: HashMap<u32, u64>,
 }
 
 /// Reads a manifest sent by [`crate::Capture::serve_manifest`].
@@ -59,11 +62,21 @@ fn receive_offer<S: Read + Write>(
         return Err(Error::protocol(text));
     }
     let mut unpacker = Unpacker::new()?;
-    let (mut encoded, mut block) = (Vec::new(), Vec::new());
+    let (mut encoded, mut block, mut rooms) = (Vec::new(), Vec::new(), HashMap::new());
     loop {
-        let (kind, payload) = link.receive(&[Kind::Part, Kind::PartEnd])?;
+        let (kind, payload) = link.receive(&[Kind::Part, Kind::Room, Kind::PartEnd])?;
         if kind == Kind::PartEnd {
             break;
+        }
+        if kind == Kind::Room {
+            let mut fields = Fields::new(payload);
+            while !fields.is_empty() {
+                rooms.insert(fields.u32()?, fields.u64()?);
+            }
+            if rooms.len() as u64 > entries {
+                return Err(Error::protocol("the room of more files than there are"));
+            }
+            continue;
         }
         unpacker.unpack(payload, &mut block)?;
         encoded.extend_from_slice(&block);
@@ -83,7 +96,7 @@ fn receive_offer<S: Read + Write>(
     if manifest.content_id() != id {
         return Err(Error::new(ErrorKind::HashMismatch, "the manifest does not have the announced id"));
     }
-    Ok(Offer { generation, captured_at, manifest })
+    Ok(Offer { generation, captured_at, manifest, rooms })
 }
 
 /// What the source answered.

@@ -1,24 +1,28 @@
 //! Promotion: a generation becomes a copy that may be written into. The copy shares no inode with any generation, so
-//! that nothing a service does can damage history. It refuses to serve content that does not have the hash its manifest
-//! says, and shows nothing before all of it is durable.
+//! that nothing a service does can damage history. It shows nothing before all of it is durable. What the disk has damaged
+//! keeps nobody from serving on the worst day: it is copied as far as it can be read, and told by name.
 
 use std::fs;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rustix::fs::{Mode, ioctl_ficlone, openat};
+use rustix::fs::{AtFlags, Mode, ioctl_ficlone, openat, unlinkat};
 
 use crate::baseline;
-use crate::beneath::{Beneath, FileKey};
+use crate::beneath::{Beneath, FileKey, room_of};
 use crate::change::Changes;
+use crate::difference::{Difference, DifferenceKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{Entry, EntryKind, Manifest};
-use crate::reading::digest;
+use crate::reading::{BLOCK, digest};
+use crate::replica::BESIDE_A_DATABASE;
 use crate::reuse::leaders;
 use crate::scan::Stop;
 use crate::serving::Serving;
+use crate::source::{Source, SourceKind, SourceSpec};
 use crate::sparse::SparseFile;
 use crate::store::{BUILDING, Commit, Store, remove_tree, sync_dir, sync_file_system, write_durably, write_record};
 use crate::tree::{Builder, Contents, FRESH, dress};
@@ -26,9 +30,12 @@ use crate::watch::{Phase, Point, Tally, Watch, pass};
 
 /// What a name takes beside its content, roughly: an inode, or a block of a directory.
 const PER_NAME: u64 = 512;
+/// What of a damaged file is read at once: so much is lost where a disk gives nothing.
+const RESCUED: u64 = 4096;
 
 pub(crate) struct Promotion<'p> {
     pub(crate) store: &'p Store,
+    pub(crate) kind: SourceKind,
     pub(crate) commit: &'p Commit,
     pub(crate) reserve_bytes: u64,
     pub(crate) now: Timestamp,
@@ -60,11 +67,18 @@ impl Promotion<'_> {
     }
 
     fn build(&self, hidden: &Path, run: &str) -> Result<Serving> {
-        let manifest = self.store.manifest(self.commit)?;
         fs::create_dir(hidden).map_err(|e| Error::io("cannot make the serving copy", hidden, e))?;
         let from = self.store.tree(self.commit.generation);
-        let mut copier = Copier::new(from, hidden, &manifest)?;
-        self.check_space(&manifest, copier.clones)?;
+        let mut damaged = Vec::new();
+        let manifest = match self.store.manifest(self.commit) {
+            Err(error) if error.kind() == ErrorKind::StoreDamaged => {
+                damaged.push(lost(String::new(), DifferenceKind::Missing, &error));
+                self.read_anew(&from, hidden)?
+            }
+            manifest => manifest?,
+        };
+        let mut copier = Copier { damaged: Some(damaged), ..Copier::new(from, hidden, &manifest)? };
+        self.check_space(&manifest, &mut copier)?;
         let root = hidden.join("tree");
         let (bytes, half) = (manifest.bytes(), Point::TreeHalfBuilt);
         let changes = Changes::whole(&manifest);
@@ -76,25 +90,40 @@ impl Promotion<'_> {
         sync_file_system(hidden)?;
         tally.finish()?;
         pass(self.watch, Point::Synced)?;
-        baseline::record(hidden, &root, &manifest)?;
+        let damaged = copier.damaged.unwrap_or_default();
+        baseline::record(hidden, &root, &manifest, &damaged)?;
+        let held = manifest.content_id();
         let serving = Serving {
             run: run.into(),
             generation: self.commit.generation,
             content_id: self.commit.content_id,
             promoted_at: self.now,
             handed_back: None,
+            held: (held != self.commit.content_id).then_some(held),
+            damaged,
         };
         write_record(hidden, &serving)?;
         pass(self.watch, Point::RecordWritten)?;
         Ok(serving)
     }
 
-    fn check_space(&self, manifest: &Manifest, clones: bool) -> Result<()> {
-        let size = |index: usize| match manifest.entries()[index].kind {
-            EntryKind::File { size, .. } => size.next_multiple_of(4096),
+    /// What a generation whose list is damaged holds: what is there counts.
+    fn read_anew(&self, tree: &Path, hidden: &Path) -> Result<Manifest> {
+        let beside: &[&str] = if self.kind == SourceKind::Sqlite { BESIDE_A_DATABASE } else { &[] };
+        let excludes = beside.iter().map(|name| (*name).to_owned()).collect();
+        let spec = SourceSpec { kind: SourceKind::Files, path: tree.to_owned(), excludes, forbidden: vec![] };
+        let scratch = hidden.join("scratch");
+        let read = Source::new(spec, scratch.clone())?.capture(self.now, false, self.watch)?.manifest;
+        remove_tree(&scratch)?;
+        Ok(read)
+    }
+
+    fn check_space(&self, manifest: &Manifest, copier: &mut Copier) -> Result<()> {
+        let mut room = |index: usize| match manifest.entries()[index].kind {
+            EntryKind::File { size, .. } if !copier.clones => copier.room(&manifest.entries()[index], size),
             _ => 0,
         };
-        let content = if clones { 0 } else { leaders(manifest).map(size).sum() };
+        let content: u64 = leaders(manifest).map(&mut room).sum();
         let names = manifest.entries().len() as u64 * PER_NAME;
         let needed = self.reserve_bytes.saturating_add(names).saturating_add(content);
         let free = self.store.free_bytes();
@@ -112,6 +141,8 @@ pub(crate) struct Copier {
     from: Beneath,
     /// The file system can share blocks between files until one of them is written to.
     clones: bool,
+    /// Where what is damaged is noted and copied as it is; else it is refused.
+    damaged: Option<Vec<Difference>>,
     buffer: Vec<u8>,
 }
 
@@ -130,8 +161,19 @@ impl Copier {
             clones = ioctl_ficlone(&to, &file).is_ok();
             fs::remove_file(&probe).map_err(trouble)?;
         }
-        Ok(Self { path, from, clones, buffer: Vec::new() })
+        Ok(Self { path, from, clones, damaged: None, buffer: Vec::new() })
     }
+
+    /// Bytes that a copy of this file takes: holes stay holes.
+    fn room(&mut self, entry: &Entry, size: u64) -> u64 {
+        let holed = size >= BLOCK as u64;
+        let room = holed.then(|| self.from.stat(&entry.path).ok()).flatten().map(|stat| room_of(&stat));
+        room.map_or(size, |room| room.min(size)).next_multiple_of(4096)
+    }
+}
+
+fn lost(path: String, what: DifferenceKind, why: &Error) -> Difference {
+    Difference { path, what, detail: why.chain() }
 }
 
 fn damaged(path: &Path) -> Error {
@@ -141,6 +183,17 @@ fn damaged(path: &Path) -> Error {
 
 impl Contents for Copier {
     fn make(&mut self, dir: BorrowedFd<'_>, name: &[u8], _: usize, entry: &Entry, tally: &mut Tally<'_>) -> Result<()> {
+        match self.copy(dir, name, entry, tally) {
+            Err(error) if self.damaged.is_some() && error.kind() == ErrorKind::StoreDamaged => {
+                self.rescue(dir, name, entry, &error)
+            }
+            copied => copied,
+        }
+    }
+}
+
+impl Copier {
+    fn copy(&mut self, dir: BorrowedFd<'_>, name: &[u8], entry: &Entry, tally: &mut Tally<'_>) -> Result<()> {
         let EntryKind::File { size, hash, .. } = entry.kind else { return Ok(()) };
         let path = self.path.join(entry.path.as_path());
         let trouble = |e: io::Error| Error::io("cannot copy a file of the generation", &path, e);
@@ -172,5 +225,33 @@ impl Contents for Copier {
             Err(Stop::Read(e)) => Err(damaged(&path).with(e)),
             Err(Stop::Work(e)) => Err(e),
         }
+    }
+
+    /// Copies what can be read of a file that is not what it should be, with zeros for the rest, and notes it.
+    fn rescue(&mut self, dir: BorrowedFd<'_>, name: &[u8], entry: &Entry, why: &Error) -> Result<()> {
+        let path = self.path.join(entry.path.as_path());
+        let trouble = |e: io::Error| Error::io("cannot copy a file of the generation", &path, e);
+        match unlinkat(dir, name, AtFlags::empty()) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+            Err(e) => return Err(trouble(e.into())),
+        }
+        let to = fs::File::from(openat(dir, name, FRESH, Mode::RUSR | Mode::WUSR).map_err(|e| trouble(e.into()))?);
+        let from = self.from.open_file(&entry.path).ok();
+        let len = from.as_ref().map_or(0, |(_, stat)| FileKey::of(stat).size);
+        let mut to = SparseFile::new(to, 0);
+        let mut buffer = [0; RESCUED as usize];
+        while let Some((file, _)) = from.as_ref().filter(|_| to.len() < len) {
+            let want = RESCUED.min(len - to.len()) as usize;
+            let block = &mut buffer[..want];
+            if file.read_exact_at(block, to.len()).is_err() {
+                block.fill(0);
+            }
+            to.write(block).map_err(trouble)?;
+        }
+        to.finish().map_err(trouble)?;
+        let what = if from.is_some() { DifferenceKind::Content } else { DifferenceKind::Missing };
+        tracing::warn!(path = %path.display(), "a damaged file is copied as far as it can be read");
+        self.damaged.get_or_insert_default().push(lost(entry.path.to_string(), what, why));
+        dress(dir, name, entry).map_err(trouble)
     }
 }

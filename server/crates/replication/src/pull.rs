@@ -15,7 +15,7 @@ use crate::difference::{Difference, Found};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ground::{Ground, Layout};
 use crate::manifest::{ContentHash, ContentId, EntryKind, FileTime, Manifest};
-use crate::offer::{Answer, Limits, ask};
+use crate::offer::{Answer, Limits, Offer, ask};
 use crate::older;
 use crate::path::TreePath;
 use crate::receiver::Receiver;
@@ -103,9 +103,10 @@ impl Pull<'_> {
         pass(self.watch, Point::ManifestReceived)?;
         self.check_shape(&offer.manifest)?;
         let mut stage = Stage::open(self.store.staged())?;
+        stage.keep_only(&offer.manifest)?;
         let mut ground = self.ground()?;
         let layout = ground.lay_out(&offer.manifest)?;
-        let asked = self.plan(link, &offer.manifest, &layout, &mut ground, &mut stage)?;
+        let asked = self.plan(link, &offer, &layout, &mut ground, &mut stage)?;
         pass(self.watch, Point::Planned)?;
         let (sent, files) = self.transfer(link, &offer.manifest, asked, ground.reuse.as_mut(), &mut stage)?;
         pass(self.watch, Point::Transferred)?;
@@ -216,11 +217,12 @@ impl Pull<'_> {
     fn plan<S: Read + Write>(
         &self,
         link: &mut Link<'_, S>,
-        manifest: &Manifest,
+        offer: &Offer,
         layout: &Layout,
         ground: &mut Ground,
         stage: &mut Stage,
     ) -> Result<HashMap<u32, u64>> {
+        let manifest = &offer.manifest;
         let mut tally = Tally::new(self.watch, Phase::Planning, Some((manifest.files(), manifest.bytes())))?;
         let mut wanted: Vec<(u32, ContentHash, u64)> = Vec::new();
         let mut seen = HashSet::new();
@@ -231,13 +233,14 @@ impl Pull<'_> {
             if layout.links.contains_key(&index) || size == 0 {
                 continue;
             }
+            let room = offer.rooms.get(&(index as u32)).map_or(size, |room| size.min(*room)).next_multiple_of(4096);
             // Every further file with the same content is a copy of its own.
             let again = !seen.insert(hash);
             if again || !stage.check(&hash, size)? {
-                needed = needed.saturating_add(size.next_multiple_of(4096));
+                needed = needed.saturating_add(room);
             }
             if !again && !stage.has(&hash) {
-                needed = needed.saturating_sub(stage.part_len(&hash, size));
+                needed = needed.saturating_sub(stage.part_len(&hash, size).min(room));
                 wanted.push((index as u32, hash, size));
             }
             if seen.len().is_multiple_of(1000) {

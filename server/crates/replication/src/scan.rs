@@ -1,6 +1,8 @@
 //! Walking a source tree into a manifest. It refuses to follow symlinks, to drop what it cannot read, and to believe
 //! that a volume which is not mounted has been emptied.
 
+mod file;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io;
@@ -10,13 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, StatxAttributes, StatxFlags, openat, statat, statx};
 
-use crate::beneath::{FileKey, kind_of, mtime_of, open_regular};
-use crate::blocks::{Lister, SharedLists, is_listed};
+use crate::beneath::{FileKey, kind_of, mtime_of};
+use crate::blocks::SharedLists;
 use crate::error::{Error, ErrorKind, Result};
 use crate::excludes::Excludes;
 use crate::manifest::{ContentHash, Entry, EntryKind, FileTime};
 use crate::path::TreePath;
-use crate::reading::digest;
 use crate::remark::{SkipReason, WarningKind};
 use crate::watch::Tally;
 use crate::xattr::{self, Xattrs};
@@ -28,13 +29,16 @@ pub(crate) const ATTEMPTS: u32 = 3;
 /// A file system's own number of a file, and the file system's.
 pub(crate) type Inode = (u64, u64);
 
-#[derive(Clone, Copy)]
+/// What is known of a file as long as its key stays.
+#[derive(Clone)]
 pub(crate) struct Known {
     pub(crate) hash: ContentHash,
     pub(crate) database: bool,
+    /// `None`: only the content is known.
+    pub(crate) xattrs: Option<Xattrs>,
 }
 
-/// Hashes by file key, shared with captures in flight so that they can take back what proved wrong.
+/// What is known by file key, shared with captures in flight so that they can take back what proved wrong.
 pub(crate) type HashCache = Arc<Mutex<HashMap<FileKey, Known>>>;
 
 /// What a walk found.
@@ -185,7 +189,7 @@ impl<'a> Walk<'a> {
             return Ok(false);
         }
         match kind {
-            FileType::RegularFile => self.file(dir, path, name)?,
+            FileType::RegularFile => self.file(dir, path, name, stat)?,
             FileType::Directory => {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 match openat(dir, name, flags, Mode::empty()) {
@@ -219,83 +223,6 @@ impl<'a> Walk<'a> {
         Ok(false)
     }
 
-    fn file(&mut self, dir: BorrowedFd<'_>, path: TreePath, name: &[u8]) -> Result<()> {
-        if !self.hash {
-            let Ok(stat) = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) else { return Ok(()) };
-            let kind = EntryKind::File { size: FileKey::of(&stat).size, hash: ContentHash([0; 32]), group: 0 };
-            self.group(entry(path, kind, &stat, Xattrs::default()), &stat, FileKey::of(&stat));
-            return self.tally.file();
-        }
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let stat = match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => stat,
-                Err(rustix::io::Errno::NOENT) => return Ok(()),
-                Err(e) => return Err(Error::unreadable(self.full(&path), e)),
-            };
-            let key = FileKey::of(&stat);
-            // Before the content: a later change of either shows in the key.
-            let Some(xattrs) = self.xattrs(dir, name, &path)? else { return Ok(()) };
-            let known = if self.rehash { None } else { self.recall(&key) };
-            let (known, size, key) = match known {
-                Some(known) => (known, key.size, key),
-                None => match self.read(dir, name, &path)? {
-                    None => return Ok(()),
-                    Some((_, _, _, false)) if attempt < ATTEMPTS => continue,
-                    Some((known, size, key, settled)) => {
-                        if !settled {
-                            self.found.warnings.insert((path.clone(), WarningKind::Unsettled));
-                        }
-                        (known, size, key)
-                    }
-                },
-            };
-            if known.database {
-                self.found.warnings.insert((path.clone(), WarningKind::UndeclaredDatabase));
-            }
-            if !self.racy(&key) {
-                self.kept.insert(key, known);
-            }
-            let kind = EntryKind::File { size, hash: known.hash, group: 0 };
-            self.group(Entry { mtime: key.mtime, ..entry(path, kind, &stat, xattrs) }, &stat, key);
-            return self.tally.file();
-        }
-    }
-
-    /// Hashes a file as it is now: what, size, key, and whether it stood still. `None`: gone, or no file any more.
-    fn read(
-        &mut self,
-        dir: BorrowedFd<'_>,
-        name: &[u8],
-        path: &TreePath,
-    ) -> Result<Option<(Known, u64, FileKey, bool)>> {
-        let (mut file, before) = match open_regular(dir, name) {
-            Ok(opened) => opened,
-            Err(e) if is_gone(&e) => return Ok(None),
-            Err(e) => return Err(Error::unreadable(self.full(path), e)),
-        };
-        let key = FileKey::of(&before);
-        let full = self.full(path);
-        let tally = &mut self.tally;
-        let lists = self.lists.filter(|_| is_listed(key.size));
-        let mut lister = lists.map(|_| Lister::new(key.size));
-        let read = digest::<Stop>(&mut file, key.size, &mut self.buffer, |piece| {
-            if let Some(lister) = &mut lister {
-                lister.take(piece);
-            }
-            Ok(tally.bytes(piece.len())?)
-        });
-        let read = read.map_err(|stop| stop.or_unreadable(&full))?;
-        if let Some((lists, list)) = lists.zip(lister.and_then(Lister::finish)) {
-            lists.lock().unwrap_or_else(PoisonError::into_inner).keep(read.hash, list);
-        }
-        self.found.hashed_bytes += read.read;
-        let after = stat_of(&file).map_err(|e| Error::unreadable(&full, e))?;
-        let settled = FileKey::of(&after) == key && read.bytes == key.size;
-        Ok(Some((Known { hash: read.hash, database: read.database }, read.bytes, key, settled)))
-    }
-
     /// `None`: gone since it was listed.
     fn xattrs(&self, dir: BorrowedFd<'_>, name: &[u8], path: &TreePath) -> Result<Option<Xattrs>> {
         match xattr::read(dir, name) {
@@ -325,15 +252,6 @@ impl<'a> Walk<'a> {
             }
         }
         self.push(entry, key);
-    }
-
-    fn recall(&self, key: &FileKey) -> Option<Known> {
-        let from = self.kept.get(key).copied();
-        from.or_else(|| self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied())
-    }
-
-    fn racy(&self, key: &FileKey) -> bool {
-        key.mtime.max(key.ctime).seconds + RACY_SECONDS >= self.stamped_until.seconds
     }
 
     fn push(&mut self, entry: Entry, key: FileKey) {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::difference::Difference;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{ContentId, Manifest};
 use crate::store::{
@@ -29,6 +30,10 @@ pub struct Promoted {
     pub at: Timestamp,
     /// The tree on disk: it shares no inode with any generation.
     pub tree: PathBuf,
+    /// What was damaged in that generation and is here only as far as it could be read; an empty path: its list.
+    pub damaged: Vec<Difference>,
+    /// What the copy held where the list of that generation was damaged.
+    held: Option<ContentId>,
 }
 
 /// What a hand-back left: the data of one activation, kept as it was.
@@ -61,6 +66,11 @@ pub(crate) struct Serving {
     pub(crate) promoted_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) handed_back: Option<HandedBack>,
+    /// What the copy began with, where that is not the content of the generation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) held: Option<ContentId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) damaged: Vec<Difference>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +90,8 @@ impl Serving {
             content_id: self.content_id,
             at: self.promoted_at,
             tree: store.serving(&self.run).join("tree"),
+            damaged: self.damaged.clone(),
+            held: self.held,
         }
     }
 
@@ -180,7 +192,7 @@ fn read(dir: &Path, name: &str) -> Result<Serving> {
 
 /// The manifest the copy was made from.
 pub(crate) fn manifest(store: &Store, promoted: &Promoted) -> Result<Manifest> {
-    read_manifest(&store.serving(&promoted.run), promoted.content_id)
+    read_manifest(&store.serving(&promoted.run), promoted.held.unwrap_or(promoted.content_id))
 }
 
 /// Makes the copy that serves a DR restore point. Readers go on seeing it.

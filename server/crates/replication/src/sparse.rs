@@ -16,12 +16,14 @@ static ZEROS: [u8; BLOCK] = [0; BLOCK];
 pub(crate) struct SparseFile {
     file: File,
     at: u64,
+    /// Where the file itself ends so far.
+    end: u64,
 }
 
 impl SparseFile {
     /// Goes on at `at`, where the file ends.
     pub(crate) fn new(file: File, at: u64) -> Self {
-        Self { file, at }
+        Self { file, at, end: at }
     }
 
     /// Takes the next bytes. Until [`SparseFile::finish`] the file may end before the zeros that came last.
@@ -31,8 +33,11 @@ impl SparseFile {
             let zeros = self.spans(rest, true);
             self.at += zeros as u64;
             let data = self.spans(&rest[zeros..], false);
-            self.file.write_all_at(&rest[zeros..zeros + data], self.at)?;
-            self.at += data as u64;
+            if data > 0 {
+                self.file.write_all_at(&rest[zeros..zeros + data], self.at)?;
+                self.at += data as u64;
+                self.end = self.at;
+            }
             rest = &rest[zeros + data..];
         }
         Ok(())
@@ -61,9 +66,14 @@ impl SparseFile {
         len
     }
 
+    /// Bytes that are there, with all that came.
+    pub(crate) fn len(&self) -> u64 {
+        self.at
+    }
+
     /// The file, as long as what came.
     pub(crate) fn finish(self) -> io::Result<File> {
-        if self.file.metadata()?.len() < self.at {
+        if self.end < self.at {
             self.file.set_len(self.at)?;
         }
         Ok(self.file)

@@ -1,32 +1,47 @@
 //! Content that has arrived and is not committed yet, by its hash. It refuses to vouch for anything it has not hashed
 //! itself since it was opened, so that a crash at any byte costs at most that object.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
 
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
-use crate::manifest::ContentHash;
+use crate::manifest::{ContentHash, Entry, EntryKind, Manifest};
 use crate::reading::{digest, pieces};
 use crate::scan::Stop;
 use crate::sparse::SparseFile;
+use crate::tree::Fresh;
+
+/// Says of a content that it is not what its manifest says.
+const ROTTEN: &str = "rotten";
 
 pub(crate) struct Stage {
     dir: PathBuf,
+    /// The same, open: names in it are found without the way to it.
+    fd: OwnedFd,
     /// What an earlier run left, by name: saves asking for each of many files that are not there.
     left: HashSet<OsString>,
-    good: HashSet<ContentHash>,
+    /// What is here and whole, and whether it was made since the stage was opened.
+    good: HashMap<ContentHash, bool>,
+    fresh: Fresh,
     buffer: Vec<u8>,
 }
 
 impl Stage {
     /// Opens the stage. Objects that are already part of a committed tree are let go: their inode must not be touched.
     pub(crate) fn open(dir: PathBuf) -> Result<Self> {
-        let mut stage = Self { dir, left: HashSet::new(), good: HashSet::new(), buffer: Vec::new() };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(&dir, flags, Mode::empty());
+        let fd = opened.map_err(|e| Error::io("cannot open the stage", &dir, e))?;
+        let fresh = Fresh::made_in(&fd).map_err(|e| Error::io("cannot open the stage", &dir, e))?;
+        let mut stage = Self { dir, fd, fresh, left: HashSet::new(), good: HashMap::new(), buffer: Vec::new() };
         for (path, meta) in stage.list()? {
             if meta.nlink() > 1 || !meta.is_file() {
                 stage.remove(&path)?;
@@ -35,6 +50,30 @@ impl Stage {
             }
         }
         Ok(stage)
+    }
+
+    /// Lets go of what an earlier attempt left and no entry of this list has: what changes between attempts would pile up
+    /// until one of them succeeds.
+    pub(crate) fn keep_only(&mut self, wanted: &Manifest) -> Result<()> {
+        if self.left.is_empty() {
+            return Ok(());
+        }
+        let hash = |entry: &Entry| match entry.kind {
+            EntryKind::File { hash, .. } => Some(hash.to_string()),
+            _ => None,
+        };
+        let wanted: HashSet<String> = wanted.entries().iter().filter_map(hash).collect();
+        let kept = |name: &OsString| {
+            let (hash, what) = name.to_str().map(|name| name.split_once('.').unwrap_or((name, "")))?;
+            // What is not to be trusted is said of older content.
+            (what == ROTTEN || wanted.contains(hash)).then_some(())
+        };
+        let gone: Vec<OsString> = self.left.iter().filter(|name| kept(name).is_none()).cloned().collect();
+        for name in gone {
+            self.remove(&self.dir.join(&name))?;
+            self.left.remove(&name);
+        }
+        Ok(())
     }
 
     fn list(&self) -> Result<Vec<(PathBuf, fs::Metadata)>> {
@@ -69,12 +108,22 @@ impl Stage {
     }
 
     pub(crate) fn has(&self, hash: &ContentHash) -> bool {
-        self.good.contains(hash)
+        self.good.contains_key(hash)
+    }
+
+    /// What this object was made with, if nobody has dressed it since.
+    pub(crate) fn fresh(&self, hash: &ContentHash) -> Option<&Fresh> {
+        self.good.get(hash).is_some_and(|fresh| *fresh).then_some(&self.fresh)
+    }
+
+    /// The directory of the stage.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 
     /// Whether the object is here, whole. Hashes what an earlier run left; removes what does not match.
     pub(crate) fn check(&mut self, hash: &ContentHash, size: u64) -> Result<bool> {
-        if self.good.contains(hash) {
+        if self.good.contains_key(hash) {
             return Ok(true);
         }
         if !self.left.contains(OsStr::new(&hash.to_string())) {
@@ -95,7 +144,7 @@ impl Stage {
         let mut file = File::open(&path).map_err(trouble)?;
         let read = digest::<io::Error>(&mut file, size + 1, &mut self.buffer, |_| Ok(())).map_err(trouble)?;
         if read.hash == *hash && read.bytes == size {
-            self.good.insert(*hash);
+            self.good.insert(*hash, false);
             return Ok(true);
         }
         self.remove(&path)?;
@@ -104,35 +153,40 @@ impl Stage {
 
     /// Stores content whose hash the caller has just computed.
     pub(crate) fn put(&mut self, hash: ContentHash, content: &[u8]) -> Result<()> {
-        let path = self.path(&hash);
-        let trouble = |e: io::Error| Error::io("cannot write to the stage", &path, e);
-        if self.left.remove(OsStr::new(&hash.to_string())) || self.good.contains(&hash) {
-            self.remove(&path)?;
+        let name = hash.to_string();
+        if self.left.remove(OsStr::new(&name)) || self.good.contains_key(&hash) {
+            self.remove(&self.dir.join(&name))?;
         }
-        let mut file = SparseFile::new(create(&path).map_err(trouble)?, 0);
-        file.write(content).and_then(|()| file.finish()).map_err(trouble)?;
-        self.good.insert(hash);
+        let written = self.create(&name).and_then(|file| {
+            let mut file = SparseFile::new(file, 0);
+            file.write(content)?;
+            file.finish()
+        });
+        written.map_err(|e| Error::io("cannot write to the stage", self.dir.join(&name), e))?;
+        self.good.insert(hash, true);
         Ok(())
     }
 
     /// Takes over a finished part whose hash the caller has just computed.
     pub(crate) fn adopt(&mut self, part: &Path, hash: ContentHash) -> Result<()> {
         fs::rename(part, self.path(&hash)).map_err(|e| Error::io("cannot write to the stage", part, e))?;
-        self.good.insert(hash);
+        // One that an earlier run began may have been made by somebody else.
+        let fresh = part.file_name().is_none_or(|name| !self.left.contains(name));
+        self.good.insert(hash, fresh);
         Ok(())
     }
 
     /// Notes that a committed content does not make new content any more: it is not what its manifest says. Lasts until
     /// the next commit.
     pub(crate) fn set_rotten(&mut self, base: &ContentHash) -> Result<()> {
-        let path = self.dir.join(format!("{base}.rotten"));
+        let path = self.dir.join(format!("{base}.{ROTTEN}"));
         File::create(&path).map_err(|e| Error::io("cannot write to the stage", &path, e))?;
         self.left.extend(path.file_name().map(OsString::from));
         Ok(())
     }
 
     pub(crate) fn rotten(&self, base: &ContentHash) -> bool {
-        self.left.contains(OsStr::new(&format!("{base}.rotten")))
+        self.left.contains(OsStr::new(&format!("{base}.{ROTTEN}")))
     }
 
     pub(crate) fn forget_part(&self, hash: &ContentHash) -> Result<()> {
@@ -150,7 +204,7 @@ impl Stage {
         let path = self.path(&hash);
         self.remove(&path)?;
         let trouble = |e: io::Error| Error::io("cannot write to the stage", &path, e);
-        let mut to = SparseFile::new(create(&path).map_err(trouble)?, 0);
+        let mut to = SparseFile::new(self.create(&hash.to_string()).map_err(trouble)?, 0);
         let read = digest::<Stop>(from, size.saturating_add(1), &mut self.buffer, |piece| {
             to.take(piece).map_err(trouble)?;
             Ok(told(piece.len())?)
@@ -162,7 +216,7 @@ impl Stage {
             Err(Stop::Work(e)) => return Err(e),
         };
         if whole {
-            self.good.insert(hash);
+            self.good.insert(hash, true);
         } else {
             self.remove(&path)?;
         }
@@ -176,7 +230,7 @@ impl Stage {
         let mut hasher = Fingerprint::default();
         if offset == 0 {
             self.remove(&path)?;
-            return Ok((create(&path).map_err(trouble)?, hasher));
+            return Ok((self.create(&format!("{hash}.part")).map_err(trouble)?, hasher));
         }
         let mut file = OpenOptions::new().read(true).write(true).open(&path).map_err(trouble)?;
         let read = pieces::<io::Error>(&mut file, offset, &mut Vec::new(), |piece| {
@@ -190,13 +244,15 @@ impl Stage {
     /// Empties the stage after a commit.
     pub(crate) fn clear(&mut self) -> Result<()> {
         self.good.clear();
-        for (path, _) in self.list()? {
-            self.remove(&path)?;
+        let trouble = |e: io::Error| Error::io("cannot clear the stage", &self.dir, e);
+        for item in fs::read_dir(&self.dir).map_err(trouble)? {
+            unlinkat(&self.fd, item.map_err(trouble)?.file_name(), AtFlags::empty()).map_err(|e| trouble(e.into()))?;
         }
         Ok(())
     }
-}
 
-fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+    fn create(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(File::from(openat(&self.fd, name, flags, Mode::RUSR | Mode::WUSR)?))
+    }
 }

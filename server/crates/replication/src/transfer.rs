@@ -35,6 +35,8 @@ pub(crate) const ZEROS: u32 = u32::MAX - 1;
 
 const RAW: u8 = 0;
 const ZSTD: u8 = 1;
+/// Bytes before the content of a frame: coding and length.
+const HEAD: usize = 5;
 /// After a block that does not compress, so many are sent as they are before the next try.
 const INCOMPRESSIBLE_RUN: u32 = 3;
 /// What of a block is tried first, after one that did not compress.
@@ -67,7 +69,7 @@ impl Packer {
     }
 
     /// Head and body of a frame that carries this block.
-    pub(crate) fn pack<'a>(&'a mut self, block: &'a [u8]) -> ([u8; 5], &'a [u8]) {
+    pub(crate) fn pack<'a>(&'a mut self, block: &'a [u8]) -> ([u8; HEAD], &'a [u8]) {
         self.skip = self.skip.saturating_sub(1);
         if self.skip == 0 && block.len() >= 64 {
             // A piece from the middle tells what the whole would, for a thirtieth of the time.
@@ -90,7 +92,7 @@ impl Packer {
     }
 }
 
-fn head(codec: u8, len: usize) -> [u8; 5] {
+fn head(codec: u8, len: usize) -> [u8; HEAD] {
     let [a, b, c, d] = (len as u32).to_le_bytes();
     [codec, a, b, c, d]
 }
@@ -103,11 +105,18 @@ impl Unpacker {
         Ok(Self(Decompressor::new().map_err(|e| Error::io("cannot start decompression", "", e))?))
     }
 
+    /// Where the content of a frame's payload begins, if it is there as it is.
+    fn plain(payload: &[u8]) -> Result<Option<usize>> {
+        let mut fields = Fields::new(payload);
+        let (codec, len) = (fields.u8()?, fields.u32()? as usize);
+        Ok((codec == RAW && fields.rest().len() == len && len <= CHUNK).then_some(HEAD))
+    }
+
     /// Replaces `block` by the content of a frame.
     pub(crate) fn unpack(&mut self, payload: &[u8], block: &mut Vec<u8>) -> Result<()> {
         let mut fields = Fields::new(payload);
         let (codec, len) = (fields.u8()?, fields.u32()? as usize);
-        let body = payload.get(5..).unwrap_or_default();
+        let body = payload.get(HEAD..).unwrap_or_default();
         if len > CHUNK {
             return Err(Error::protocol(format!("a block of {len} bytes is above the limit of {CHUNK}")));
         }
@@ -187,8 +196,17 @@ impl<'l, 'a, S: Read + Write> DataReader<'l, 'a, S> {
                 if kind == Kind::DataEnd {
                     return Err(Error::protocol("the content ends in the middle"));
                 }
-                self.unpacker.unpack(payload, &mut self.block)?;
-                self.at = 0;
+                // What is as it was sent stays where it was received; a frame begins with its type.
+                self.at = match Unpacker::plain(payload)? {
+                    Some(begin) => {
+                        self.link.swap_frame(&mut self.block);
+                        begin + 1
+                    }
+                    None => {
+                        self.unpacker.unpack(payload, &mut self.block)?;
+                        0
+                    }
+                };
                 continue;
             }
             let piece = &self.block[self.at..self.block.len().min(self.at + len)];

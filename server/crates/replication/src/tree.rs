@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
@@ -17,7 +17,9 @@ use crate::beneath::Beneath;
 use crate::change::Changes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{ContentHash, Entry, EntryKind, Manifest};
+use crate::reading::pieces;
 use crate::reuse::Reuse;
+use crate::sparse::SparseFile;
 use crate::stage::Stage;
 use crate::watch::{Phase, Point, Tally, Watch, pass};
 use crate::xattr;
@@ -115,7 +117,6 @@ pub(crate) struct Arrived<'a> {
     reuse: Option<&'a mut Reuse>,
     links: &'a HashMap<usize, usize>,
     stage: &'a Stage,
-    stage_dir: File,
     used: HashSet<ContentHash>,
 }
 
@@ -125,10 +126,8 @@ impl<'a> Arrived<'a> {
         reuse: Option<&'a mut Reuse>,
         links: &'a HashMap<usize, usize>,
         stage: &'a Stage,
-    ) -> Result<Self> {
-        let trouble = |e: io::Error| Error::io("cannot build the tree of the replica", root, e);
-        let stage_dir = File::open(stage.path(&ContentHash([0; 32])).parent().unwrap_or(root)).map_err(trouble)?;
-        Ok(Self { root, reuse, links, stage, stage_dir, used: HashSet::new() })
+    ) -> Self {
+        Self { root, reuse, links, stage, used: HashSet::new() }
     }
 }
 
@@ -145,18 +144,23 @@ impl Contents for Arrived<'_> {
         if *size == 0 {
             openat(dir, name, FRESH, Mode::RUSR | Mode::WUSR).map_err(|e| failed(e.into()))?;
         } else if self.used.insert(*hash) {
-            match linkat(&self.stage_dir, hash.to_string(), dir, name, AtFlags::empty()) {
+            match linkat(self.stage.fd(), hash.to_string(), dir, name, AtFlags::empty()) {
                 Err(Errno::NOENT) => {
                     let text = "the source did not send content that its manifest needs";
                     return Err(Error::new(ErrorKind::HashMismatch, text).at(full));
                 }
                 done => done.map_err(|e| failed(e.into()))?,
             }
+            if let Some(fresh) = self.stage.fresh(hash) {
+                return fresh.dress(dir, name, entry).map_err(failed);
+            }
         } else {
             // The staged inode is taken by another file; permissions may already bar it, so it is opened as owner.
             let mut from = File::open(self.stage.path(hash)).map_err(failed)?;
             let to = openat(dir, name, FRESH, Mode::RUSR | Mode::WUSR).map_err(|e| failed(e.into()))?;
-            io::copy(&mut from, &mut File::from(to)).map_err(failed)?;
+            let mut to = SparseFile::new(File::from(to), 0);
+            pieces(&mut from, *size, &mut Vec::new(), |piece| to.take(piece)).map_err(failed)?;
+            to.finish().map_err(failed)?;
         }
         dress(dir, name, entry).map_err(failed)
     }
@@ -171,16 +175,54 @@ pub(crate) fn make_special(dir: BorrowedFd<'_>, name: &[u8], entry: &Entry) -> i
     dress(dir, name, entry)
 }
 
+/// What a file has that was just made: what agrees with its entry need not be given to it.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    owner: (u32, u32),
+    /// Nothing of the directory it was made in comes upon it.
+    bare: bool,
+}
+
+impl Fresh {
+    /// Of files made in this directory.
+    pub(crate) fn made_in(dir: impl AsFd) -> io::Result<Self> {
+        let heritable = rustix::fs::fstat(&dir)?.st_mode & Mode::SGID.as_raw_mode() != 0;
+        let bare = xattr::read(dir.as_fd(), b".")?.all().is_empty();
+        let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+        // A group that comes from the directory is never taken for what an entry has.
+        Ok(Self { owner: (uid.as_raw(), if heritable { u32::MAX } else { gid.as_raw() }), bare })
+    }
+
+    /// As [`dress`].
+    fn dress(&self, dir: BorrowedFd<'_>, name: &[u8], entry: &Entry) -> io::Result<()> {
+        if self.owner != (entry.uid, entry.gid) {
+            own(dir, name, entry)?;
+        }
+        if !self.bare || !entry.xattrs.all().is_empty() {
+            xattr::make_exact(dir, name, &entry.xattrs)?;
+        }
+        stamp(dir, name, entry)
+    }
+}
+
 /// Gives a name its owner, extended attributes, mode and time, in the order in which they survive each other: a new owner
 /// takes capabilities away, an ACL changes the mode, and everything is a change of its own time.
 pub(crate) fn dress(dir: BorrowedFd<'_>, name: &[u8], entry: &Entry) -> io::Result<()> {
+    own(dir, name, entry)?;
+    xattr::make_exact(dir, name, &entry.xattrs)?;
+    stamp(dir, name, entry)
+}
+
+fn own(dir: BorrowedFd<'_>, name: &[u8], entry: &Entry) -> io::Result<()> {
     match chownat(dir, name, Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)), AtFlags::SYMLINK_NOFOLLOW)
     {
         // Only root gives files away; for anybody else the owner is best effort.
-        Err(Errno::PERM) if !rustix::process::geteuid().is_root() => {}
-        done => done?,
+        Err(Errno::PERM) if !rustix::process::geteuid().is_root() => Ok(()),
+        done => Ok(done?),
     }
-    xattr::make_exact(dir, name, &entry.xattrs)?;
+}
+
+fn stamp(dir: BorrowedFd<'_>, name: &[u8], entry: &Entry) -> io::Result<()> {
     if !matches!(entry.kind, EntryKind::Symlink { .. }) {
         chmodat(dir, name, Mode::from_raw_mode(entry.mode), AtFlags::empty())?;
     }

@@ -7,6 +7,7 @@
 //!                                    ◀──    Unchanged(generation, captured, id)
 //!                                     or    Offer(generation, captured, id, entries, bytes) Part… PartEnd
 //!                                     or    Changes(the same) Part… PartEnd   (to the list that the puller has)
+//!                                           each with Room(entry, bytes)…     (of files that are mostly holes)
 //! Working…                           ──▶    (while it hashes what it has)
 //! Need(entry, offset)… NeedEnd       ──▶    (and Claim, for files that are here in an older state: see `bases`)
 //!                                    ◀──    Data… DataEnd        (objects and amendments, see `transfer`)
@@ -33,6 +34,8 @@ pub(crate) const CHUNK: usize = 1 << 20;
 const MAX_FRAME: usize = CHUNK + 4096;
 /// Written to the stream at once.
 const BATCH: usize = 256 * 1024;
+/// From here on a body is written from where it is: copying it to the rest of its frame costs more than a write.
+const DIRECT: usize = 64 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -55,17 +58,18 @@ pub(crate) enum Kind {
     BlocksEnd = 16,
     Settled = 17,
     Changes = 18,
+    Room = 19,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
         use Kind::{
             Ack, Ask, Blocks, BlocksEnd, Changes, Claim, Data, DataEnd, Fail, Need, NeedEnd, Offer, Part, PartEnd,
-            Request, Settled, Unchanged, Working,
+            Request, Room, Settled, Unchanged, Working,
         };
         const ALL: &[Kind] = &[
             Request, Unchanged, Offer, Part, PartEnd, Working, Need, NeedEnd, Data, DataEnd, Ack, Fail, Claim, Ask,
-            Blocks, BlocksEnd, Settled, Changes,
+            Blocks, BlocksEnd, Settled, Changes, Room,
         ];
         ALL.iter().copied().find(|kind| *kind as u8 == byte)
     }
@@ -100,12 +104,24 @@ impl<'a, S: Read + Write> Link<'a, S> {
         self.out.extend_from_slice(&len.to_le_bytes());
         self.out.push(kind as u8);
         self.out.extend_from_slice(head);
+        if body.len() >= DIRECT {
+            self.push_out()?;
+            return self.write(body);
+        }
         self.out.extend_from_slice(body);
         if self.out.len() >= BATCH { self.push_out() } else { Ok(()) }
     }
 
     fn push_out(&mut self) -> Result<()> {
-        let mut rest = self.out.as_slice();
+        let mut out = std::mem::take(&mut self.out);
+        let written = self.write(&out);
+        out.clear();
+        self.out = out;
+        written
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut rest = bytes;
         while !rest.is_empty() {
             match self.stream.write(rest) {
                 Ok(0) => {
@@ -115,8 +131,7 @@ impl<'a, S: Read + Write> Link<'a, S> {
                 Err(e) => patient("cannot send to the other side", e, self.watch)?,
             }
         }
-        self.sent += self.out.len() as u64;
-        self.out.clear();
+        self.sent += bytes.len() as u64;
         Ok(())
     }
 
@@ -162,6 +177,11 @@ impl<'a, S: Read + Write> Link<'a, S> {
                 None => return Err(Error::protocol(format!("a frame of the unknown type {}", self.frame[0]))),
             }
         }
+    }
+
+    /// Exchanges the frame that was received last for a buffer that is not needed any more.
+    pub(crate) fn swap_frame(&mut self, buffer: &mut Vec<u8>) {
+        std::mem::swap(&mut self.frame, buffer);
     }
 
     fn read_exact(&mut self, mut buffer: &mut [u8]) -> Result<()> {

@@ -3,11 +3,12 @@
 //! hold is an error that names it.
 
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
-use rustix::fs::{XattrFlags, lgetxattr, llistxattr, lremovexattr, lsetxattr};
+use rustix::fs::{XattrFlags, fgetxattr, flistxattr, lgetxattr, llistxattr, lremovexattr, lsetxattr};
 use rustix::io::Errno;
 
 use crate::path::escape;
@@ -98,13 +99,25 @@ fn is_ours_to_remove(name: &[u8]) -> bool {
 /// Reads the attributes of a name in a directory, never through a symlink. [`io::ErrorKind::NotFound`]: it is gone.
 pub(crate) fn read(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<Xattrs> {
     let path = way_to(dir, name);
+    read_by(|buffer| llistxattr(&path, buffer), |name, buffer| lgetxattr(&path, name, buffer))
+}
+
+/// Reads the attributes of an open file.
+pub(crate) fn read_of(file: &File) -> io::Result<Xattrs> {
+    read_by(|buffer| flistxattr(file, buffer), |name, buffer| fgetxattr(file, name, buffer))
+}
+
+fn read_by(
+    list: impl Fn(&mut [u8]) -> rustix::io::Result<usize>,
+    get: impl Fn(&[u8], &mut [u8]) -> rustix::io::Result<usize>,
+) -> io::Result<Xattrs> {
     let mut small = [0u8; 512];
-    let listed = match llistxattr(&path, &mut small) {
+    let listed = match list(&mut small) {
         Ok(0) | Err(Errno::NOTSUP) => return Ok(Xattrs::default()),
         Ok(len) => small[..len].to_vec(),
         Err(Errno::RANGE) => {
             let mut large = vec![0u8; MAX_XATTR_VALUE];
-            let len = llistxattr(&path, &mut large)?;
+            let len = list(&mut large)?;
             large.truncate(len);
             large
         }
@@ -113,7 +126,7 @@ pub(crate) fn read(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<Xattrs> {
     let as_root = rustix::process::geteuid().is_root();
     let mut all = Vec::new();
     for name in listed.split(|byte| *byte == 0).filter(|name| is_replicated(name, as_root)) {
-        if let Some(value) = value(&path, name)? {
+        if let Some(value) = value(|buffer| get(name, buffer))? {
             all.push(Xattr { name: name.into(), value: value.into() });
         }
     }
@@ -122,14 +135,14 @@ pub(crate) fn read(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<Xattrs> {
 }
 
 /// `None`: removed since it was listed.
-fn value(path: &[u8], name: &[u8]) -> io::Result<Option<Vec<u8>>> {
+fn value(get: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> io::Result<Option<Vec<u8>>> {
     let mut small = [0u8; 512];
-    match lgetxattr(path, name, &mut small) {
+    match get(&mut small) {
         Ok(len) => Ok(Some(small[..len].to_vec())),
         Err(Errno::NODATA) => Ok(None),
         Err(Errno::RANGE) => {
             let mut large = vec![0u8; MAX_XATTR_VALUE];
-            let len = lgetxattr(path, name, &mut large)?;
+            let len = get(&mut large)?;
             large.truncate(len);
             Ok(Some(large))
         }

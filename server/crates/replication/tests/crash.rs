@@ -132,6 +132,28 @@ fn stopped_while_healing_or_pruning_the_replica_is_whole() {
     assert_eq!(pair.replica().restore_points().unwrap().len(), 1);
 }
 
+#[test]
+fn what_changes_between_two_attempts_does_not_pile_up() {
+    let mut pair = Pair::files();
+    for round in 0..4 {
+        for name in ["a", "b"] {
+            pair.write(name, format!("{name} in round {round}").repeat(10_000));
+        }
+        pair.write("same", "as before");
+        // Everything has arrived, and something large in part; then it is cut off.
+        pair.write("large", vec![round as u8 | 1; 3 << 20]);
+        let point = if round % 2 == 0 { Point::Transferred } else { Point::ObjectStaged };
+        let nth = if round % 2 == 0 { 1 } else { 2 };
+        assert!(pair.sync_watched(false, &Bomb::new(point, nth), &Unwatched).0.is_err());
+        pair.reopen();
+        let staged = pair::list(&pair.dir.path().join("store/staged"));
+        assert!(staged.len() <= 4, "round {round}: {staged:?}");
+    }
+    let pulled = pair.sync().unwrap();
+    assert!(pulled.received_files < 4, "what had arrived and is still wanted is not sent again");
+    pair.assert_equal();
+}
+
 /// A stream that breaks after so many bytes in each direction.
 struct Cut(UnixStream, usize);
 

@@ -14,8 +14,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use pair::{Pair, list, now, set_mtime};
 use replication::{
-    ContentId, DATABASE_NAME, DifferenceKind, ErrorKind, Promoted, Replica, Result, Source, SourceSpec, TargetState,
-    Unwatched,
+    ContentId, DATABASE_NAME, DifferenceKind, ErrorKind, Promoted, Replica, Result, Source, SourceKind, SourceSpec,
+    TargetState, Unwatched,
 };
 use rusqlite::Connection;
 
@@ -183,26 +183,57 @@ fn an_older_generation_can_serve_and_is_not_pruned_meanwhile() {
 type Damage = (&'static str, fn(&Path));
 
 #[test]
-fn a_damaged_generation_is_refused_by_the_name_of_the_file_and_nothing_flips() {
-    let damages: [Damage; 4] = [
-        ("a flipped bit", |file| fs::write(file, "One").unwrap()),
-        ("a longer file", |file| fs::write(file, "one and more").unwrap()),
-        ("a missing file", |file| fs::remove_file(file).unwrap()),
-        ("a link in its place", |file| {
-            fs::remove_file(file).unwrap();
-            symlink("steady", file).unwrap();
-        }),
+fn what_is_damaged_keeps_nobody_from_serving_and_is_told_by_name() {
+    let damages: [(Damage, &[u8], DifferenceKind); 5] = [
+        (("a flipped bit", |file| fs::write(file, "One").unwrap()), b"One", DifferenceKind::Content),
+        (("a longer file", |file| fs::write(file, "one and more").unwrap()), b"one and more", DifferenceKind::Content),
+        (("a shorter file", |file| fs::write(file, "o").unwrap()), b"o", DifferenceKind::Content),
+        (("a missing file", |file| fs::remove_file(file).unwrap()), b"", DifferenceKind::Missing),
+        (
+            ("a link in its place", |file| {
+                fs::remove_file(file).unwrap();
+                symlink("steady", file).unwrap();
+            }),
+            b"",
+            DifferenceKind::Missing,
+        ),
     ];
-    for (what, damage) in damages {
+    for ((what, damage), left, kind) in damages {
         let mut pair = with_history();
-        let file = pair.dir.path().canonicalize().unwrap().join("store/generations/1/tree/etc/plain");
-        damage(&file);
-        let error = pair.replica().promote("run-1", Some(1), 0, now(), &Unwatched).unwrap_err();
-        assert_eq!((error.kind(), error.path()), (ErrorKind::StoreDamaged, Some(file.as_path())), "{what}");
-        assert_eq!(pair.replica().promoted(), None, "{what}");
-        assert_eq!(fs::read(pair.seen("etc/plain")).unwrap(), b"two", "{what}");
-        assert_eq!(list(&pair.dir.path().join("store/serving")), [""; 0], "{what}: half a copy stays");
-        assert_eq!(promote(pair.replica(), "run-1").unwrap().generation, 2, "{what}: another one can serve");
+        damage(&pair.dir.path().join("store/generations/1/tree/etc/plain"));
+        let promoted = pair.replica().promote("run-1", Some(1), 0, now(), &Unwatched).unwrap();
+        let told: Vec<_> = promoted.damaged.iter().map(|one| (one.path.as_str(), one.what)).collect();
+        assert_eq!(told, [("etc/plain", kind)], "{what}");
+        assert_eq!(fs::read(pair.seen("etc/plain")).unwrap(), left, "{what}");
+        assert_eq!(fs::read(pair.seen("etc/steady")).unwrap(), b"always the same", "{what}: the rest is whole");
+        assert_eq!(pair.reopen().promoted(), Some(&promoted), "{what}: it is still told after a restart");
+        pair.replica().hand_back("run-1", now(), &Unwatched).unwrap();
+        assert_eq!(promote(pair.replica(), "run-2").unwrap().damaged, [], "{what}: another one is whole");
+    }
+}
+
+#[test]
+fn a_generation_whose_list_is_damaged_serves_with_what_is_there() {
+    for mut pair in [with_history(), {
+        let mut pair = Pair::sqlite();
+        let live = Connection::open(pair.dir.path().join("live/pbx.db")).unwrap();
+        live.execute_batch("CREATE TABLE t(n); INSERT INTO t VALUES ('x')").unwrap();
+        pair.sync().unwrap();
+        pair
+    }] {
+        let shown = pair.seen(if pair.kind == SourceKind::Files { "etc/plain" } else { "database" });
+        let before = fs::read(&shown).unwrap();
+        for list in fs::read_dir(pair.dir.path().join("store/manifests")).unwrap() {
+            fs::write(list.unwrap().path(), "damaged").unwrap();
+        }
+        let promoted = promote(pair.reopen(), "run-1").unwrap();
+        let told: Vec<_> = promoted.damaged.iter().map(|one| (one.path.as_str(), one.what)).collect();
+        assert_eq!(told, [("", DifferenceKind::Missing)]);
+        assert_eq!(fs::read(&shown).unwrap(), before);
+        fs::write(promoted.tree.join("made-here"), "x").unwrap();
+        let ledger = pair.reopen().ledger(&Unwatched);
+        assert!(ledger.is_ok(), "{ledger:?}");
+        pair.replica().hand_back("run-1", now(), &Unwatched).unwrap();
     }
 }
 

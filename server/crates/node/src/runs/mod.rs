@@ -37,6 +37,7 @@ use evidence::Testimony;
 use failback::Travel;
 use log::{Plan, State};
 use procedure::Step;
+pub(crate) use taking::damage;
 
 /// The last run, which is the one that is not over if there is one.
 #[derive(Debug, Default)]

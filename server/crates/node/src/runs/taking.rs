@@ -6,7 +6,7 @@ use std::time::Duration;
 use contract::mandate::MandateKind;
 use contract::run::RunKind;
 use contract::{Denied, Lang, NodeRole, Rule, Text};
-use replication::Unwatched;
+use replication::{Difference, Promoted, Unwatched};
 
 use super::Run;
 use super::giving::not_open;
@@ -117,16 +117,24 @@ impl Node {
             let made = self.with_engine(&copy, move |replica| {
                 // What another run left serving: of the mandate that holds it is kept, of an older one it is put aside.
                 match replica.promoted().map(|serving| serving.run.clone()) {
-                    Some(other) if other != run && keeps.covers(&other) => return Ok(()),
+                    Some(other) if other != run && keeps.covers(&other) => return Ok(Vec::new()),
                     Some(other) if other != run => replica.hand_back(&other, now, &Unwatched)?,
                     _ => {}
                 }
                 if replica.committed().is_none() {
-                    return Ok(());
+                    return Ok(Vec::new());
                 }
-                replica.promote(&run, generation, RESERVE_OF_SERVING, now, &Unwatched).map(drop)
+                Ok(replica.promote(&run, generation, RESERVE_OF_SERVING, now, &Unwatched)?.damaged)
             });
-            made.await.ok_or_else(|| not_open(&copy))?.map_err(|error| engine_failed(&copy, &error))?;
+            let damaged = made.await.ok_or_else(|| not_open(&copy))?.map_err(|error| engine_failed(&copy, &error))?;
+            // It serves all the same; who is told of damage is told of this as well. What is known of damage is known of
+            // the newest generation.
+            if !damaged.is_empty()
+                && generation.is_none()
+                && let Err(error) = self.note_damage(&copy.dataset.name, &damaged).await
+            {
+                tracing::error!(?error, dataset = copy.dataset.name, "a damage could not be noted");
+            }
         }
         Ok(())
     }
@@ -137,12 +145,14 @@ impl Node {
         for copy in self.planned_copies(plan) {
             let (run, keeps) = (plan.id.clone(), keeps.clone());
             let seen = self.with_engine(&copy, move |replica| match replica.promoted() {
-                Some(serving) => (serving.run == run || keeps.covers(&serving.run)).then_some(Some(serving.generation)),
+                Some(serving) => (serving.run == run || keeps.covers(&serving.run)).then(|| Some(serving.clone())),
                 None => replica.committed().is_none().then_some(None),
             });
-            let Some(generation) = seen.await.ok_or_else(|| not_open(&copy))? else { return Ok(None) };
-            let generation = generation.map_or_else(|| "-".to_owned(), |number| format!("g{number}"));
-            told.push(format!("{} {generation}", copy.dataset.name));
+            let Some(serving) = seen.await.ok_or_else(|| not_open(&copy))? else { return Ok(None) };
+            let generation =
+                serving.as_ref().map_or_else(|| "-".to_owned(), |serving| format!("g{}", serving.generation));
+            let damaged = serving.map(|serving| damage(&serving)).unwrap_or_default();
+            told.push(format!("{} {generation}{damaged}", copy.dataset.name));
         }
         Ok(Some(told.join(", ")))
     }
@@ -176,6 +186,22 @@ impl Keeps {
     fn covers(&self, run: &str) -> bool {
         self.all || self.rescue.as_deref() == Some(run)
     }
+}
+
+/// How many names are told of a copy that is damaged; the rest is counted.
+const MOST_TOLD: usize = 10;
+
+/// What of a copy that serves is damaged, for the report of the run.
+pub(crate) fn damage(serving: &Promoted) -> String {
+    if serving.damaged.is_empty() {
+        return String::new();
+    }
+    let list = |one: &Difference| if one.path.is_empty() { "list of names".to_owned() } else { one.path.clone() };
+    let mut names: Vec<String> = serving.damaged.iter().take(MOST_TOLD).map(list).collect();
+    if let Some(more) = serving.damaged.len().checked_sub(MOST_TOLD).filter(|more| *more > 0) {
+        names.push(format!("+{more}"));
+    }
+    format!(" (DAMAGED: {})", names.join(", "))
 }
 
 fn engine_failed(copy: &Copy, error: &replication::Error) -> Stop {

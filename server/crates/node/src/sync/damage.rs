@@ -44,7 +44,7 @@ impl Node {
     }
 
     /// Writes down what is wrong on this disk, and has it healed. What was known and is not healed yet is added to.
-    pub(super) async fn note_damage(&self, dataset: &str, found: &[Difference]) -> Result<(), Denied> {
+    pub(crate) async fn note_damage(&self, dataset: &str, found: &[Difference]) -> Result<(), Denied> {
         let now = self.clock.now();
         let known = self.damage_rows().await?.remove(dataset).filter(|(damage, _)| damage.healed_at.is_none());
         let (mut damage, told) = known
