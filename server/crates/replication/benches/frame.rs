@@ -64,7 +64,14 @@ fn overhear(capture: &Capture, store: &Path) -> Vec<u8> {
     let (here, mut there) = UnixStream::pair().unwrap();
     let mut here = Overheard(here, Vec::new());
     let now = || Timestamp::MAX;
-    let options = PullOptions { heal: false, reserve_bytes: 0, now: &now, limits: Limits::default(), keep_older: None };
+    let options = PullOptions {
+        heal: false,
+        reserve_bytes: 0,
+        now: &now,
+        limits: Limits::default(),
+        keep_older: None,
+        forget_older: false,
+    };
     thread::scope(|scope| {
         scope.spawn(move || capture.serve(&mut there, GENERATION, &Unwatched).unwrap());
         let mut replica = Replica::open(store.to_owned(), SourceKind::Files).unwrap();

@@ -121,8 +121,14 @@ impl Offered {
 fn pull(store: PathBuf, stream: &mut (impl Read + Write), watch: bool) -> Outcome {
     let mut replica = Replica::open(store, SourceKind::Files)?;
     let now = &Timestamp::now;
-    let options =
-        PullOptions { heal: false, reserve_bytes: 64 << 20, now, limits: Limits::default(), keep_older: None };
+    let options = PullOptions {
+        heal: false,
+        reserve_bytes: 64 << 20,
+        now,
+        limits: Limits::default(),
+        keep_older: None,
+        forget_older: false,
+    };
     loop {
         let began = Instant::now();
         let pulled = replica.pull(stream, &options, &Unwatched)?;

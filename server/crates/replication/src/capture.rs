@@ -60,7 +60,7 @@ pub(crate) enum Content {
 pub struct Served {
     /// What the replica now stands at: the capture's id unless files changed while they travelled.
     pub content_id: ContentId,
-    /// As given.
+    /// As given, or that of what was amended.
     pub generation: u64,
     /// The replica had this content already.
     pub unchanged: bool,
@@ -131,7 +131,8 @@ impl Capture {
                 sender.object(need.index, need.offset)?;
                 pass(watch, Point::ObjectSent)?;
             }
-            let (sealed, unsettled) = sender.finish(|id| record(watch, id))?;
+            let (sealed, unsettled) = sender.finish(|id| watch.amending(id).map_err(not_recorded))?;
+            served.generation = sealed.generation.unwrap_or(generation);
             served.unsettled = unsettled;
             served.amended = sealed.amended;
             served.content_id = sealed.manifest.content_id();
@@ -260,9 +261,11 @@ fn receive_request<S: Read + Write>(link: &mut Link<'_, S>) -> Result<Wanted> {
 }
 
 fn record(watch: &dyn Watch, id: ContentId) -> Result<()> {
-    let refused =
-        |e: io::Error| Error::new(ErrorKind::NotRecorded, "cannot record what is about to be offered").with(e);
-    watch.offering(id).map_err(refused)
+    watch.offering(id).map_err(not_recorded)
+}
+
+fn not_recorded(e: io::Error) -> Error {
+    Error::new(ErrorKind::NotRecorded, "cannot record what is about to be offered").with(e)
 }
 
 /// Reads a file at its own position, so that one open copy can be served more than once.

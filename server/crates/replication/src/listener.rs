@@ -50,8 +50,8 @@ pub(crate) enum Scope {
 /// Listens on a thread of the caller's. See [`crate::Source::listen`].
 pub struct Listener {
     shared: Arc<Shared>,
+    /// Not held open between walks: it may be a volume that somebody wants to unmount.
     root: PathBuf,
-    tree: Beneath,
     scope: Scope,
     dirs: HashMap<i32, TreePath>,
     watches: BTreeMap<TreePath, i32>,
@@ -69,7 +69,6 @@ impl Listener {
         let mut listener = Self {
             shared: Arc::clone(&hearing.shared),
             root: root.to_owned(),
-            tree: Beneath::open(root).map_err(trouble)?,
             scope,
             dirs: HashMap::new(),
             watches: BTreeMap::new(),
@@ -212,9 +211,11 @@ impl Listener {
 
     /// Watches a directory and those below it. One that is gone by now will be told of.
     fn watch_tree(&mut self, path: &TreePath) -> Result<()> {
-        // The directories on the way may be others than they were.
-        self.tree.forget();
-        match self.tree.locate(path).and_then(|(dir, name)| open_dir(dir, name)) {
+        let opened = Beneath::open(&self.root).and_then(|mut tree| {
+            let (dir, name) = tree.locate(path)?;
+            open_dir(dir, name)
+        });
+        match opened {
             Ok(fd) => self.watch_dir(path.clone(), &fd),
             Err(_) => Ok(()),
         }

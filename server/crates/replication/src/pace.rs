@@ -33,7 +33,16 @@ mod tests {
 
     fn commit(generation: u64, files: u64, at: Timestamp) -> Commit {
         let content_id = ContentId::from_bytes([generation as u8; 32]);
-        Commit { generation, content_id, captured_at: at, files, bytes: 0, committed_at: at, offered: None }
+        Commit {
+            generation,
+            content_id,
+            captured_at: at,
+            files,
+            bytes: 0,
+            committed_at: at,
+            offered: None,
+            kept_before: None,
+        }
     }
 
     /// How many generations ten minutes of constant change leave behind within the grace, at most.

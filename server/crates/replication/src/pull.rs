@@ -18,7 +18,7 @@ use crate::manifest::{ContentHash, ContentId, EntryKind, FileTime, Manifest};
 use crate::offer::{Answer, Limits, Offer, ask};
 use crate::older;
 use crate::path::TreePath;
-use crate::receiver::Receiver;
+use crate::receiver::{Ended, Receiver};
 use crate::reuse::Reuse;
 use crate::sender::seal;
 use crate::source::{DATABASE_NAME, SourceKind};
@@ -40,8 +40,10 @@ pub struct PullOptions<'a> {
     pub now: &'a dyn Fn() -> Timestamp,
     /// What the peer may announce.
     pub limits: Limits,
-    /// Names that the source has no more stay when they were last written before this.
+    /// Names that the source has no more stay when they were last written before this; so they do at every later pull.
     pub keep_older: Option<Timestamp>,
+    /// Nothing is kept that the source has no more, whatever an earlier pull was told.
+    pub forget_older: bool,
 }
 
 /// What a pull did.
@@ -90,8 +92,8 @@ impl Pull<'_> {
     }
 
     fn converse<S: Read + Write>(&mut self, link: &mut Link<'_, S>) -> Result<(Pulled, Option<Manifest>)> {
-        // Who heals wants exactly what the source has: a commit that holds more does not count as having it.
-        let exact = |last: &&Commit| !self.options.heal || last.offered.is_none() || self.options.keep_older.is_some();
+        // Who forgets wants exactly what the source has: a commit that holds more does not count as having it.
+        let exact = |last: &&Commit| !self.options.forget_older || last.offered.is_none();
         let have = self.last.filter(|_| self.damage.is_empty()).filter(exact).map(Commit::offered_id);
         let offer = match (ask(link, have, self.held.as_ref(), self.options.limits)?, self.last) {
             (Answer::Offer(offer), _) => offer,
@@ -108,7 +110,10 @@ impl Pull<'_> {
         let layout = ground.lay_out(&offer.manifest)?;
         let asked = self.plan(link, &offer, &layout, &mut ground, &mut stage)?;
         pass(self.watch, Point::Planned)?;
-        let (sent, files) = self.transfer(link, &offer.manifest, asked, ground.reuse.as_mut(), &mut stage)?;
+        let (sent, files, renumbered) =
+            self.transfer(link, &offer.manifest, asked, ground.reuse.as_mut(), &mut stage)?;
+        // What changed on the way is another content than the one that was offered, under a number of its own.
+        let offer = Offer { generation: renumbered.unwrap_or(offer.generation), ..offer };
         pass(self.watch, Point::Transferred)?;
 
         let offered = sent.content_id();
@@ -278,7 +283,7 @@ impl Pull<'_> {
         asked: HashMap<u32, u64>,
         mut reuse: Option<&mut Reuse>,
         stage: &mut Stage,
-    ) -> Result<(Manifest, u64)> {
+    ) -> Result<(Manifest, u64, Option<u64>)> {
         let mut order: Vec<(u32, u64)> = asked.iter().map(|(index, offset)| (*index, *offset)).collect();
         order.sort_unstable();
         let mut bytes = 0u64;
@@ -306,14 +311,14 @@ impl Pull<'_> {
         let (watch, buffer) = (self.watch, Vec::new());
         let receiver =
             Receiver { manifest: offered, asked, stage, reserve, tally, watch, bases: &bases, reuse, buffer };
-        let (amended, id) = receiver.run(DataReader::new(link)?)?;
+        let Ended { amended, generation, id } = receiver.run(DataReader::new(link)?)?;
         let malformed = |e| Error::protocol("the amendments do not make a tree").with(e);
         let manifest = if amended.is_empty() { offered.clone() } else { seal(offered, amended).map_err(malformed)? };
         if manifest.content_id() != id {
             return Err(Error::new(ErrorKind::HashMismatch, "the two sides do not end at the same content"));
         }
         self.check_shape(&manifest)?;
-        Ok((manifest, files))
+        Ok((manifest, files, generation))
     }
 
     /// Writes down what the hidden tree holds, and makes all of it durable.
@@ -331,13 +336,19 @@ impl Pull<'_> {
 
     /// What the source sent, and what is kept beside it.
     fn with_older(&self, sent: Manifest) -> Result<Manifest> {
-        match (self.options.keep_older, &self.held) {
+        match (self.kept_before(), &self.held) {
             (Some(before), Some(held)) => {
                 let before = FileTime { seconds: before.as_second(), nanoseconds: 0 };
                 older::keep(&sent, held, before)
             }
             _ => Ok(sent),
         }
+    }
+
+    /// Until when what the source has no more is kept.
+    fn kept_before(&self) -> Option<Timestamp> {
+        let earlier = self.last.and_then(|last| last.kept_before);
+        if self.options.forget_older { None } else { self.options.keep_older.max(earlier) }
     }
 
     fn record(&self, manifest: &Manifest, offered: ContentId, generation: u64, captured_at: Timestamp) -> Commit {
@@ -350,6 +361,7 @@ impl Pull<'_> {
             bytes: manifest.bytes(),
             committed_at: (self.options.now)(),
             offered: (offered != content_id).then_some(offered),
+            kept_before: self.kept_before(),
         }
     }
 

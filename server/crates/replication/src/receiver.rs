@@ -15,12 +15,22 @@ use crate::path::MAX_PATH;
 use crate::reading::Piece;
 use crate::reuse::Reuse;
 use crate::stage::Stage;
-use crate::transfer::{AMEND, CHANGED, DONE, DROPPED, DataReader, KEPT, OBJECT, REFERENCE, ZEROS};
+use crate::transfer::{AMEND, CHANGED, DONE, DROPPED, DataReader, KEPT, OBJECT, REFERENCE, RENUMBER, ZEROS};
 use crate::watch::{Point, Tally, Watch, pass};
 use crate::xattr::MAX_XATTRS;
 
 /// Longest encoded entry: a path, a link target, extended attributes, and the rest.
 const MAX_ENTRY: u32 = (MAX_PATH + 2 * MAX_XATTRS) as u32;
+
+/// How the content ended.
+pub(crate) struct Ended {
+    /// What is not as it was offered, by entry.
+    pub(crate) amended: BTreeMap<u32, Option<Entry>>,
+    /// The generation of what was sent, where it is another one than was offered.
+    pub(crate) generation: Option<u64>,
+    /// Of what was sent.
+    pub(crate) id: ContentId,
+}
 
 pub(crate) struct Receiver<'r> {
     pub(crate) manifest: &'r Manifest,
@@ -37,12 +47,9 @@ pub(crate) struct Receiver<'r> {
 }
 
 impl Receiver<'_> {
-    /// Takes everything up to the end: the amendments, and the id that the source ends with.
-    pub(crate) fn run<S: Read + Write>(
-        mut self,
-        mut data: DataReader<'_, '_, S>,
-    ) -> Result<(BTreeMap<u32, Option<Entry>>, ContentId)> {
-        let mut amended = BTreeMap::new();
+    /// Takes everything up to the end.
+    pub(crate) fn run<S: Read + Write>(mut self, mut data: DataReader<'_, '_, S>) -> Result<Ended> {
+        let (mut amended, mut generation) = (BTreeMap::new(), None);
         loop {
             match data.u8()? {
                 OBJECT => self.object(&mut data)?,
@@ -56,8 +63,9 @@ impl Receiver<'_> {
                     let id = ContentId(data.array()?);
                     data.end()?;
                     self.tally.finish()?;
-                    return Ok((amended, id));
+                    return Ok(Ended { amended, generation, id });
                 }
+                RENUMBER if generation.is_none() => generation = Some(data.u64()?),
                 op => return Err(Error::protocol(format!("an unknown operation {op} in the content"))),
             }
         }

@@ -17,7 +17,7 @@ use crate::manifest::{ContentHash, ContentId, Entry, EntryKind, Manifest, Manife
 use crate::reading::{Content as Readable, Digest, digest};
 use crate::scan::{ATTEMPTS, Stop, entry, is_gone, stat_of};
 use crate::source::still_there;
-use crate::transfer::{AMEND, CHANGED, DONE, DROPPED, DataWriter, KEPT, OBJECT};
+use crate::transfer::{AMEND, CHANGED, DONE, DROPPED, DataWriter, KEPT, OBJECT, RENUMBER};
 use crate::tree_changes::TreeChanges;
 use crate::watch::Tally;
 use crate::xattr::{self, Xattrs};
@@ -26,6 +26,8 @@ use crate::xattr::{self, Xattrs};
 pub(crate) struct Sealed {
     pub(crate) manifest: Manifest,
     pub(crate) amended: u64,
+    /// Of what was amended, where that has one of its own.
+    pub(crate) generation: Option<u64>,
 }
 
 /// An inode that was sent as it is now.
@@ -246,25 +248,32 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
     }
 
     /// Seals the amended manifest: recorded first, then told.
-    pub(crate) fn finish(mut self, record: impl FnOnce(ContentId) -> Result<()>) -> Result<(Sealed, Vec<String>)> {
+    pub(crate) fn finish(
+        mut self,
+        record: impl FnOnce(ContentId) -> Result<Option<u64>>,
+    ) -> Result<(Sealed, Vec<String>)> {
         let gone = self.amended.values().any(Option::is_none);
         if let (true, Content::Tree { identity, .. }) = (gone, &self.capture.content) {
             still_there(&self.capture.source, *identity)?;
         }
         let amended = self.amended.len() as u64;
-        let mut manifest = self.capture.manifest.clone();
+        let (mut manifest, mut generation) = (self.capture.manifest.clone(), None);
         if amended > 0 {
             manifest = seal(&self.capture.manifest, self.amended).map_err(|fault| {
                 let error = Error::new(ErrorKind::SourceUnreadable, "the source changed while it was sent");
                 error.at(&self.capture.source).with(fault)
             })?;
-            record(manifest.content_id())?;
+            generation = record(manifest.content_id())?;
         }
         self.tally.finish()?;
+        if let Some(generation) = generation {
+            self.out.put(&[RENUMBER])?;
+            self.out.put(&generation.to_le_bytes())?;
+        }
         self.out.put(&[DONE])?;
         self.out.put(&manifest.content_id().0)?;
         self.out.end()?;
-        Ok((Sealed { manifest, amended }, self.unsettled))
+        Ok((Sealed { manifest, amended, generation }, self.unsettled))
     }
 }
 

@@ -50,6 +50,9 @@ pub struct Commit {
     /// What the source offered, where more than that is kept here; else the same as `content_id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<ContentId>,
+    /// Names that the source has no more stay here when they were last written before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_before: Option<Timestamp>,
 }
 
 impl Commit {

@@ -5,6 +5,7 @@
 //! Object   1, entry u32, offset u64, (length u32, bytes | all ones u32, from u64, length u64 |
 //!             one less u32, zeros u64)…, 0 u32, verdict u8, hash
 //! Amend    2, entry u32, 0 = gone | 1 then the entry as in a manifest
+//! Renumber 4, generation u64: of what was amended, where that has one of its own
 //! Done     3, content id
 //! ```
 
@@ -20,6 +21,7 @@ use crate::wire::{CHUNK, Kind, Link};
 pub(crate) const OBJECT: u8 = 1;
 pub(crate) const AMEND: u8 = 2;
 pub(crate) const DONE: u8 = 3;
+pub(crate) const RENUMBER: u8 = 4;
 
 /// The content is what the manifest says.
 pub(crate) const KEPT: u8 = 0;

@@ -129,9 +129,16 @@ pub trait Watch: Send + Sync {
 
     /// Source only: a content id is about to be told to the peer. Record it durably first; an error refuses the offer.
     ///
-    /// Called once for the capture, and again if files changed while they travelled.
+    /// Called once for the capture.
     fn offering(&self, _content: ContentId) -> std::io::Result<()> {
         Ok(())
+    }
+
+    /// Source only: files changed while they travelled, and the replica will hold this content instead of the one that
+    /// was offered. Record it durably first; an error refuses it. A number: the generation of this content, greater than
+    /// the one that was given to [`Capture::serve`](crate::Capture::serve); `None`: it goes under that one.
+    fn amending(&self, content: ContentId) -> std::io::Result<Option<u64>> {
+        self.offering(content).map(|()| None)
     }
 
     /// A crash point was reached; `false` stops there at once, without any cleaning up, as a crash would.

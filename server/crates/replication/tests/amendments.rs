@@ -18,6 +18,8 @@ struct Meddler {
     offered: Mutex<Vec<ContentId>>,
     at_offer: Option<Box<dyn Fn() + Send + Sync>>,
     cancel_in: Option<Phase>,
+    /// The number that amended content gets.
+    renumber: Option<u64>,
 }
 
 impl Watch for Meddler {
@@ -30,6 +32,9 @@ impl Watch for Meddler {
     fn offering(&self, content: ContentId) -> std::io::Result<()> {
         self.offered.lock().unwrap().push(content);
         Ok(())
+    }
+    fn amending(&self, content: ContentId) -> std::io::Result<Option<u64>> {
+        self.offering(content).map(|()| self.renumber)
     }
     fn reached(&self, point: replication::Point) -> bool {
         if let (replication::Point::Offered, Some(meddle)) = (point, &self.at_offer) {
@@ -75,6 +80,32 @@ fn a_file_changed_between_scan_and_transfer_is_amended_and_one_that_vanished_is_
     assert_eq!(pair.replica().verify(&Unwatched).unwrap(), []);
     pair.sync().unwrap();
     pair.assert_equal();
+}
+
+#[test]
+fn a_healing_during_which_the_file_changes_ends_at_a_generation_of_its_own() {
+    let mut pair = Pair::files();
+    for name in ["a", "b"] {
+        pair.write(name, name);
+    }
+    let first = pair.sync().unwrap().commit;
+    fs::write(pair.seen("b"), "x").unwrap();
+    let file = pair.at("b");
+    let theirs = Meddler {
+        at_offer: Some(Box::new(move || fs::write(&file, "changed meanwhile").unwrap())),
+        renumber: Some(2),
+        ..Meddler::default()
+    };
+    // The source's content has not changed: it is offered under the number that the replica stands at.
+    pair.generation = 0;
+    let (healed, served) = pair.sync_watched(true, &Unwatched, &theirs);
+    let (healed, served) = (healed.unwrap(), served.unwrap().unwrap());
+    assert_eq!((served.generation, healed.commit.generation, healed.offered_generation), (2, 2, 2));
+    assert_eq!(theirs.offered.into_inner().unwrap(), [first.content_id, healed.commit.content_id]);
+    assert_eq!(fs::read(pair.seen("b")).unwrap(), b"changed meanwhile");
+    pair.generation = 2;
+    pair.assert_equal();
+    assert!(!pair.sync().unwrap().changed);
 }
 
 #[test]

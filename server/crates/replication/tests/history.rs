@@ -21,7 +21,9 @@ fn pull(pair: &mut Pair, generation: u64, recent: bool, heal: bool) -> Pulled {
     let (mut here, mut there) = UnixStream::pair().unwrap();
     thread::scope(|scope| {
         scope.spawn(move || capture.serve(&mut there, generation, &Unwatched).unwrap());
-        pair.replica().pull(&mut here, &PullOptions { keep_older, ..options(heal) }, &Unwatched).unwrap()
+        pair.replica()
+            .pull(&mut here, &PullOptions { keep_older, forget_older: heal && !recent, ..options(heal) }, &Unwatched)
+            .unwrap()
     })
 }
 
@@ -67,12 +69,27 @@ fn what_was_kept_stays_while_nothing_changes_also_after_a_restart_and_goes_with_
 }
 
 #[test]
-fn an_ordinary_change_at_the_source_ends_the_keeping() {
+fn what_was_kept_stays_through_every_change_at_the_source_and_goes_with_a_full_sync() {
     let mut pair = with_history();
     fs::remove_dir_all(pair.at("2001")).unwrap();
     pull(&mut pair, 2, true, false);
-    pair.write("2026/newer.wav", "newer");
-    pull(&mut pair, 3, false, false);
+    for round in 3..6 {
+        pair.write("2026/newer.wav", format!("newer in round {round}"));
+        pair.reopen();
+        assert!(pull(&mut pair, round, false, false).changed);
+        assert_eq!(fs::read(pair.seen("2001/01/old.wav")).unwrap(), b"2001/01/old.wav", "round {round}");
+        assert_eq!(pair.replica().verify(&Unwatched).unwrap(), []);
+    }
+    // A healing is no full sync.
+    fs::write(pair.seen("2026/newer.wav"), "damaged").unwrap();
+    let (capture, options) = (pair.capture(), options(true));
+    let (healed, _) = pair::pull(pair.replica(), &capture, 6, options.heal, &Unwatched, &Unwatched);
+    assert!(!healed.unwrap().healed.is_empty() && pair.seen("2001/01/old.wav").exists());
+    // What is recent goes when the source has it no more.
+    fs::remove_file(pair.at("2026/new.wav")).unwrap();
+    pull(&mut pair, 7, false, false);
+    assert!(!pair.seen("2026/new.wav").exists() && pair.seen("2001/01/old.wav").exists());
+    pull(&mut pair, 8, false, true);
     assert!(!pair.seen("2001").exists());
     pair.assert_equal();
 }

@@ -286,8 +286,14 @@ fn pull<S: io::Read + io::Write>(
 ) -> replication::Result<()> {
     let now = || clock.now();
     let watch: &dyn Watch = &**meter;
-    let options =
-        PullOptions { heal: false, reserve_bytes: RESERVE, now: &now, limits: Limits::default(), keep_older: None };
+    let options = PullOptions {
+        heal: false,
+        reserve_bytes: RESERVE,
+        now: &now,
+        limits: Limits::default(),
+        keep_older: None,
+        forget_older: false,
+    };
     replica.pull(stream, &options, watch).map(drop)
 }
 

@@ -123,7 +123,19 @@ impl Node {
             .map_err(db("remove a dataset"))?;
         let outcome = act.done(tx, Some(json!(known)), None).await?;
         self.refresh_sources().await?;
+        self.forget_source(name);
         Ok(outcome)
+    }
+
+    /// What was noted of a source goes with its declaration, the volumes that were mounted in it first of all: declared
+    /// again it is looked at as it is then.
+    fn forget_source(&self, name: &str) {
+        match fs::remove_dir_all(self.dir.scratch().join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(dataset = name, %error, "what was noted of its source could not be removed");
+            }
+            _ => {}
+        }
     }
 
     fn usable_source(&self, dataset: &Dataset) -> Result<(), Problem> {

@@ -20,7 +20,7 @@ use crate::link::listener::Visitor;
 use crate::link::message::{self, Capture, Hello, Next, Purpose};
 use crate::mandate::file::Seat;
 use crate::node::Node;
-use crate::store::{db, time};
+use crate::store::db;
 use crate::sync::ancestry;
 use crate::sync::meter::Meter;
 use crate::sync::pull::SCAN_EVERY;
@@ -101,7 +101,7 @@ impl Node {
         let recorder = Recorder {
             node: Arc::clone(self),
             feed: Arc::clone(feed),
-            generation,
+            captured_at: at,
             runtime: tokio::runtime::Handle::current(),
             meter: Meter::new(stop.clone()),
         };
@@ -277,25 +277,6 @@ impl Node {
         *feed.generation.lock().unwrap_or_else(PoisonError::into_inner) = Some(number);
         Ok(number)
     }
-
-    /// The source moved while it was sent: what was really sent is written down before the Client may commit it.
-    async fn amend_generation(&self, feed: &Feed, given: u64, content: ContentId) -> Result<(), Denied> {
-        let number = i64::try_from(given).map_err(|error| Denied::failed("amend a generation", error))?;
-        let query = "UPDATE generation SET content_id = ?1 WHERE number = ?2 AND dataset = ?3 AND content_id <> ?1 \
-                     RETURNING captured_at";
-        let amended: Option<String> = sqlx::query_scalar(query)
-            .bind(content.to_string())
-            .bind(number)
-            .bind(&feed.dataset.name)
-            .fetch_optional(self.store.pool())
-            .await
-            .map_err(db("amend a generation"))?;
-        if let Some(captured_at) = amended {
-            let (dataset, content, captured_at) = (feed.dataset.name.clone(), content.to_string(), time(&captured_at)?);
-            self.tell_sibling(Given { number: given, dataset, content, captured_at }).await;
-        }
-        Ok(())
-    }
 }
 
 /// A capture under way. Unless it was served to its end, the source still counts as changed.
@@ -320,11 +301,11 @@ impl Drop for Unserved {
     }
 }
 
-/// Writes down what is about to be offered, from the engine's own thread.
+/// Gives a number to what changed while it was sent, from the engine's own thread.
 struct Recorder {
     node: Arc<Node>,
     feed: Arc<Feed>,
-    generation: u64,
+    captured_at: Timestamp,
     runtime: tokio::runtime::Handle,
     meter: Meter,
 }
@@ -338,9 +319,10 @@ impl replication::Watch for Recorder {
         self.meter.cancelled()
     }
 
-    fn offering(&self, content: ContentId) -> io::Result<()> {
-        let recorded = self.runtime.block_on(self.node.amend_generation(&self.feed, self.generation, content));
-        recorded.map_err(|error| io::Error::other(error.text(contract::Lang::En)))
+    fn amending(&self, content: ContentId) -> io::Result<Option<u64>> {
+        // What was offered first may be what the Client holds: it stays known under its number.
+        let given = self.runtime.block_on(self.node.give_generation(&self.feed, content, self.captured_at, None));
+        given.map(Some).map_err(|error| io::Error::other(error.text(contract::Lang::En)))
     }
 }
 

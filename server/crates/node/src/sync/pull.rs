@@ -274,6 +274,8 @@ impl Node {
                 now: &now,
                 limits: Limits::default(),
                 keep_older: manner.keep_older,
+                // Only a forced sync of everything does all of this; a healing or a verification alone does not.
+                forget_older: manner.rehash && manner.heal && manner.keep_older.is_none(),
             };
             let pulled = replica.pull(&mut bridge, &options, &*seen);
             Some(pulled.map(|pulled| (pulled, bridge.into_inner())))

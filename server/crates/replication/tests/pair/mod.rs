@@ -134,7 +134,7 @@ impl Pair {
 }
 
 pub fn options(heal: bool) -> PullOptions<'static> {
-    PullOptions { heal, reserve_bytes: 0, now: &now, limits: Limits::default(), keep_older: None }
+    PullOptions { heal, reserve_bytes: 0, now: &now, limits: Limits::default(), keep_older: None, forget_older: false }
 }
 
 pub fn pull(
