@@ -8,7 +8,7 @@ use std::fs;
 use std::io::Write as _;
 use std::net::TcpStream;
 
-use machines::{Machine, Pair, until};
+use machines::{Machine, Pair, noise, until};
 
 #[test]
 fn a_client_restarted_while_the_master_is_dead_knows_what_it_has() {
@@ -54,6 +54,30 @@ fn a_dataset_taken_back_while_the_client_was_off_frees_its_target() {
     let (from, to) = (source.to_str().unwrap(), target.to_str().unwrap());
     pair.master.ok(&["dataset", "add", "other", "--kind", "files", "--source", from, "--target", to]);
     until("another dataset may use it", || target.join("a").exists());
+}
+
+#[test]
+fn a_busy_dataset_does_not_make_the_master_forget_what_the_client_holds_of_a_quiet_one() {
+    let mut pair = Pair::new();
+    let (source, target) = pair.declare("etc", "files");
+    fs::write(source.join("a"), "1").unwrap();
+    until("the first copy", || target.join("a").exists());
+    pair.until_current("etc");
+    pair.master.kill();
+    // A database that changes every second has taken a week's numbers meanwhile.
+    let db = rusqlite::Connection::open(pair.master.dir.join("tvox-dr.db")).unwrap();
+    db.execute_batch("INSERT INTO generation VALUES (600000, 'pbx', '00', '2026-01-01T00:00:00Z')").unwrap();
+    drop(db);
+    pair.master.start();
+    pair.limit_to(4000);
+    fs::write(source.join("large"), noise(24_000_000)).unwrap();
+    until("the change is under way", || pair.has_begun("etc"));
+    // The next generation was given and never arrived: the Client asks with the one before.
+    pair.client.kill();
+    pair.client.start();
+    pair.client.ok(&["sync", "bandwidth", "set", "none"]);
+    until("the change is there", || target.join("large").exists());
+    assert_eq!(pair.client.dataset("etc")["held"], false);
 }
 
 #[test]

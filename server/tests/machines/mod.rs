@@ -65,6 +65,18 @@ impl Ran {
     }
 }
 
+/// Bytes that do not compress.
+pub fn noise(len: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut step = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    (0..len / 8).flat_map(|_| step().to_le_bytes()).collect()
+}
+
 /// Runs the binary without any node.
 pub fn tvox_dr(args: &[&str]) -> Ran {
     Ran::of(&Command::new(TVOX_DR).args(args).stdin(Stdio::null()).output().unwrap())
@@ -412,6 +424,27 @@ impl Pair {
             target.to_str().unwrap(),
         ]);
         (source, target)
+    }
+
+    /// Lets so much through, in kbit/s.
+    pub fn limit_to(&self, kbits: u32) {
+        self.client.ok(&["sync", "bandwidth", "set", &format!("{kbits} kbit/s")]);
+        until("the Master knows the limit", || {
+            self.master.ok(&["sync", "bandwidth", "show", "--json"]).json()["now_kbits"] == kbits
+        });
+    }
+
+    /// Declares a tree of 24 MB: minutes at a low limit.
+    pub fn declare_large(&self, name: &str) -> (PathBuf, PathBuf) {
+        let source = self.path("src").join(name);
+        fs::create_dir_all(&source).unwrap();
+        fs::write(source.join("large"), noise(24_000_000)).unwrap();
+        self.declare(name, "files")
+    }
+
+    /// Whether bytes of it are on their way.
+    pub fn has_begun(&self, name: &str) -> bool {
+        self.client.dataset(name)["progress"]["bytes_done"].as_u64() > Some(0)
     }
 
     pub fn until_current(&self, name: &str) {

@@ -263,14 +263,17 @@ impl Node {
                 next
             }
         };
-        let oldest = i64::try_from(number).map_err(|error| Denied::failed("give a generation", error))? - REMEMBERED;
-        // The record of what was offered is kept long, not for ever.
-        sqlx::query("DELETE FROM generation WHERE dataset = ? AND number < ?")
-            .bind(&feed.dataset.name)
-            .bind(oldest)
-            .execute(&mut *tx)
-            .await
-            .map_err(db("give a generation"))?;
+        // The record of what was offered is kept long, not for ever. It is the dataset's own that are counted: numbers are
+        // the pair's, and what the Client holds of a quiet dataset is as far back as a busy one has come.
+        sqlx::query(
+            "DELETE FROM generation WHERE dataset = ?1 AND number < \
+             (SELECT number FROM generation WHERE dataset = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
+        )
+        .bind(&feed.dataset.name)
+        .bind(REMEMBERED - 1)
+        .execute(&mut *tx)
+        .await
+        .map_err(db("give a generation"))?;
         tx.commit().await.map_err(db("give a generation"))?;
         let (dataset, content) = (feed.dataset.name.clone(), content.to_string());
         self.tell_sibling(Given { number, dataset, content, captured_at: at }).await;
