@@ -9,25 +9,13 @@ use std::fs;
 use std::process::Command;
 use std::time::Instant;
 
-use machines::{Machine, Pair, until};
+use machines::{Machine, Pair, noise, until};
 use serde_json::{Value, json};
 
 const MEGABYTE: u64 = 1_000_000;
 
 fn shown(machine: &Machine) -> Value {
     machine.ok(&["sync", "bandwidth", "show", "--json"]).json()
-}
-
-/// Bytes that do not compress.
-fn noise(len: usize) -> Vec<u8> {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut step = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
-    (0..len / 8).flat_map(|_| step().to_le_bytes()).collect()
 }
 
 fn sql(path: &std::path::Path, text: &str) -> String {
@@ -85,6 +73,23 @@ fn a_limited_first_copy_keeps_no_database_waiting_and_goes_on_at_once_when_the_l
         assert_eq!(fs::metadata(target.join("large")).unwrap().len(), 24_000_000);
     }
     assert_eq!(shown(&pair.master)["now_kbits"], Value::Null);
+}
+
+#[test]
+fn a_small_tree_does_not_wait_for_two_large_ones() {
+    let pair = Pair::new();
+    pair.limit_to(4000);
+    let large = ["recordings", "voicemail"];
+    for name in large {
+        pair.declare_large(name);
+    }
+    until("both large copies are under way", || large.iter().all(|name| pair.has_begun(name)));
+    let (etc, replica) = pair.declare("etc", "files");
+    for text in ["first", "other"] {
+        fs::write(etc.join("a"), text).unwrap();
+        until("the small one is there", || fs::read_to_string(replica.join("a")).is_ok_and(|there| there == text));
+    }
+    assert!(large.iter().all(|name| pair.client.dataset(name)["state"] == "copying"), "the large ones go on");
 }
 
 #[test]

@@ -84,6 +84,30 @@ fn the_alarm_of_a_stop_says_until_when() {
 }
 
 #[test]
+fn a_stop_holds_for_those_too_that_wait_for_their_turn() {
+    let pair = Pair::new();
+    pair.limit_to(4000);
+    let names = ["recordings", "voicemail", "faxes"];
+    let targets = names.map(|name| pair.declare_large(name).1);
+    until("two are on their way", || names.iter().filter(|name| pair.has_begun(name)).count() >= 2);
+    until("one waits for another to end", || pair.client.log().contains("it waits for another large copy to end"));
+    pair.client.ok(&["sync", "stop", "--only", "files"]);
+    until("all are stopped", || names.iter().all(|name| pair.client.dataset(name)["state"] == "stopped"));
+    // Whoever did not ask again would have begun, before this is through.
+    let (database, replica) = (pair.path("src").join("pbx"), pair.path("replica").join("pbx"));
+    rusqlite::Connection::open(&database).unwrap().execute_batch("CREATE TABLE t (n)").unwrap();
+    pair.declare("pbx", "sqlite");
+    until("the databases go on", || replica.exists());
+    for (name, target) in names.iter().zip(&targets) {
+        let now = pair.client.dataset(name);
+        assert!(now["state"] == "stopped" && now["generation"].is_null() && !target.exists(), "{now}");
+    }
+    pair.client.ok(&["sync", "bandwidth", "set", "none"]);
+    pair.client.ok(&["sync", "start"]);
+    names.iter().for_each(|name| pair.until_current(name));
+}
+
+#[test]
 fn a_span_that_is_none_stops_nothing() {
     let pair = Pair::new();
     for span in ["2", "soon", "0s", "31d", "99999999999h"] {

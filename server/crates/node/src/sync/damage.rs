@@ -92,11 +92,7 @@ impl Node {
 
     /// Fetches from the Master what is damaged here. A failure is shown with the dataset and tried again.
     pub(super) async fn heal(&self, copy: &Arc<Copy>, damage: i64) {
-        let healed = {
-            let Ok(_slot) = self.copies.slots.acquire().await else { return };
-            let _busy = copy.busy.lock().await;
-            self.pull(copy, Manner { heal: true, ..Manner::default() }, &copy.stop).await
-        };
+        let healed = self.pull_in_turn(None, copy, Manner { heal: true, ..Manner::default() }).await;
         if healed.is_ok() {
             self.healed(&copy.dataset.name, damage).await;
         }

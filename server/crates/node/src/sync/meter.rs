@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use contract::sync::Progress;
 use replication::Phase;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// The engine's listener for one capture, pull or verification.
@@ -15,6 +16,8 @@ pub(crate) struct Meter {
     started: Instant,
     seen: Mutex<Seen>,
     cancel: CancellationToken,
+    most: Option<u64>,
+    exceeded: Notify,
 }
 
 /// What the engine said.
@@ -82,7 +85,17 @@ impl Pace {
 
 impl Meter {
     pub(crate) fn new(cancel: CancellationToken) -> Self {
-        Self { started: Instant::now(), seen: Mutex::default(), cancel }
+        Self::up_to(None, cancel)
+    }
+
+    /// One that tells when more bytes than that are to be fetched.
+    pub(super) fn up_to(most: Option<u64>, cancel: CancellationToken) -> Self {
+        Self { started: Instant::now(), seen: Mutex::default(), cancel, most, exceeded: Notify::new() }
+    }
+
+    /// Comes to its end when it is known that there is more to fetch than there may be.
+    pub(super) async fn exceeded(&self) {
+        self.exceeded.notified().await;
     }
 
     /// Seconds since the work began.
@@ -117,6 +130,11 @@ impl Meter {
 impl replication::Watch for Meter {
     fn progress(&self, progress: replication::Progress) {
         let at = self.started.elapsed();
+        let more =
+            |most| progress.phase == Phase::Transferring && progress.bytes_total.is_some_and(|total| total > most);
+        if self.most.is_some_and(more) {
+            self.exceeded.notify_one();
+        }
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).take(progress, at);
     }
 

@@ -27,6 +27,7 @@ pub(crate) mod scrub;
 pub(crate) mod source;
 pub(crate) mod switch;
 pub(crate) mod task;
+mod turn;
 mod verify;
 
 use contract::sync::SyncError;

@@ -22,6 +22,7 @@ use crate::sync::prune::promoted_from;
 use crate::sync::replica::{Copy, Pulling};
 use crate::sync::source::kind;
 use crate::sync::sync_error;
+use crate::sync::turn::LARGE;
 
 /// What a missed notification costs at most.
 pub(super) const SCAN_EVERY: Duration = Duration::from_secs(30);
@@ -54,6 +55,8 @@ pub(crate) struct Manner {
     pub(crate) keep_older: Option<Timestamp>,
     /// Started by a person, who may do so although the switch is off.
     pub(crate) forced: bool,
+    /// The most bytes that it may fetch; with more it comes to its end with [`LARGE`].
+    pub(super) most: Option<u64>,
 }
 
 /// Whether a refusal is only for the moment: the mandate is still on its way, or services are still being stopped.
@@ -115,15 +118,7 @@ impl Node {
                 continue;
             }
             let began = Instant::now();
-            let pulled = {
-                // A database waits for no tree, however large that one is: it goes first on the line, too.
-                let _slot = match copy.dataset.kind.group() {
-                    contract::dataset::Group::Database => None,
-                    contract::dataset::Group::Files => Some(self.copies.slots.acquire().await),
-                };
-                let _busy = copy.busy.lock().await;
-                self.pull_on(heard, &copy, Manner::default(), &copy.stop).await
-            };
+            let pulled = self.pull_in_turn(heard, &copy, Manner::default()).await;
             due = match pulled {
                 Ok((done, stream)) => {
                     failures = 0;
@@ -192,8 +187,9 @@ impl Node {
         self.pull_on(None, copy, manner, stop).await.map(|(done, _)| done)
     }
 
-    /// One pull, on a connection on which the Master has begun to offer something, or on a new one.
-    async fn pull_on(
+    /// One pull, on a connection on which the Master has begun to offer something, or on a new one. The caller holds
+    /// `busy`.
+    pub(super) async fn pull_on(
         &self,
         heard: Option<Heard>,
         copy: &Arc<Copy>,
@@ -203,18 +199,24 @@ impl Node {
         // Its own token: STOP, the end of the association and a Master that fell silent end this pull, not the worker.
         let stop = &stop.child_token();
         let _ended = stop.clone().drop_guard();
-        let meter = Arc::new(Meter::new(stop.clone()));
+        let meter = Arc::new(Meter::up_to(manner.most, stop.clone()));
         let forced = manner.forced;
         let pulling = Pulling { meter: Arc::clone(&meter), reading: None, forced, cancel: stop.clone() };
         copy.change(|standing| standing.pulling = Some(pulling));
-        // A run that opened a moment ago cuts off what it sees; what it does not see yet, sees the run.
-        if self.runs.at_work().is_some() {
+        // A run that opened, or a STOP that was pressed, cuts off what it sees; what it did not see yet, sees it: whoever
+        // waited for its turn may have been allowed to pull when it began to wait, and not any more.
+        if self.runs.at_work().is_some() || !(forced || self.may_pull(copy).await) {
             stop.cancel();
         }
         self.poke();
         let pulled = tokio::select! {
+            biased;
             pulled = self.pull_through(heard, copy, manner, &meter, stop) => pulled,
             () = stop.cancelled() => Err(self.error("cancelled", "stopped")),
+            () = meter.exceeded() => {
+                stop.cancel();
+                Err(self.error(LARGE, "it waits for its turn"))
+            }
         };
         self.prune(copy, pulled.is_ok()).await;
         copy.change(|standing| {
@@ -226,7 +228,7 @@ impl Node {
                     standing.wanted = false;
                     standing.confirmed = standing.confirmed.max(Some(done.captured_at));
                 }
-                Err(error) if error.code == "cancelled" || passes(error) => {}
+                Err(error) if error.code == "cancelled" || error.code == LARGE || passes(error) => {}
                 Err(error) => {
                     tracing::warn!(dataset = copy.dataset.name, code = error.code, error.message, "the sync failed");
                     standing.error = Some(error.clone());

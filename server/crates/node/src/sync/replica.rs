@@ -11,11 +11,12 @@ use contract::dataset::Dataset;
 use contract::sync::SyncError;
 use contract::threshold::Threshold;
 use replication::{Commit, DrPoint, Replica, RestorePoint};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::node::Node;
 use crate::sync::meter::Meter;
+use crate::sync::turn::Turns;
 use crate::thresholds::Limits;
 
 /// What is known of one replica at this moment.
@@ -64,29 +65,16 @@ pub(crate) struct Copy {
 }
 
 /// All datasets on the Client.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Copies {
     pub(super) all: Mutex<BTreeMap<String, Arc<Copy>>>,
-    /// For trees: large copies one after the other, and a place for a small one beside them.
-    pub(super) slots: Semaphore,
+    pub(super) turns: Turns,
     /// The Master's clock as last told, and when that was on ours.
     pub(super) clock: Mutex<Option<(Timestamp, Instant)>>,
     /// From when on a replica counts as behind; `None` until the limits were read.
     limits: Mutex<Option<Limits>>,
     /// Held by whoever lets generations go, and by whoever chooses one that must stay.
     pub(crate) keeping: tokio::sync::Mutex<()>,
-}
-
-impl Default for Copies {
-    fn default() -> Self {
-        Self {
-            all: Mutex::default(),
-            slots: Semaphore::new(2),
-            clock: Mutex::default(),
-            limits: Mutex::default(),
-            keeping: tokio::sync::Mutex::default(),
-        }
-    }
 }
 
 impl Copies {

@@ -132,7 +132,9 @@ impl Node {
                 () = self.scrub.damaged.notified() => {}
                 () = tokio::time::sleep(HEAL_EVERY) => {}
             }
-            for copy in self.copies.all() {
+            // What is copied at this moment would keep the others waiting: it is healed afterwards.
+            let idle = |copy: &Arc<Copy>| copy.standing(|standing| standing.pulling.is_none());
+            for copy in self.copies.all().into_iter().filter(idle) {
                 match self.unhealed(&copy.dataset.name).await {
                     Ok(Some(damage)) if self.may_pull(&copy).await => self.heal(&copy, damage).await,
                     Ok(_) => {}

@@ -265,7 +265,7 @@ impl Node {
                 );
             }
             let keep_older = if deep { None } else { self.clock.now().checked_sub(RECENT).ok() };
-            let manner = Manner { rehash: deep, heal: deep, keep_older, forced: true };
+            let manner = Manner { rehash: deep, heal: deep, keep_older, forced: true, most: None };
             let damage = self.unhealed(name).await.ok().flatten();
             let watched = self.follow_pull(&copy);
             let pulled = tokio::select! {
