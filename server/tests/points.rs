@@ -97,6 +97,30 @@ fn a_forced_sync_can_be_given_up_and_what_had_arrived_stays() {
 }
 
 #[test]
+fn a_forced_sync_that_waits_for_a_copy_says_so_and_can_be_given_up() {
+    let pair = Pair::new();
+    pair.limit_to(4000);
+    pair.declare_large("rec");
+    until("the first copy is under way", || pair.has_begun("rec"));
+    let last = |kind: &str| pair.client.ok(&["sync", "last", "--json"]).json()[kind].clone();
+    for kind in ["full", "verify"] {
+        let said = |text: &str| {
+            let log = last(kind)["log"].as_array().cloned().unwrap_or_default();
+            log.iter().any(|line| line["text"]["en"].as_str().unwrap().contains(text))
+        };
+        std::thread::scope(|scope| {
+            // A verification by command line waits for its end.
+            scope.spawn(|| pair.client.run(&["sync", kind]));
+            until("it says what it waits for", || said("waits for the copy under way"));
+            pair.client.ok(&["sync", "cancel"]);
+        });
+        until("it is over", || last(kind)["state"] == "failed");
+        assert!(said("Cancelled by an operator"), "{}", last(kind));
+    }
+    assert_eq!(pair.client.dataset("rec")["state"], "copying", "the copy under way goes on");
+}
+
+#[test]
 fn an_undeclared_database_among_files_is_told() {
     let pair = Pair::new();
     let (source, _) = pair.declare("etc", "files");

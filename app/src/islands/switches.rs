@@ -5,7 +5,6 @@ use contract::Lang;
 use contract::dataset::Group;
 use contract::live::Live;
 use contract::sync::DatasetState;
-use contract::task::TaskState;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -32,20 +31,17 @@ pub struct Row {
     until: Option<String>,
     /// State and lag in words.
     detail: String,
-    /// A task runs: the buttons wait.
-    busy: bool,
 }
 
 /// The two rows of a picture. `offset` is the server's zone, in seconds.
 #[must_use]
 pub fn rows(live: &Live, offset: i32, lang: Lang) -> Vec<Row> {
-    let busy = live.task.as_ref().is_some_and(|task| task.state == TaskState::Running);
     let row = |group| {
         let until = live.status.sync.until(group).map(|at| {
             let at = format::moment(at, offset, lang);
             format!("{} {at}", lang.pick("riparte da sola il", "starts again by itself on"))
         });
-        Row { group, on: live.status.sync.of(group).is_on(), until, detail: detail(live, group, lang), busy }
+        Row { group, on: live.status.sync.of(group).is_on(), until, detail: detail(live, group, lang) }
     };
     Group::ALL.map(row).to_vec()
 }
@@ -97,20 +93,19 @@ pub fn SwitchRows(
                     <form method="post" hidden=move || until().is_none()>
                         <input type="hidden" name="action" value=Action::SyncStop.as_str() />
                         <input type="hidden" name="only" value=group.as_str() />
-                        <button class="plain-button" disabled=move || get(|row| row.busy)>
+                        <button class="plain-button">
                             {lang.pick("Tieni ferma fino a START", "Keep stopped until START")}
                         </button>
                     </form>
                     <form method="post" class="switch-press">
                         <input type="hidden" name="action" value=action prop:value=action />
                         <input type="hidden" name="only" value=group.as_str() />
-                        <select name="pause" aria-label=how_long hidden=move || !on() disabled=move || get(|row| row.busy)>
+                        <select name="pause" aria-label=how_long hidden=move || !on()>
                             {spans}
                         </select>
                         <button
                             class="button primary wide"
                             aria-label=move || format!("{} {}", word(), group.label(lang))
-                            disabled=move || get(|row| row.busy)
                         >
                             {word}
                         </button>

@@ -10,6 +10,7 @@ use contract::sync::{Progress, SyncError};
 use contract::task::{LogLine, Scope, TaskKind, TaskReport, TaskState};
 use contract::{Denied, Lang, Outcome, Rule, SCHEMA, Text};
 use serde_json::json;
+use tokio::sync::MutexGuard;
 use tokio_util::sync::CancellationToken;
 
 use crate::door::Act;
@@ -235,6 +236,24 @@ impl Node {
         }
     }
 
+    /// The replica for this task alone, when the copy under way has ended; `None` when the task is cancelled before.
+    pub(super) async fn alone<'c>(&self, copy: &'c Copy) -> Option<MutexGuard<'c, ()>> {
+        if let Ok(busy) = copy.busy.try_lock() {
+            return Some(busy);
+        }
+        let name = &copy.dataset.name;
+        self.say(
+            format!("{name}: attende la fine della copia in corso…"),
+            format!("{name}: waits for the copy under way to end…"),
+        );
+        let stop = self.tasks.token();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => None,
+            busy = copy.busy.lock() => Some(busy),
+        }
+    }
+
     async fn run_full(self: &Arc<Self>, scope: Scope, only: Option<Group>) -> bool {
         if !self.check_versions() {
             return false;
@@ -250,7 +269,7 @@ impl Node {
             if stop.is_cancelled() {
                 return false;
             }
-            let _busy = copy.busy.lock().await;
+            let Some(_busy) = self.alone(&copy).await else { return false };
             // History is not read again from the beginning of time: what changed of it travels all the same.
             let deep = scope == Scope::All || copy.dataset.class == DatasetClass::Configuration;
             if deep {

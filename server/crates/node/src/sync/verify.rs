@@ -33,7 +33,7 @@ impl Node {
             }
             let name = copy.dataset.name.clone();
             self.say(format!("{name}: rilettura della replica…"), format!("{name}: re-reading the replica…"));
-            let _busy = copy.busy.lock().await;
+            let Some(_busy) = self.alone(&copy).await else { return false };
             match self.verify_one(&copy).await {
                 Ok(found) => good &= self.tell_found(&name, &found),
                 Err(error) => {
@@ -60,7 +60,7 @@ impl Node {
                 format!("{name}: rilettura della generazione {generation}…"),
                 format!("{name}: re-reading generation {generation}…"),
             );
-            let _busy = copy.busy.lock().await;
+            let Some(_busy) = self.alone(&copy).await else { return false };
             let read = self.read_again(&copy, move |replica, meter| replica.verify_generation(generation, meter)).await;
             match read {
                 Ok(found) => {
