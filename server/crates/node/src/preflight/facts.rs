@@ -62,7 +62,7 @@ impl Node {
     /// What an activation would lose of one dataset: all that the Master wrote after the last moment at which the copy is
     /// known to have been equal.
     fn loss(&self, copy: &Copy) -> Loss {
-        let masters_now = self.copies.masters_now().unwrap_or_else(|| self.clock.now());
+        let (masters_now, now) = (self.copies.masters_now(), self.clock.now());
         copy.standing(|standing| {
             let commit = standing.commit.as_ref();
             let captured_at = commit.map(|commit| standing.confirmed.unwrap_or(commit.captured_at));
@@ -71,7 +71,7 @@ impl Node {
                 dataset: copy.dataset.name.clone(),
                 generation: commit.map(|commit| commit.generation),
                 captured_at,
-                age_seconds: captured_at.map(|at| age(at, masters_now)),
+                age_seconds: standing.behind(masters_now, now).map(|(since, now)| age(since, now)),
                 in_flight: raw.map(|raw| raw.bytes_total.unwrap_or(raw.bytes_done)).filter(|bytes| *bytes > 0),
                 none_confirmed: false,
                 skipped: 0,

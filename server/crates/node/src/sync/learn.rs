@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use contract::dataset::{Dataset, DatasetForm};
 use contract::{Denied, FieldError};
@@ -33,8 +32,7 @@ impl Node {
 
     /// Hears what the Master has: learns new declarations, wakes who must pull, and notes who is up to date.
     pub(crate) async fn replicas_hear(self: &Arc<Self>, pulse: Pulse) {
-        let now = Instant::now();
-        *self.copies.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some((pulse.now, now));
+        self.copies.hear_clock(pulse.now);
         if pulse.generation.is_none() && self.copies.all().iter().any(|copy| copy.standing(|s| s.commit.is_some())) {
             // A Master that never captured anything has nothing to say about data that is here: it is new, or was
             // initialised again. Its empty list must not take the targets of the good copy away.

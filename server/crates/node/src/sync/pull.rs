@@ -226,7 +226,7 @@ impl Node {
                     standing.commit = Some(done.commit.clone());
                     standing.error = None;
                     standing.wanted = false;
-                    standing.confirmed = standing.confirmed.max(Some(done.captured_at));
+                    standing.confirmed = Some(done.captured_at);
                 }
                 Err(error) if error.code == "cancelled" || error.code == LARGE || passes(error) => {}
                 Err(error) => {

@@ -10,14 +10,19 @@ use contract::Timestamp;
 use contract::dataset::Dataset;
 use contract::sync::SyncError;
 use contract::threshold::Threshold;
+use jiff::SignedDuration;
 use replication::{Commit, DrPoint, Replica, RestorePoint};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::link::control::SILENCE;
 use crate::node::Node;
 use crate::sync::meter::Meter;
 use crate::sync::turn::Turns;
 use crate::thresholds::Limits;
+
+/// The Master's clock as told differs from itself by less than this: words take their time.
+const NOISE: SignedDuration = SignedDuration::from_secs(SILENCE.as_secs().cast_signed());
 
 /// What is known of one replica at this moment.
 #[derive(Debug, Default)]
@@ -36,6 +41,23 @@ pub(crate) struct Standing {
     pub(crate) skipped: Vec<(String, String)>,
     /// The Master has something that the replica has not.
     pub(super) wanted: bool,
+}
+
+impl Standing {
+    /// Since when the replica may be behind, and now, both by one clock: the Master's where that is known. After a start
+    /// without the Master it is not; and what the Master captured in what is the future by its clock it captured before
+    /// that was set back, by nobody knows how much. Then our own clock tells how long ago it was committed.
+    pub(crate) fn behind(&self, masters_now: Option<Timestamp>, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let commit = self.commit.as_ref()?;
+        let equal = self.confirmed.unwrap_or(commit.captured_at);
+        let past = |masters_now: &Timestamp| equal.duration_since(*masters_now) <= NOISE;
+        Some(masters_now.filter(past).map_or((commit.committed_at, now), |masters_now| (equal, masters_now)))
+    }
+
+    /// The Master's clock was set back by so much: what it confirmed by the old time is as long ago as before.
+    pub(super) fn set_back(&mut self, by: SignedDuration) {
+        self.confirmed = self.confirmed.map(|at| at.checked_sub(by).unwrap_or(at));
+    }
 }
 
 /// A pull under way.
@@ -70,7 +92,7 @@ pub(crate) struct Copies {
     pub(super) all: Mutex<BTreeMap<String, Arc<Copy>>>,
     pub(super) turns: Turns,
     /// The Master's clock as last told, and when that was on ours.
-    pub(super) clock: Mutex<Option<(Timestamp, Instant)>>,
+    clock: Mutex<Option<(Timestamp, Instant)>>,
     /// From when on a replica counts as behind; `None` until the limits were read.
     limits: Mutex<Option<Limits>>,
     /// Held by whoever lets generations go, and by whoever chooses one that must stay.
@@ -109,6 +131,16 @@ impl Copies {
         }
     }
 
+    /// Hears the Master's clock. Where it was set back, what it confirmed is moved along.
+    pub(super) fn hear_clock(&self, told: Timestamp) {
+        let back = self.masters_now().map(|before| before.duration_since(told)).filter(|back| *back > NOISE);
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some((told, Instant::now()));
+        if let Some(back) = back {
+            tracing::warn!(seconds = back.as_secs(), "the Master's clock was set back");
+            self.all().iter().for_each(|copy| copy.change(|standing| standing.set_back(back)));
+        }
+    }
+
     /// The Master's clock now, as far as can be known: what it said, and the time passed since on a clock nobody sets.
     pub(crate) fn masters_now(&self) -> Option<Timestamp> {
         let (told, at) = (*self.clock.lock().unwrap_or_else(PoisonError::into_inner))?;
@@ -139,5 +171,83 @@ impl Copy {
 
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Standing) -> T) -> T {
         change(&mut self.standing.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// Captured at 1000 by the Master's clock, committed at 5000 by ours, and confirmed until then.
+    fn standing(confirmed: Option<i64>) -> Standing {
+        let commit = Commit {
+            generation: 1,
+            content_id: "00".repeat(32).parse().unwrap(),
+            captured_at: at(1000),
+            files: 0,
+            bytes: 0,
+            committed_at: at(5000),
+            offered: None,
+            kept_before: None,
+        };
+        Standing { commit: Some(commit), confirmed: confirmed.map(at), ..Standing::default() }
+    }
+
+    #[test]
+    fn the_lag_never_compares_two_clocks() {
+        let now = at(5060);
+        assert_eq!(Standing::default().behind(Some(at(1)), now), None, "nothing is here");
+        assert_eq!(standing(Some(1500)).behind(Some(at(1600)), now), Some((at(1500), at(1600))));
+        assert_eq!(standing(None).behind(Some(at(1600)), now), Some((at(1000), at(1600))));
+        assert_eq!(standing(Some(1500)).behind(None, now), Some((at(5000), now)), "the Master was not heard yet");
+    }
+
+    #[test]
+    fn what_lies_in_the_masters_future_is_not_as_good_as_new() {
+        let now = at(5060);
+        assert_eq!(standing(Some(1500)).behind(Some(at(700)), now), Some((at(5000), now)));
+        assert_eq!(
+            standing(Some(1500)).behind(Some(at(1499)), now),
+            Some((at(1500), at(1499))),
+            "words take their time"
+        );
+    }
+
+    #[test]
+    fn a_masters_clock_that_is_set_back_makes_no_replica_younger() {
+        let copies = Copies::default();
+        let copy = Arc::new(Copy {
+            dataset: Dataset {
+                name: "etc".into(),
+                kind: contract::dataset::DatasetKind::Files,
+                class: contract::dataset::DatasetClass::Configuration,
+                source: "/etc".into(),
+                target: "/srv/etc".into(),
+                excludes: Vec::new(),
+            },
+            store: PathBuf::new(),
+            engine: Arc::default(),
+            busy: tokio::sync::Mutex::default(),
+            standing: Mutex::new(standing(Some(9_900))),
+            wake: Notify::new(),
+            cut: Notify::new(),
+            stop: CancellationToken::new(),
+        });
+        copies.all.lock().unwrap().insert("etc".into(), Arc::clone(&copy));
+        let lag = || {
+            let (since, now) = copy.standing(|s| s.behind(copies.masters_now(), at(0))).unwrap();
+            now.duration_since(since).as_secs()
+        };
+        copies.hear_clock(at(10_000));
+        let before = lag();
+        assert!(before >= 100, "{before}");
+        copies.hear_clock(at(9_999));
+        assert!(copy.standing(|s| s.confirmed) == Some(at(9_900)), "a word that was late sets nothing back");
+        copies.hear_clock(at(6_400));
+        assert!((before - 1..before + 600).contains(&lag()), "{before} became {}", lag());
     }
 }

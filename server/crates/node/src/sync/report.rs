@@ -92,7 +92,7 @@ impl Node {
     fn copy_report(&self, copy: &Copy, switches: Switches) -> DatasetReport {
         let mut report = blank(copy.dataset.clone(), switches);
         report.lag_limit_seconds = self.copies.lag_limit(&report.name);
-        let masters_now = self.copies.masters_now().unwrap_or_else(|| self.clock.now());
+        let (masters_now, now) = (self.copies.masters_now(), self.clock.now());
         copy.standing(|standing| {
             let commit = standing.commit.as_ref();
             report.generation = commit.map(|commit| commit.generation);
@@ -106,7 +106,7 @@ impl Node {
                 DatasetKind::Sqlite => point.tree.join(replication::DATABASE_NAME).display().to_string(),
             });
             report.captured_at = standing.confirmed;
-            report.lag_seconds = standing.confirmed.map(|at| lag(at, masters_now));
+            report.lag_seconds = standing.behind(masters_now, now).map(|(since, now)| lag(since, now));
             report.progress = progress(standing);
             report.last_error = standing.error.clone();
             report.state = state(&report, standing);
@@ -180,9 +180,9 @@ fn brief(report: DatasetReport) -> DatasetBrief {
     }
 }
 
-/// Seconds from the capture to now, on the Master's clock; never negative, whatever that clock does.
-fn lag(captured: Timestamp, now: Timestamp) -> f64 {
-    let seconds = now.duration_since(captured).as_secs_f64().max(0.0);
+/// Seconds from one moment to another on the same clock; never negative, whatever that clock does.
+fn lag(since: Timestamp, now: Timestamp) -> f64 {
+    let seconds = now.duration_since(since).as_secs_f64().max(0.0);
     (seconds * 10.0).round() / 10.0
 }
 
