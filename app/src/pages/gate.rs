@@ -1,16 +1,53 @@
 //! The return gate's question, as a card of the page Disaster Recovery: what this machine does when it boots and nobody
 //! answers.
 
-use contract::gate::{GatePolicy, GateReport};
+use contract::gate::{GatePolicy, GateReport, GateState};
+use contract::gate_explained::explain;
 use leptos::prelude::*;
 
 use crate::action::Action;
+use crate::fresh::fresh;
 use crate::model::Context;
 use crate::widgets::{Field, card};
 
 pub(super) fn view(cx: &Context, gate: &GateReport) -> AnyView {
     let body = if cx.may(Action::GateSet) { form(cx, gate) } else { chosen(cx, gate) };
-    card(cx.t("Consenso al rientro", "Return gate"), view! { <p>{question(cx)}</p> {body} })
+    let told = fresh(cx, "gate-explained", explained(cx, gate));
+    card(cx.t("Consenso al rientro", "Return gate"), view! { {told} <p>{question(cx)}</p> {body} })
+}
+
+/// How it stands in plain words: the same as `tvox-dr gate show --explain`.
+fn explained(cx: &Context, gate: &GateReport) -> AnyView {
+    let there = cx.live.as_ref().map(|live| live.status.peer_name()).unwrap_or_default();
+    let told = explain(gate, cx.node.role, &cx.node.name, there);
+    let tone = match gate.answer {
+        GateState::Open if gate.unverified => "warn",
+        GateState::Open => "good",
+        GateState::Held => "bad",
+        GateState::Closed => "active",
+    };
+    let list = |texts: &[contract::Text]| {
+        let items = texts.iter().map(|text| view! { <li>{text.get(cx.lang).to_owned()}</li> }).collect_view();
+        view! { <ul>{items}</ul> }.into_any()
+    };
+    let asked: Vec<_> = told
+        .asked
+        .iter()
+        .map(|one| contract::Text::new(format!("{}: {}", one.ip, one.text.it), format!("{}: {}", one.ip, one.text.en)))
+        .collect();
+    let rows = [
+        (cx.t("Perché", "Why"), &told.why),
+        (cx.t("Chi è stato sentito", "Who was asked"), &asked),
+        (cx.t("Che cosa manca", "What is missing"), &told.missing),
+        (cx.t("Che cosa fare", "What to do"), &told.to_do),
+    ];
+    let rows = rows.into_iter().filter(|(_, texts)| !texts.is_empty());
+    let rows = rows.map(|(name, texts)| view! { <div><dt>{name}</dt><dd>{list(texts)}</dd></div> }).collect_view();
+    view! {
+        <p><span class=format!("badge {tone}")>{gate.answer.label(cx.lang)}</span></p>
+        <dl class="facts">{rows}</dl>
+    }
+    .into_any()
 }
 
 const fn question(cx: &Context) -> &'static str {

@@ -101,8 +101,11 @@ pub enum Verb {
     },
     /// Whether this machine may serve after a boot
     Gate {
+        /// In plain words, as `gate show --explain`
+        #[arg(long)]
+        explain: bool,
         #[command(subcommand)]
-        verb: GateVerb,
+        verb: Option<GateVerb>,
     },
     /// Whether grave runs need a second person
     Approval {

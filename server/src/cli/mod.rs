@@ -10,6 +10,7 @@ mod bandwidth;
 mod delivery;
 mod failback;
 mod gate;
+mod gate_units;
 mod isolation;
 mod licence;
 mod operate;

@@ -183,7 +183,7 @@ async fn dispatch(line: &Line, verb: Verb) -> Result<Exit, Exit> {
         Verb::Sms { verb: SmsVerb::Account { verb } } => return delivery::sms_account(line, verb).await,
         Verb::Threshold { verb } => return alarm::threshold(line, verb).await,
         Verb::Alarm { verb } => return alarm::alarm(line, verb).await,
-        Verb::Gate { verb } => return gate::gate(line, verb).await,
+        Verb::Gate { explain, verb } => return gate::gate(line, verb, explain).await,
         Verb::Approval { verb } => return approval::approval(line, verb).await,
         Verb::Isolation { verb } => return isolation::isolation(line, verb).await,
         Verb::Power { verb } => return isolation::power(line, verb).await,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::field::Problem;
 use crate::lang::Lang;
+use crate::role::NodeRole;
 
 /// What the gate does when nobody answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -150,13 +151,85 @@ impl GateAnswer {
     }
 }
 
+impl GateAnswer {
+    /// Every answer.
+    pub const ALL: [Self; 7] =
+        [Self::Confirmed, Self::Elsewhere, Self::Hold, Self::Serving, Self::Stale, Self::Finding, Self::Silent];
+}
+
+/// Why the gate does not let the services run; the words are those of `gate_explained`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateReason {
+    /// There is no pair yet: nobody to ask. Closes the gate of a Client only.
+    NotPaired,
+    /// The mandate was lost.
+    MandateMissing,
+    /// Another site holds it.
+    Elsewhere,
+    /// An operator keeps this machine down (`rescue fence`).
+    HeldByOperator,
+    /// Something speaks against what is known of the mandate.
+    Finding,
+    /// Content comes home.
+    Receiving,
+    /// The content with which it is to serve is not in its place.
+    AwaitsContent,
+    /// It has stopped at the other side's request.
+    Yielded,
+    /// Nobody has confirmed it in this boot of the machine.
+    NotVerified,
+    /// An operator has suspended the services.
+    Suspended,
+    /// A run gives the service back, or suspends it.
+    HandingBack,
+}
+
+impl GateReason {
+    /// Every reason.
+    pub const ALL: [Self; 11] = [
+        Self::NotPaired,
+        Self::MandateMissing,
+        Self::Elsewhere,
+        Self::HeldByOperator,
+        Self::Finding,
+        Self::Receiving,
+        Self::AwaitsContent,
+        Self::Yielded,
+        Self::NotVerified,
+        Self::Suspended,
+        Self::HandingBack,
+    ];
+}
+
 /// One machine that was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     /// Its IP.
     pub ip: IpAddr,
+    /// Whether it is the other member of the same site.
+    #[serde(default)]
+    pub sibling: bool,
     /// What it said; `null` before the first answer.
     pub answer: Option<GateAnswer>,
+}
+
+/// What all the answers come to: the one that speaks most against an opening. A sibling can only speak against it: where it
+/// agrees, or is silent, the other site decides; unless there is none yet. `None` where nobody has answered.
+#[must_use]
+pub fn all_in_all(asked: &[Asked]) -> Option<GateAnswer> {
+    let across = asked.iter().any(|one| !one.sibling);
+    let agrees = |one: &Asked| matches!(one.answer, Some(GateAnswer::Confirmed | GateAnswer::Silent));
+    let counts = asked.iter().filter(|one| !(across && one.sibling && agrees(one)));
+    counts.filter_map(|one| one.answer).max_by_key(|answer| match answer {
+        GateAnswer::Confirmed => 0,
+        GateAnswer::Silent => 1,
+        GateAnswer::Serving => 2,
+        GateAnswer::Hold => 3,
+        GateAnswer::Stale => 4,
+        GateAnswer::Elsewhere => 5,
+        GateAnswer::Finding => 6,
+    })
 }
 
 /// `tvox-dr gate show --json`, and part of the status.
@@ -176,4 +249,37 @@ pub struct GateReport {
     pub opens_at: Option<Timestamp>,
     /// Who was asked in this machine boot.
     pub asked: Vec<Asked>,
+    /// Why it does not let the services run, the gravest first; empty where it does, or where there is nobody to ask.
+    #[serde(default)]
+    pub because: Vec<GateReason>,
+    /// Why an operator keeps this machine down; `null` where none does.
+    #[serde(default)]
+    pub held_by: Option<String>,
+}
+
+/// `tvox-dr gate check --json`: whether a service may be started on this machine at this moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateCheck {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// Whether it may: the gate is open, and nobody has suspended the services or is giving them away.
+    pub open: bool,
+    /// This machine's name, and which side it is.
+    pub name: String,
+    /// Its side.
+    pub role: NodeRole,
+    /// Who says so.
+    pub by: CheckedBy,
+    /// How the gate stands.
+    pub gate: GateReport,
+}
+
+/// Who answers for the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckedBy {
+    /// The running node.
+    Node,
+    /// The mandate on disk: the node does not run, or does not answer.
+    Files,
 }

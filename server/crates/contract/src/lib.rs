@@ -16,6 +16,7 @@ pub mod dataset;
 pub mod failback;
 pub mod field;
 pub mod gate;
+pub mod gate_explained;
 pub mod isolation;
 pub mod lag;
 pub mod lang;

@@ -10,7 +10,7 @@ use crate::audit::{AuditReport, AuditVerdict};
 use crate::bandwidth::BandwidthReport;
 use crate::dataset::Dataset;
 use crate::failback::{Failback, FailbackReport};
-use crate::gate::GateReport;
+use crate::gate::{GateCheck as Checked, GateReport};
 use crate::lag::LagReport;
 use crate::licence::LicenceReport;
 use crate::live;
@@ -139,6 +139,8 @@ questions! {
     Gate {} => Option<GateReport>;
     /// Whether grave runs need a second person, and which one waits for theirs.
     Approval {} => ApprovalReport;
+    /// Whether a service may be started on this machine now.
+    GateCheck {} => Checked;
     /// What would happen if this were brought to the button.
     DryRun {
         /// What an operator would bring.

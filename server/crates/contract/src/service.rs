@@ -110,8 +110,9 @@ impl ServiceForm {
     }
 }
 
-/// The characters that systemd allows in a unit's name; never a leading dash, which would be an option.
-fn is_unit(text: &str) -> bool {
+/// Whether a unit can be called so: the characters that systemd allows; never a leading dash, which would be an option.
+#[must_use]
+pub fn is_unit(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
     text.len() <= 255 && !text.starts_with('-') && text.chars().all(allowed)
 }

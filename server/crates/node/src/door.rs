@@ -107,7 +107,8 @@ impl Node {
             Query::Isolation(_) => Answer::Isolation(Box::new(self.isolation_report().await?)),
             Query::Telephony(_) => Answer::Telephony(Box::new(self.telephony_report().await?)),
             Query::OwnSteps(_) => Answer::OwnSteps(Box::new(self.own_steps_report().await?)),
-            Query::Gate(_) => Answer::Gate(Box::new(self.gate_report().await?)),
+            Query::Gate(_) => Answer::Gate(Box::new(Some(self.gate_report()))),
+            Query::GateCheck(_) => Answer::GateCheck(Box::new(self.gate_check())),
             Query::DryRun(what) => Answer::DryRun(Box::new(self.dry_run(&what.take).await?)),
             Query::FailbackDryRun(what) => {
                 Answer::FailbackDryRun(Box::new(self.failback_report(&what.failback).await?))

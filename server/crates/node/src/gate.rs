@@ -1,14 +1,20 @@
 //! The return gate: after a boot a machine serves only once the other side has confirmed that it may, or, where the policy
 //! says so, after a silence. And the state of the node, which follows from mandate, gate and run.
 
+mod on_disk;
+mod reasons;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use contract::gate::{Asked, GATE_WAIT, GATE_WAIT_RANGE, GateAnswer, GatePolicy, GateReport, GateState};
+use contract::gate::{
+    Asked, CheckedBy, GATE_WAIT, GATE_WAIT_RANGE, GateAnswer, GateCheck, GatePolicy, GateReason, GateReport, GateState,
+    all_in_all,
+};
 use contract::run::RunKind;
 use contract::service::Desired;
 use contract::state::NodeState;
-use contract::{Denied, FieldError, NodeRole, Outcome, Problem, Timestamp};
+use contract::{Denied, FieldError, NodeRole, Outcome, Problem, SCHEMA, Timestamp};
 use futures_util::future::join_all;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
@@ -22,6 +28,7 @@ use crate::mandate::rules::{self, Standing};
 use crate::mandate::session::Ear;
 use crate::node::Node;
 use crate::store::{Store, db};
+pub use on_disk::gate_on_disk;
 
 /// How often a held machine asks.
 const ASK_EVERY: Duration = Duration::from_secs(1);
@@ -115,7 +122,7 @@ impl Gate {
     }
 
     /// Takes down what each machine answered, and what that comes to.
-    fn heard(&self, asked: &[Answered], answer: GateAnswer, now: Timestamp) {
+    fn heard(&self, asked: Vec<Asked>, answer: GateAnswer, now: Timestamp) {
         self.change(|memory| {
             memory.held_since.get_or_insert(now);
             if answer != GateAnswer::Silent {
@@ -125,8 +132,7 @@ impl Gate {
                 GateAnswer::Silent => Some(memory.silent_since.unwrap_or_else(Instant::now)),
                 _ => None,
             };
-            memory.asked =
-                asked.iter().map(|one| Asked { ip: one.machine.address.ip, answer: Some(one.answer) }).collect();
+            memory.asked = asked;
         });
     }
 
@@ -148,6 +154,12 @@ struct Answered {
     answer: GateAnswer,
 }
 
+impl Answered {
+    fn said(&self) -> Asked {
+        Asked { ip: self.machine.address.ip, sibling: self.machine.sibling, answer: Some(self.answer) }
+    }
+}
+
 /// What a machine's answer means to this node.
 fn what_it_means(record: Record, machine: &Machine, told: &Standing, ear: &Ear) -> GateAnswer {
     if machine.sibling {
@@ -155,23 +167,6 @@ fn what_it_means(record: Record, machine: &Machine, told: &Standing, ear: &Ear) 
     } else {
         rules::answer(&record.towards(machine.seat), told, ear)
     }
-}
-
-/// What all the answers come to: the one that speaks most against an opening. A sibling can only speak against it: where it
-/// agrees, or is silent, the other site decides; unless there is none yet. `None` where nobody was asked.
-fn all_in_all(asked: &[Answered]) -> Option<GateAnswer> {
-    let across = asked.iter().any(|one| !one.machine.sibling);
-    let agrees = |one: &&Answered| matches!(one.answer, GateAnswer::Confirmed | GateAnswer::Silent);
-    let counts = asked.iter().filter(|one| !(across && one.machine.sibling && agrees(one)));
-    counts.map(|one| one.answer).max_by_key(|answer| match answer {
-        GateAnswer::Confirmed => 0,
-        GateAnswer::Silent => 1,
-        GateAnswer::Serving => 2,
-        GateAnswer::Hold => 3,
-        GateAnswer::Stale => 4,
-        GateAnswer::Elsewhere => 5,
-        GateAnswer::Finding => 6,
-    })
 }
 
 /// How long the machine has slept since it booted, in seconds.
@@ -259,8 +254,9 @@ impl Node {
             Some(async move { self.ask_machine(machine, &fingerprint).await })
         });
         let asked = join_all(asks).await;
-        let Some(answer) = all_in_all(&asked) else { return };
-        self.gate.heard(&asked, answer, self.clock.now());
+        let said: Vec<Asked> = asked.iter().map(Answered::said).collect();
+        let Some(answer) = all_in_all(&said) else { return };
+        self.gate.heard(said, answer, self.clock.now());
         let how = match answer {
             GateAnswer::Confirmed => Opening::Verified,
             GateAnswer::Silent if self.gate.silence_is_over() => Opening::Unverified,
@@ -301,25 +297,18 @@ impl Node {
         self.book.look(|record| state(record, &boot, run))
     }
 
-    pub(crate) async fn gate_report(&self) -> Result<Option<GateReport>, Denied> {
+    pub(crate) fn gate_report(&self) -> GateReport {
         let boot = self.book.boot();
         let memory = self.gate.change(|memory| memory.clone());
-        Ok(self.book.look(|record| {
+        self.book.look(|record| {
             let opened = record.opened.as_ref().filter(|opened| opened.boot == boot);
-            let answer = match (&record.mandate, opened) {
-                (None, _) if record.missing => GateState::Held,
-                (None, _) if record.site == NodeRole::Master => GateState::Open,
-                (None, _) => GateState::Closed,
-                (Some(_), Some(_)) if record.is_holder() => GateState::Open,
-                (Some(_), _) if !record.is_holder() => GateState::Closed,
-                _ => GateState::Held,
-            };
+            let answer = reasons::answer(record, &boot);
             let held = answer == GateState::Held;
             let left = memory
                 .silent_since
                 .map(|since| Duration::from_secs(memory.wait.into()).saturating_sub(since.elapsed()));
             let opens = held && self.gate.opens_in_silence(record);
-            Some(GateReport {
+            GateReport {
                 policy: memory.policy,
                 wait_seconds: memory.wait,
                 answer,
@@ -327,8 +316,31 @@ impl Node {
                 since: opened.map(|opened| opened.at).or(memory.held_since),
                 opens_at: left.filter(|_| opens).and_then(|left| self.clock.now().checked_add(left).ok()),
                 asked: memory.asked,
-            })
-        }))
+                because: reasons::because(record, &boot),
+                held_by: record.held_by.clone(),
+            }
+        })
+    }
+
+    /// Whether a service may be started now: what whoever starts one outside of `tvox-dr` is to ask.
+    pub(crate) fn gate_check(&self) -> GateCheck {
+        let (mut gate, boot) = (self.gate_report(), self.book.boot());
+        let open = match self.desired() {
+            Some(desired) => desired == Desired::Up,
+            // A run starts and stops them itself: what it starts must start, what it has stopped stays down.
+            None if self.runs.stops_services() => {
+                gate.because.push(GateReason::HandingBack);
+                false
+            }
+            // Its services are up again before it is written down that nobody is suspended.
+            None if self.runs.takes_suspension_back() => {
+                gate.because.retain(|reason| *reason != GateReason::Suspended);
+                true
+            }
+            None => self.book.look(|record| reasons::may_start(record, &boot)),
+        };
+        let (name, role) = (self.info.name.clone(), self.info.role);
+        GateCheck { schema: SCHEMA, open, name, role, by: CheckedBy::Node, gate }
     }
 
     pub(crate) async fn gate_set(&self, act: Act<'_>, policy: &str, wait: &str) -> Result<Outcome, Denied> {

@@ -46,6 +46,7 @@ pub use clock::{Clock, SystemClock};
 pub use config::{Config, PanelTls};
 pub use data_dir::{DataDir, write_durably};
 pub use error::OpenError;
+pub use gate::gate_on_disk;
 pub use init::{Init, Initialised, login_uid};
 pub use node::{Node, version};
 pub use sync::ancestry;

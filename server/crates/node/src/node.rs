@@ -306,7 +306,7 @@ impl Node {
             state: self.state(),
             mandate: self.mandate_info(),
             services: self.service_statuses().await?,
-            gate: self.gate_report().await?,
+            gate: Some(self.gate_report()),
             run: self.run_brief().await?,
             approval: self.approval_policy().await?,
             travel: self.travel_info(),

@@ -297,7 +297,8 @@ pub fn may_serve(record: &Record, boot: &str) -> bool {
 }
 
 /// Whether this node has the right to serve, with a pair or before there is one.
-fn has_right(record: &Record, boot: &str) -> bool {
+#[must_use]
+pub fn has_right(record: &Record, boot: &str) -> bool {
     let free = record.mandate.is_none() && !record.missing && record.held_by.is_none();
     (free && record.site == NodeRole::Master) || may_serve(record, boot)
 }

@@ -87,6 +87,19 @@ impl Runs {
         self.current().filter(|run| !run.look(State::awaits_approval)).map(|run| run.look(State::brief))
     }
 
+    /// Whether a run at its work stops the services, and has not been given up: then they are started again.
+    pub(crate) fn stops_services(&self) -> bool {
+        let stops = |kind| matches!(kind, RunKind::Deactivation | RunKind::Failback | RunKind::Suspension);
+        let run = self.current().filter(|run| !run.look(State::awaits_approval));
+        run.is_some_and(|run| run.look(|state| stops(state.plan.kind) && !state.is_aborting()))
+    }
+
+    /// Whether a suspension is given up at this moment.
+    pub(crate) fn takes_suspension_back(&self) -> bool {
+        let given_up = |state: &State| state.plan.kind == RunKind::Suspension && state.is_aborting();
+        self.current().is_some_and(|run| run.look(given_up))
+    }
+
     /// The run that waits for a second person.
     pub(crate) fn waiting(&self) -> Option<Waiting> {
         self.current()?.look(State::waiting)
