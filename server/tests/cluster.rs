@@ -292,7 +292,7 @@ fn an_activation_needs_somebodys_word_for_the_member_that_is_silent_and_no_other
     let word = format!("{}=Rossi l'ha spenta", ip(&site.m1));
     let ran = press(&site.client, "activate", &[&ALIVE[..], &["--attest", &word]].concat());
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert_eq!(site.m2.status()["state"], "fenced");
+    until("the one that stood down learns it", || site.m2.status()["state"] == "fenced");
     boot(&mut site.m1, "second");
     until("the one that comes back learns it", || site.m1.status()["state"] == "fenced");
     assert!(!up(&site.m1).exists());

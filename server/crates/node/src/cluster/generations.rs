@@ -49,7 +49,9 @@ impl Node {
         let Ok(Some(machine)) = self.machine(Seat::Second).await else { return };
         let Some(pair) = machine.pair else { return };
         let told = async {
-            let purpose = Purpose::Given { generations: vec![given] };
+            // What is offered before the next beat may belong to a dataset that was declared since the last one.
+            let datasets = self.datasets().await.ok();
+            let purpose = Purpose::Given { generations: vec![given], datasets };
             let dialled = self.dial(machine.address, Some(&pair.fingerprint), purpose).await?;
             let Reply::Welcome { .. } = dialled.reply else { return Ok(()) };
             let mut stream = dialled.stream;
@@ -62,9 +64,22 @@ impl Node {
         }
     }
 
-    /// Writes down what the sibling is about to offer, and says so.
-    pub(crate) async fn keep_given(&self, mut visitor: Visitor, given: &[Given]) -> io::Result<()> {
-        self.keep_generations(given).await.map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
+    /// Writes down what the sibling is about to offer, and what it declares, and says so.
+    pub(crate) async fn keep_given(
+        self: &Arc<Self>,
+        mut visitor: Visitor,
+        given: &[Given],
+        declared: Option<&[Dataset]>,
+    ) -> io::Result<()> {
+        let kept = async {
+            if let Some(datasets) = declared
+                && self.serves_site() != Some(true)
+            {
+                self.declare_as(datasets).await?;
+            }
+            self.keep_generations(given).await
+        };
+        kept.await.map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
         message::write(&mut visitor.stream, &Kept {}).await?;
         tokio::io::AsyncWriteExt::shutdown(&mut visitor.stream).await
     }

@@ -157,7 +157,9 @@ impl Node {
                 }
                 Purpose::Control => self.control_as_master(visitor).await,
                 Purpose::Sibling => self.talk_with_sibling(visitor.stream, &visitor.hello.who).await,
-                Purpose::Given { generations } => self.keep_given(visitor, &generations).await,
+                Purpose::Given { generations, datasets } => {
+                    self.keep_given(visitor, &generations, datasets.as_deref()).await
+                }
                 Purpose::Yield => self.yield_to(visitor, known.map_or(Seat::First, |machine| machine.seat)).await,
                 Purpose::Home(errand) => self.run_errand(visitor, errand).await,
                 Purpose::Pull { dataset, rehash, .. } => self.offer(visitor, &dataset, rehash).await,

@@ -87,6 +87,9 @@ pub enum Purpose {
     Given {
         /// What was given.
         generations: Vec<Given>,
+        /// Everything that this member declares.
+        #[serde(default)]
+        datasets: Option<Vec<Dataset>>,
     },
     /// To receive the list of one dataset's content as it is now, without the content.
     Manifest {
