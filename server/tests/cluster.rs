@@ -60,6 +60,10 @@ impl Site {
         join(&site.m1, &site.m2, "sibling");
         join(&site.m2, &site.client, "peer");
         until("the second member was confirmed", || site.m2.status()["state"] == "serving");
+        // What is given before they talk with each other makes the second one stale.
+        for member in [&site.m1, &site.m2] {
+            until("the members talk", || member.status()["pair"]["cluster"]["sibling"]["reachable"] == true);
+        }
         site
     }
 

@@ -8,10 +8,12 @@
     reason = "test code; each test file uses its own part of it"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -19,11 +21,15 @@ use serde_json::Value;
 /// The binary under test.
 pub const TVOX_DR: &str = env!("CARGO_BIN_EXE_tvox-dr");
 
-/// A port that was free a moment ago, and that the kernel gives to nobody's connection while its machine is down.
+/// A port that was free a moment ago, that this test was not given before, and that the kernel gives to nobody's
+/// connection while its machine is down.
 pub fn free_port() -> u16 {
     use std::hash::{BuildHasher as _, RandomState};
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     let random = || 10_000 + (RandomState::new().hash_one(0) % 22_000) as u16;
-    std::iter::repeat_with(random).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
+    let mut given = GIVEN.lock().unwrap();
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    std::iter::repeat_with(random).find(|port| is_free(*port) && given.insert(*port)).unwrap()
 }
 
 /// Waits until something holds, by looking; says what it waited for when it never does.
