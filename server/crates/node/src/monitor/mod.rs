@@ -7,22 +7,21 @@ mod history;
 mod hysteresis;
 mod mandate;
 mod samples;
+mod silence;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use contract::alarm::AlarmKind;
 use contract::monitor::{LagHistory, LagSeries, MonitorReport};
 use contract::threshold::Threshold;
 use contract::{Denied, SCHEMA, Text, Timestamp};
-use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::alarms::Cause;
 use crate::cluster::Machine;
-use crate::link::message::Purpose;
 use crate::node::Node;
 use crate::thresholds::Limits;
 use conditions::Seen;
@@ -31,7 +30,7 @@ use history::History;
 use hysteresis::{Hysteresis, Turn};
 use samples::Samples;
 
-/// A probe that takes longer has failed, however short the interval is.
+/// A machine that was silent for less is not called silent, however short the interval is.
 const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What wakes the monitor before its time, and what it remembers of its looks.
@@ -73,6 +72,8 @@ pub(crate) struct Probe {
     name: String,
     /// Why it did not answer with the pinned key; `None` where it did.
     silent: Option<String>,
+    /// Nobody said no: it let the time pass.
+    timed_out: bool,
 }
 
 impl Node {
@@ -85,6 +86,8 @@ impl Node {
                 BTreeMap::new()
             }
         };
+        let begun = Instant::now();
+        let mut failing = BTreeSet::new();
         while !self.stop.is_cancelled() {
             let Ok(limits) = self.limits().await else {
                 tokio::time::sleep(LEAST_PATIENCE).await;
@@ -100,7 +103,13 @@ impl Node {
                     _ = ticks.tick() => {}
                 }
                 self.remember_lags().await;
-                let probes = self.probe(limits.probe_interval().max(LEAST_PATIENCE)).await;
+                let probes = self.probe(limits.probe_interval().max(LEAST_PATIENCE), begun, &failing).await;
+                failing =
+                    probes.iter().filter(|probe| probe.silent.is_some()).map(|probe| probe.machine.seat).collect();
+                if probes.iter().any(|probe| probe.timed_out) {
+                    // It took an interval already.
+                    ticks.reset_immediately();
+                }
                 match self.look(&probes, &limits, &mut state).await {
                     Ok(seen) => {
                         let turns = (limits.get(Threshold::PeerBad), limits.get(Threshold::PeerGood));
@@ -167,24 +176,6 @@ impl Node {
             },
             alarms: self.latest_alarms().await?,
         })
-    }
-
-    /// Dials every other machine and hears its greeting.
-    async fn probe(&self, patience: Duration) -> Vec<Probe> {
-        let Ok(machines) = self.machines().await else { return Vec::new() };
-        let probes = machines.into_iter().filter_map(|machine| {
-            let pair = machine.pair.clone()?;
-            Some(async move {
-                let dial = self.dial(machine.address, Some(&pair.fingerprint), Purpose::Greet);
-                let silent = match tokio::time::timeout(patience, dial).await {
-                    Ok(Ok(_)) => None,
-                    Ok(Err(error)) => Some(error.to_string()),
-                    Err(_) => Some("no answer in time".into()),
-                };
-                Probe { machine, name: pair.name, silent }
-            })
-        });
-        join_all(probes).await
     }
 
     /// Turns what was seen into alarms. A cause that is not looked at any more (a dataset taken back, a pair dissolved)
