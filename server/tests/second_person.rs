@@ -256,6 +256,28 @@ fn a_run_that_waits_can_be_withdrawn_and_one_that_failed_while_it_waited_goes_on
 }
 
 #[test]
+fn a_machine_that_begins_to_answer_after_the_press_stops_the_run_before_its_mandate() {
+    let site = Site::alone();
+    let client = &site.pair.client;
+    let port = machines::free_port();
+    client.ok(&["isolation", "set", "127.0.0.1", "--tcp", &port.to_string()]);
+    let anna = Browser::of_new_user(client, "anna", "operator");
+    wants_two(client, "600");
+    let epoch = client.status()["mandate"]["epoch"].clone();
+    assert_eq!(press(client, "activate", &["--no-wait"]).code, 0);
+    until("it asks", || step(&last(client), "approval")["state"] == "running");
+    let telephones = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    answer(&anna, client, "run.approve", &[("password", &Browser::password_of("anna"))]);
+    until("it is stuck", || last(client)["state"] == "stuck");
+    let run = last(client);
+    assert_eq!(step(&run, "evidence")["output"], "peer.not_yielding@127.0.0.1", "{run}");
+    assert_eq!((&run["isolation"][0]["outcome"], &client.status()["mandate"]["epoch"]), (&"alive".into(), &epoch));
+    // Silent again, and vouched for again.
+    drop(telephones);
+    assert_eq!(resume(client).json()["state"], "done");
+}
+
+#[test]
 fn who_cannot_wait_goes_on_alone_and_everybody_is_told() {
     let site = Site::alone();
     let client = &site.pair.client;

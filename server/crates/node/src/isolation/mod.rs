@@ -8,6 +8,7 @@ mod power;
 mod probe;
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use contract::address::PeerAddress;
 use contract::isolation::{Attestation, CONTRADICTED, Evidence, IsolationOutcome, MachineIsolation, ProbeResult};
@@ -20,6 +21,10 @@ use crate::node::Node;
 pub(crate) use power::{Pace, Power};
 use probe::Probe;
 
+/// How long a glance takes. Whoever begins to answer does so within a round trip; what is slower was asked for two seconds
+/// a moment before.
+const GLANCE: Duration = Duration::from_millis(400);
+
 /// How one machine of the other site is looked at.
 fn probes(address: PeerAddress, panel: Option<u16>, signs: &LifeSigns) -> Vec<Probe> {
     let own = [Probe::PeerLink(address.port), Probe::Panel(panel), Probe::Icmp];
@@ -28,11 +33,12 @@ fn probes(address: PeerAddress, panel: Option<u16>, signs: &LifeSigns) -> Vec<Pr
 }
 
 impl Node {
-    /// Probes every machine of the other site, all at once: two seconds at most for the network, and eight more for the
-    /// power where it is read.
+    /// Looks at every machine of the other site, all at once: two seconds at most by the network, and eight where the power
+    /// is read.
     pub(crate) async fn probe_machines(&self, pace: Pace) -> Vec<MachineIsolation> {
         let Ok(machines) = self.machines_across().await else { return Vec::new() };
-        let looked = join_all(machines.iter().map(|machine| self.look_at(machine, pace))).await;
+        let looks = join_all(machines.iter().map(|machine| self.look_at(machine, pace)));
+        let (looked, node_ip) = tokio::join!(looks, self.look_at_node_ip(pace));
         let judged = |(machine, evidence): (&Machine, Vec<Evidence>)| MachineIsolation {
             ip: machine.address.ip,
             outcome: outcome(&evidence, self.has_yielded(machine.seat)),
@@ -40,26 +46,25 @@ impl Node {
             evidence,
         };
         let mut judged: Vec<_> = machines.iter().zip(looked).map(judged).collect();
-        if judged.iter().all(|machine| machine.outcome != IsolationOutcome::Alive) {
-            let yielded = machines.iter().any(|machine| self.has_yielded(machine.seat));
-            judged.extend(self.look_at_node_ip(yielded).await);
+        // The node IP is no machine of its own: it is told where somebody answers on it although both members are silent or
+        // have stood down, and its silence needs nobody's word.
+        if let Some((ip, evidence)) = node_ip
+            && judged.iter().all(|machine| machine.outcome != IsolationOutcome::Alive)
+        {
+            let outcome = outcome(&evidence, machines.iter().any(|machine| self.has_yielded(machine.seat)));
+            let alive = outcome == IsolationOutcome::Alive;
+            judged.extend(alive.then_some(MachineIsolation { ip, outcome, attestation: None, evidence }));
         }
         judged
     }
 
-    /// The node IP of the other site, where somebody answers on it although both members are silent or have stood down.
-    /// It is no machine of its own: its silence needs nobody's word.
-    async fn look_at_node_ip(&self, yielded: bool) -> Option<MachineIsolation> {
+    /// What answers on the node IP of the other site, where it has one.
+    async fn look_at_node_ip(&self, pace: Pace) -> Option<(IpAddr, Vec<Evidence>)> {
         let ip = self.node_ip_across().await?;
         let signs = self.life_signs(ip).await.unwrap_or_default();
         let services = signs.tcp.iter().copied().map(Probe::Tcp).chain(signs.sip.map(Probe::Sip));
-        let looks = std::iter::once(Probe::Icmp).chain(services).map(|probe| async move {
-            let (result, detail) = self.try_probe(probe, ip, None).await;
-            Evidence { probe: probe.to_string(), result, at: self.clock.now(), detail }
-        });
-        let evidence = join_all(looks).await;
-        let outcome = outcome(&evidence, yielded);
-        (outcome == IsolationOutcome::Alive).then_some(MachineIsolation { ip, outcome, attestation: None, evidence })
+        let probes = std::iter::once(Probe::Icmp).chain(services);
+        Some((ip, join_all(probes.map(|probe| self.look_by(probe, ip, None, pace))).await))
     }
 
     async fn look_at(&self, machine: &Machine, pace: Pace) -> Vec<Evidence> {
@@ -71,14 +76,37 @@ impl Node {
         });
         let fingerprint = machine.pair.as_ref().map(|pair| pair.fingerprint.as_str());
         let probes = probes(machine.address, self.panel_port_of(machine.seat), &signs);
-        let looks = probes.into_iter().map(|probe| async move {
-            let (result, detail) = self.try_probe(probe, ip, fingerprint).await;
-            Evidence { probe: probe.to_string(), result, at: self.clock.now(), detail }
-        });
-        let mut evidence = join_all(looks).await;
-        let answers = evidence.iter().any(lives);
-        evidence.extend(self.power_evidence(ip, pace, answers).await);
-        evidence
+        let network = join_all(probes.into_iter().map(|probe| self.look_by(probe, ip, fingerprint, pace)));
+        if pace == Pace::Standing {
+            // What the network says decides whether the power must be read at all.
+            let evidence = network.await;
+            let power = self.power_evidence(ip, pace, evidence.iter().any(lives)).await;
+            return evidence.into_iter().chain(power).collect();
+        }
+        let (evidence, power) = tokio::join!(network, self.power_now(ip, pace));
+        self.power.beside(ip, evidence.iter().any(lives));
+        evidence.into_iter().chain(power).collect()
+    }
+
+    async fn look_by(&self, probe: Probe, ip: IpAddr, fingerprint: Option<&str>, pace: Pace) -> Evidence {
+        let (result, detail) = match (pace, probe) {
+            // Whether anybody is there is known once a connection stands; who it is takes longer.
+            (Pace::Glance, Probe::PeerLink(port)) => self.glance(Probe::Tcp(port), ip).await,
+            (Pace::Glance, _) => self.glance(probe, ip).await,
+            _ => self.try_probe(probe, ip, fingerprint).await,
+        };
+        Evidence { probe: probe.to_string(), result, at: self.clock.now(), detail }
+    }
+
+    async fn glance(&self, probe: Probe, ip: IpAddr) -> (ProbeResult, String) {
+        let tried = tokio::time::timeout(GLANCE, self.try_probe(probe, ip, None)).await;
+        tried.unwrap_or_else(|_| (ProbeResult::Timeout, "no answer in time".into()))
+    }
+
+    /// The power, read beside the network. What a glance does not get to know is not told.
+    async fn power_now(&self, ip: IpAddr, pace: Pace) -> Option<Evidence> {
+        let read = self.power_evidence(ip, Pace::Now, false);
+        if pace == Pace::Glance { tokio::time::timeout(GLANCE, read).await.ok().flatten() } else { read.await }
     }
 }
 

@@ -49,6 +49,15 @@ impl Power {
         self.latest(|map| map.insert(latest.reading.ip, latest));
     }
 
+    /// Whether the machine answered to anything else when it was read last.
+    pub(super) fn beside(&self, ip: IpAddr, answered: bool) {
+        self.latest(|map| {
+            if let Some(latest) = map.get_mut(&ip) {
+                latest.answered = answered;
+            }
+        });
+    }
+
     fn forget(&self, ip: IpAddr) {
         self.latest(|map| map.remove(&ip));
     }
@@ -81,13 +90,15 @@ enum Order {
     On,
 }
 
-/// How the power is to be read beside the probes.
+/// How a machine is to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// Now: somebody acts on it.
+    /// As long as it takes: somebody acts on it.
     Now,
-    /// A reading of a while ago will do.
+    /// The same, but a reading of the power of a while ago will do.
     Standing,
+    /// For a moment only: whether anything contradicts what was seen a moment ago.
+    Glance,
 }
 
 /// Reads, without a limit of its own.
