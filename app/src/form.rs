@@ -146,7 +146,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::PeerSet => &["address", "member", "email", "sms", "language"],
         Action::PeerJoin | Action::SiblingJoin => &["token"],
         Action::SiblingSet => &["sibling", "node_ip", "check"],
-        Action::DatasetAdd => &["name", "kind", "class", "source", "target", "excludes"],
+        Action::DatasetAdd => &["name", "kind", "class", "owners", "source", "target", "excludes"],
         Action::SyncStop => &["pause"],
         Action::SyncFull => &["scope"],
         Action::ScrubSet => &["every"],

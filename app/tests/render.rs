@@ -186,7 +186,7 @@ fn no_field_of_any_form_lets_markup_through() {
     let evil = "</textarea></title><script>alert(1)</script>&lt;\"'";
     for side in SIDES {
         for action in Action::ALL {
-            let names = "name note id role text address email sms kind class source target excludes language server port \
+            let names = "name note id role text address email sms kind class source target excludes owners language server port \
                          security from user ca drawn_port drawn_security to url method headers body success_status \
                          success_body peer.bad lag.soft_s unit start stop check timeout order";
             let typed = names.split_whitespace().map(|name| (name.to_owned(), evil.to_owned()));

@@ -1,6 +1,6 @@
 //! `/dati` (Master): what is replicated, how much disk the Client needs for it, and the form for more.
 
-use contract::dataset::{DatasetClass, DatasetKind};
+use contract::dataset::{DatasetClass, DatasetKind, Owners};
 use contract::query::DatasetEntry;
 use contract::sync::error_sentence;
 use leptos::prelude::*;
@@ -101,6 +101,9 @@ fn row(cx: &Context, entry: &DatasetEntry) -> AnyView {
         let text = format!("{} {}", cx.t("escluso:", "excluded:"), d.excludes.join(", "));
         view! { <br /> <span class="muted">{text}</span> }
     });
+    let by_name = (d.owners == Owners::Names).then(|| {
+        view! { <br /> <span class="muted">{cx.t("proprietari per nome", "owners by name")}</span> }
+    });
     let standing = cx.live.as_ref().and_then(|live| live.sync.datasets.iter().find(|r| r.name == d.name));
     let state = standing.map(|r| {
         let generation = r.generation.map(|n| format!("{} {n}", cx.t("generazione", "generation")));
@@ -130,7 +133,7 @@ fn row(cx: &Context, entry: &DatasetEntry) -> AnyView {
             <th scope="row">{d.name.clone()}</th>
             <td data-label=replica_head>{state}</td>
             <td data-label=kind_head>{d.kind.label(cx.lang)} <br /> <span class="muted">{d.class.label(cx.lang)}</span></td>
-            <td data-label=here_head><code>{d.source.clone()}</code> {excludes} {problem}</td>
+            <td data-label=here_head><code>{d.source.clone()}</code> {excludes} {by_name} {problem}</td>
             <td data-label=there_head><code>{d.target.clone()}</code></td>
             <td data-label=files_head class="number">{entry.files.map_or_else(none, |n| format::count(n, cx.lang))}</td>
             <td data-label=size_head class="number">{entry.bytes.map_or_else(none, |n| format::bytes(n, cx.lang))}</td>
@@ -144,6 +147,7 @@ fn add(cx: &Context) -> AnyView {
     let a = Action::DatasetAdd;
     let kinds = DatasetKind::ALL.map(|kind| (kind.as_str(), kind.label(cx.lang)));
     let classes = DatasetClass::ALL.map(|class| (class.as_str(), class.label(cx.lang)));
+    let owners = Owners::ALL.map(|owners| (owners.as_str(), owners.label(cx.lang)));
     let form = view! {
         <form method="post" id="dataset-form">
             <input type="hidden" name="action" value=a.as_str() />
@@ -181,6 +185,18 @@ fn add(cx: &Context) -> AnyView {
                     ),
                     &classes,
                     DatasetClass::Configuration.as_str(),
+                )}
+                {select(
+                    cx,
+                    a,
+                    "owners",
+                    cx.t("Proprietari", "Owners"),
+                    cx.t(
+                        "Per nome: un file resta di chi porta lo stesso nome, anche se sul DR Client ha un altro numero. Un nome che là non c'è viene segnalato.",
+                        "By name: a file stays with who has the same name, though the number is another one on the DR Client. A name that is unknown there is told.",
+                    ),
+                    &owners,
+                    Owners::Numbers.as_str(),
                 )}
                 {Field::new(
                         a,

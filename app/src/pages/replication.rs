@@ -85,7 +85,7 @@ fn left_out(cx: &Context, model: &ReplicationPage) -> AnyView {
     }
     let items = rows.iter().map(|row| {
         let of = row.dataset.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
-        let warning = (row.reason == "database")
+        let warning = matches!(row.reason.as_str(), "database" | "owner")
             .then(|| view! { <span class="badge warn">{cx.t("Attenzione", "Warning")}</span> " " });
         view! { <li>{warning} {of} <code>{row.path.clone()}</code> " – " {reason(cx, &row.reason)}</li> }
     });
@@ -100,6 +100,10 @@ fn reason(cx: &Context, word: &str) -> String {
         "database" => cx.t(
             "è un database SQLite copiato come semplice file: la copia può essere incoerente. Dichiararlo come dato di tipo Database SQLite",
             "it is a SQLite database copied as a plain file: the copy may be torn. Declare it as a dataset of kind SQLite database",
+        ),
+        "owner" => cx.t(
+            "non c'è su questa macchina: i suoi file tengono il numero che hanno sul Master",
+            "does not exist on this machine: its files keep the number they have on the Master",
         ),
         "own_data" => cx.t("dati propri di tvox-dr", "tvox-dr's own data"),
         "machines_own" => cx.t("è della macchina stessa: identità o rete", "it is the machine's own: identity or network"),

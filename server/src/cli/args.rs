@@ -473,6 +473,9 @@ pub enum DatasetVerb {
         /// configuration or history
         #[arg(long, default_value = "configuration")]
         class: String,
+        /// What an owner is known by on both machines: numbers or names
+        #[arg(long, default_value = "numbers")]
+        owners: String,
     },
     /// What is declared
     List,

@@ -167,9 +167,9 @@ pub fn recipients(report: &Value) {
 
 /// The datasets.
 pub fn datasets(report: &Value) {
-    let keys = ["name", "kind", "class", "source", "target", "files", "bytes", "problem"];
+    let keys = ["name", "kind", "class", "source", "target", "owners", "files", "bytes", "problem"];
     table(
-        &["DATASET", "KIND", "CLASS", "SOURCE", "TARGET", "FILES", "BYTES", "PROBLEM"],
+        &["DATASET", "KIND", "CLASS", "SOURCE", "TARGET", "OWNERS", "FILES", "BYTES", "PROBLEM"],
         &rows(&report["datasets"], &keys),
     );
 }

@@ -173,8 +173,9 @@ async fn dispatch(line: &Line, verb: Verb) -> Result<Exit, Exit> {
         Verb::Dataset { verb } => match verb {
             DatasetVerb::List => line.show(&line.ask(query::Datasets {}).await?, print::datasets),
             DatasetVerb::Remove { name } => done(line.tell(Command::DatasetRemove { name }).await?),
-            DatasetVerb::Add { name, kind, source, target, exclude, class } => {
-                let form = contract::dataset::DatasetForm { name, kind, class, source, target, excludes: exclude };
+            DatasetVerb::Add { name, kind, source, target, exclude, class, owners } => {
+                let form =
+                    contract::dataset::DatasetForm { name, kind, class, source, target, excludes: exclude, owners };
                 done(line.tell(Command::DatasetAdd(form)).await?)
             }
         },

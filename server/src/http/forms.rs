@@ -237,6 +237,7 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
             source: trimmed("source"),
             target: trimmed("target"),
             excludes: text("excludes").lines().map(|line| line.trim().to_owned()).filter(|l| !l.is_empty()).collect(),
+            owners: text("owners"),
         }),
         Action::DatasetRemove => Command::DatasetRemove { name: text("name") },
         Action::SyncStart => Command::SyncSwitch { only: group()?, on: true, pause: None },

@@ -7,6 +7,7 @@ mod crash;
 mod lost_master;
 #[path = "../machines/mod.rs"]
 mod machines;
+mod owners;
 mod preserved;
 mod site;
 mod story;

@@ -149,6 +149,48 @@ impl FromStr for DatasetClass {
     }
 }
 
+/// What makes a file's owner the same one on both machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Owners {
+    /// The number, as on the disk.
+    #[default]
+    Numbers,
+    /// The name of the account: its number may be another one on the DR.
+    Names,
+}
+
+impl Owners {
+    /// Both ways.
+    pub const ALL: [Self; 2] = [Self::Numbers, Self::Names];
+
+    /// The word in commands, tables and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Numbers => "numbers",
+            Self::Names => "names",
+        }
+    }
+
+    /// The words a reader sees.
+    #[must_use]
+    pub const fn label(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Numbers => lang.pick("Per numero", "By number"),
+            Self::Names => lang.pick("Per nome", "By name"),
+        }
+    }
+}
+
+impl FromStr for Owners {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        Self::ALL.into_iter().find(|owners| owners.as_str() == text).ok_or(Problem::NotOneOf("numbers, names".into()))
+    }
+}
+
 /// One dataset as declared. Paths are text: what is typed in a panel or a shell is UTF-8, the names *inside* the tree
 /// need not be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,6 +207,9 @@ pub struct Dataset {
     pub target: String,
     /// Globs relative to the source that stay out.
     pub excludes: Vec<String>,
+    /// What makes an owner the same one on both machines.
+    #[serde(default)]
+    pub owners: Owners,
 }
 
 /// A dataset as typed, before it is checked.
@@ -182,6 +227,9 @@ pub struct DatasetForm {
     pub target: String,
     /// Globs that stay out.
     pub excludes: Vec<String>,
+    /// `numbers`, `names`, or empty for the default.
+    #[serde(default)]
+    pub owners: String,
 }
 
 impl DatasetForm {
@@ -198,6 +246,8 @@ impl DatasetForm {
         let kind = self.kind.parse().map_err(|p| keep("kind", p)).ok();
         let class = if self.class.is_empty() { Ok(DatasetClass::default()) } else { self.class.parse() };
         let class = class.map_err(|p| keep("class", p)).ok();
+        let owners = if self.owners.is_empty() { Ok(Owners::default()) } else { self.owners.parse() };
+        let owners = owners.map_err(|p| keep("owners", p)).unwrap_or_default();
         let source = absolute(&self.source).map_err(|p| keep("source", p)).ok();
         let target = if self.target.trim().is_empty() {
             source.clone()
@@ -208,7 +258,7 @@ impl DatasetForm {
             self.excludes.iter().map(|glob| glob.trim().to_owned()).filter(|glob| !glob.is_empty()).collect();
         match (kind, class, source, target) {
             (Some(kind), Some(class), Some(source), Some(target)) if errors.is_empty() => {
-                Ok(Dataset { name: self.name.clone(), kind, class, source, target, excludes })
+                Ok(Dataset { name: self.name.clone(), kind, class, source, target, excludes, owners })
             }
             _ => Err(errors),
         }
@@ -259,9 +309,10 @@ mod tests {
             source: "etc".into(),
             target: "/a/../b".into(),
             excludes: vec![],
+            owners: "both".into(),
         };
         let fields: Vec<_> = bad.check().unwrap_err().into_iter().map(|e| e.field).collect();
-        assert_eq!(fields, ["name", "kind", "class", "source", "target"]);
+        assert_eq!(fields, ["name", "kind", "class", "owners", "source", "target"]);
         assert!(form("/", "").check().is_err(), "the whole disk is no dataset");
     }
 }

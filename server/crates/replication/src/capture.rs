@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::accounts::Accounts;
 use crate::bases::{Claim, settle};
 use crate::beneath::{Beneath, FileKey, room_of};
 use crate::blocks::SharedLists;
@@ -24,6 +25,7 @@ use crate::scan::{HashCache, Inode};
 use crate::sender::Sender;
 use crate::transfer::{DataWriter, Packer, put_captured};
 use crate::watch::{Phase, Point, Tally, Watch, pass};
+use crate::way_home::WayHome;
 use crate::wire::{CHUNK, CONTENT_AND_LIST, Kind, Link, NOTHING, VERSION};
 
 /// A captured state. Holds the source's root (or the copy of the database) open; cheap to keep, made to be served soon.
@@ -46,6 +48,10 @@ pub struct Capture {
     pub(crate) lists: SharedLists,
     /// What the source offered before.
     pub(crate) offered: Arc<Offered>,
+    /// The accounts of this machine, where owners go by name.
+    pub(crate) accounts: Option<Accounts>,
+    /// The numbers of owners are told as those of another machine.
+    pub(crate) way_home: Option<Arc<WayHome>>,
 }
 
 pub(crate) enum Content {
@@ -98,6 +104,9 @@ impl Capture {
         let wanted = receive_request(link)?;
         let id = self.manifest.content_id();
         record(watch, id)?;
+        if let Some(accounts) = &self.accounts {
+            link.send(Kind::Accounts, &accounts.encode(), &[])?;
+        }
         let mut served = Served {
             content_id: id,
             generation,

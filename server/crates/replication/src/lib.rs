@@ -13,6 +13,8 @@
 //! generation, and stays until somebody drops it; what a peer says is believed only after it has been checked. It knows
 //! nothing of HTTP, of the product's database, of mandates, pages or alarms.
 
+mod accounts;
+mod acl;
 mod activation;
 mod bandwidth;
 mod baseline;
@@ -44,6 +46,7 @@ mod manifests;
 mod offer;
 mod offered;
 mod older;
+mod owners;
 mod pace;
 mod path;
 mod promote;
@@ -74,6 +77,7 @@ mod tree_changes;
 mod tree_source;
 mod update;
 mod watch;
+mod way_home;
 mod wire;
 mod xattr;
 
@@ -88,6 +92,7 @@ pub use ledger::{Change, Count, DatabaseLedger, Ledger, LedgerEntry, NameKind, S
 pub use listener::Listener;
 pub use manifest::{Entry, EntryKind, FileTime, Manifest, ManifestFault};
 pub use offer::{Limits, read_manifest};
+pub use owners::Owners;
 pub use path::{MAX_DEPTH, MAX_NAME, MAX_PATH, PathFault, TreePath, escape};
 pub use pull::{PullOptions, Pulled};
 pub use remark::{SkipReason, Skipped, Warning, WarningKind};
@@ -100,4 +105,5 @@ pub use target::TargetState;
 pub use touched::Touched;
 pub use tree_changes::TreeChanges;
 pub use watch::{Phase, Point, Progress, Unwatched, Watch};
+pub use way_home::WayHome;
 pub use xattr::{MAX_XATTR_NAME, MAX_XATTR_VALUE, MAX_XATTRS, Xattr, Xattrs};

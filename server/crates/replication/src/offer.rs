@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 
 use jiff::Timestamp;
 
+use crate::accounts::Accounts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::Fields;
 use crate::manifest::{ContentId, Manifest};
@@ -99,6 +100,12 @@ fn receive_offer<S: Read + Write>(
     Ok(Offer { generation, captured_at, manifest, rooms })
 }
 
+/// What the source said, and the accounts it has where its owners go by their names.
+pub(crate) struct Told {
+    pub(crate) answer: Answer,
+    pub(crate) accounts: Option<Accounts>,
+}
+
 /// What the source answered.
 pub(crate) enum Answer {
     Unchanged { generation: u64, captured_at: Timestamp },
@@ -111,7 +118,7 @@ pub(crate) fn ask<S: Read + Write>(
     have: Option<ContentId>,
     held: Option<&Manifest>,
     limits: Limits,
-) -> Result<Answer> {
+) -> Result<Told> {
     let held = held.filter(|held| Some(held.content_id()) == have);
     let mut request = VERSION.to_le_bytes().to_vec();
     request.push(match (have, held) {
@@ -122,20 +129,27 @@ pub(crate) fn ask<S: Read + Write>(
     request.extend_from_slice(have.as_ref().map_or(&[], |id| id.0.as_slice()));
     link.send(Kind::Request, &request, &[])?;
     link.flush()?;
-    let (kind, payload) = link.receive(&[Kind::Unchanged, Kind::Offer, Kind::Changes])?;
+    const ANSWERS: [Kind; 4] = [Kind::Unchanged, Kind::Offer, Kind::Changes, Kind::Accounts];
+    let (mut kind, mut payload) = link.receive(&ANSWERS)?;
+    let mut accounts = None;
+    if kind == Kind::Accounts {
+        accounts = Some(Accounts::decode(payload)?);
+        (kind, payload) = link.receive(&ANSWERS[..3])?;
+    }
     if kind != Kind::Unchanged {
         let payload = payload.to_vec();
         let base = held.filter(|_| kind == Kind::Changes);
         if base.is_none() && kind == Kind::Changes {
             return Err(Error::protocol("changes to something that is not here"));
         }
-        return Ok(Answer::Offer(receive_offer(link, &payload, base, limits)?));
+        let answer = Answer::Offer(receive_offer(link, &payload, base, limits)?);
+        return Ok(Told { answer, accounts });
     }
     let mut fields = Fields::new(payload);
     let (generation, captured_at) = (fields.u64()?, captured(&mut fields)?);
     let id = ContentId(fields.array()?);
     if Some(id) == have {
-        Ok(Answer::Unchanged { generation, captured_at })
+        Ok(Told { answer: Answer::Unchanged { generation, captured_at }, accounts })
     } else {
         Err(Error::protocol("the source calls something unchanged that is not here"))
     }

@@ -3,13 +3,23 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use jiff::Timestamp;
+
 use crate::error::{Error, Result};
 use crate::manifest::{Entry, EntryKind, FileTime, Manifest};
 use crate::path::TreePath;
 
+/// What the source sent, and what of `held` is kept beside it.
+pub(crate) fn with(sent: Manifest, held: Option<&Manifest>, before: Option<Timestamp>) -> Result<Manifest> {
+    match (before, held) {
+        (Some(before), Some(held)) => keep(&sent, held, FileTime { seconds: before.as_second(), nanoseconds: 0 }),
+        _ => Ok(sent),
+    }
+}
+
 /// `offered`, and those names of `held` that it lacks and that were last written before `before`, with the directories
 /// they lie in.
-pub(crate) fn keep(offered: &Manifest, held: &Manifest, before: FileTime) -> Result<Manifest> {
+fn keep(offered: &Manifest, held: &Manifest, before: FileTime) -> Result<Manifest> {
     let mut names: BTreeMap<&TreePath, &Entry> = offered.entries().iter().map(|entry| (&entry.path, entry)).collect();
     let mut kept: HashSet<&TreePath> = HashSet::new();
     for entry in held.entries() {

@@ -10,13 +10,15 @@ use std::path::Path;
 use jiff::Timestamp;
 use rustix::fs::{CWD, RenameFlags};
 
+use crate::accounts::Accounts;
 use crate::bases::Bases;
 use crate::difference::{Difference, Found};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ground::{Ground, Layout};
-use crate::manifest::{ContentHash, ContentId, EntryKind, FileTime, Manifest};
+use crate::manifest::{ContentHash, ContentId, EntryKind, Manifest};
 use crate::offer::{Answer, Limits, Offer, ask};
 use crate::older;
+use crate::owners::{self, Namesakes, here};
 use crate::path::TreePath;
 use crate::receiver::{Ended, Receiver};
 use crate::reuse::Reuse;
@@ -74,6 +76,8 @@ pub(crate) struct Pull<'p> {
     /// The manifest of the last commit, if it can be read.
     pub(crate) held: Option<Manifest>,
     pub(crate) spares: &'p mut Spares,
+    /// Where the accounts of this machine are.
+    pub(crate) etc: &'p Path,
     /// What is wrong with the committed tree, found by re-reading it.
     pub(crate) damage: Vec<Found>,
     pub(crate) options: &'p PullOptions<'p>,
@@ -95,7 +99,12 @@ impl Pull<'_> {
         // Who forgets wants exactly what the source has: a commit that holds more does not count as having it.
         let exact = |last: &&Commit| !self.options.forget_older || last.offered.is_none();
         let have = self.last.filter(|_| self.damage.is_empty()).filter(exact).map(Commit::offered_id);
-        let offer = match (ask(link, have, self.held.as_ref(), self.options.limits)?, self.last) {
+        let have = if owners::stand(self.last, self.store, self.etc)? { have } else { None };
+        let theirs = owners::as_told(self.last, self.held.as_ref(), self.store)?;
+        let told = ask(link, have, theirs.as_ref(), self.options.limits)?;
+        Accounts::keep_told(told.accounts.as_ref(), &self.store.root)?;
+        let names = Namesakes::new(told.accounts, self.etc)?;
+        let offer = match (told.answer, self.last) {
             (Answer::Offer(offer), _) => offer,
             (Answer::Unchanged { generation, captured_at }, Some(last)) => {
                 return Ok((self.done(link, last.clone(), false, captured_at, generation, 0)?, None));
@@ -107,19 +116,23 @@ impl Pull<'_> {
         let mut stage = Stage::open(self.store.staged())?;
         stage.keep_only(&offer.manifest)?;
         let mut ground = self.ground()?;
+        // The list as it travels is the source's; as it is here it has the numbers of this machine.
+        let listed = offer.manifest.clone();
+        let offer = Offer { manifest: here(names.owners(&listed).as_ref(), &listed)?, ..offer };
         let layout = ground.lay_out(&offer.manifest)?;
         let asked = self.plan(link, &offer, &layout, &mut ground, &mut stage)?;
         pass(self.watch, Point::Planned)?;
-        let (sent, files, renumbered) =
-            self.transfer(link, &offer.manifest, asked, ground.reuse.as_mut(), &mut stage)?;
+        let (sent, files, renumbered) = self.transfer(link, &listed, asked, ground.reuse.as_mut(), &mut stage)?;
         // What changed on the way is another content than the one that was offered, under a number of its own.
         let offer = Offer { generation: renumbered.unwrap_or(offer.generation), ..offer };
         pass(self.watch, Point::Transferred)?;
 
         let offered = sent.content_id();
-        let manifest = self.with_older(sent)?;
+        let listed = older::with(sent, theirs.as_ref(), self.kept_before())?;
+        let owners = names.owners(&listed);
+        let manifest = here(owners.as_ref(), &listed)?;
         let id = manifest.content_id();
-        let equal = |last: &&Commit| last.content_id == id && last.offered_id() == offered;
+        let equal = |last: &&Commit| last.content_id == id && last.offered_id() == offered && last.owners == owners;
         if let Some(last) = self.last.filter(equal).filter(|_| self.damage.is_empty()) {
             stage.clear()?;
             return Ok((self.done(link, last.clone(), false, offer.captured_at, offer.generation, files)?, None));
@@ -142,7 +155,10 @@ impl Pull<'_> {
         let hidden = self.store.aside(generation, BUILDING);
         ground.build(&hidden, &manifest, &layout, &stage, self.spares, self.watch)?;
         let captured_at = repair.map_or(offer.captured_at, |last| last.captured_at);
-        let commit = self.record(&manifest, offered, generation, captured_at);
+        if let Some(owners) = &owners {
+            owners.keep_list(&listed, &hidden)?;
+        }
+        let commit = Commit { owners, ..self.record(&manifest, offered, generation, captured_at) };
         self.write_down(&hidden, &manifest, &commit)?;
         let commit = match repair {
             Some(_) => self.put_right(&hidden, commit)?,
@@ -334,17 +350,6 @@ impl Pull<'_> {
         pass(self.watch, Point::Synced)
     }
 
-    /// What the source sent, and what is kept beside it.
-    fn with_older(&self, sent: Manifest) -> Result<Manifest> {
-        match (self.kept_before(), &self.held) {
-            (Some(before), Some(held)) => {
-                let before = FileTime { seconds: before.as_second(), nanoseconds: 0 };
-                older::keep(&sent, held, before)
-            }
-            _ => Ok(sent),
-        }
-    }
-
     /// Until when what the source has no more is kept.
     fn kept_before(&self) -> Option<Timestamp> {
         let earlier = self.last.and_then(|last| last.kept_before);
@@ -362,6 +367,7 @@ impl Pull<'_> {
             committed_at: (self.options.now)(),
             offered: (offered != content_id).then_some(offered),
             kept_before: self.kept_before(),
+            owners: None,
         }
     }
 

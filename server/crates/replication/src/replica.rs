@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use crate::difference::{Difference, DifferenceKind, Found, compare, inspect};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::Manifest;
+use crate::owners::here;
 use crate::pace;
 use crate::pull::{Pull, PullOptions, Pulled};
 use crate::reuse::Reuse;
@@ -56,6 +57,8 @@ pub struct Replica {
     spares: Spares,
     /// The manifest of the newest commit, once it was needed.
     newest: Option<Manifest>,
+    /// Where the accounts of this machine are.
+    pub(crate) etc: PathBuf,
     /// The last piece of work ended well: what is known here is what is on disk.
     pub(crate) settled: bool,
 }
@@ -74,6 +77,7 @@ impl Replica {
             promoted: None,
             spares: Spares::default(),
             newest: None,
+            etc: PathBuf::from("/etc"),
             settled: false,
         };
         replica.recover(true)?;
@@ -189,7 +193,8 @@ impl Replica {
         });
         let last = self.commits.last().cloned();
         let (store, kind, last, spares) = (&self.store, self.kind, last.as_ref(), &mut self.spares);
-        let (pulled, manifest) = Pull { store, kind, last, held, spares, damage, options, watch }.run(stream)?;
+        let etc = self.etc.as_path();
+        let (pulled, manifest) = Pull { store, kind, last, held, spares, etc, damage, options, watch }.run(stream)?;
         if let Some(manifest) = manifest {
             self.newest = Some(manifest);
         }
@@ -203,7 +208,8 @@ impl Replica {
 
     /// How the newest generation differs from a manifest fresh from the source.
     pub fn compare(&self, source: &Manifest, watch: &dyn Watch) -> Result<Vec<Difference>> {
-        let found = compare(source, &self.manifest()?, watch)?;
+        let source = here(self.newest()?.owners.as_ref(), source)?;
+        let found = compare(&source, &self.manifest()?, watch)?;
         Ok(found.into_iter().map(|(_, difference)| difference).collect())
     }
 

@@ -161,6 +161,10 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
             let kind = EntryKind::File { size: sent.size, hash: sent.hash, group: sent.group };
             let Some(xattrs) = self.xattrs(index)? else { break };
             let now = Entry { mtime: key.mtime, ..entry(self.entry(index)?.path.clone(), kind, &stat, xattrs) };
+            let now = match &self.capture.way_home {
+                Some(way) => way.entry(&now),
+                None => now,
+            };
             return self.put_amendment(index, Some(now));
         }
         self.put_amendment(index, None)

@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::Accounts;
 use crate::beneath::{Beneath, mtime_of};
 use crate::blocks::{Lister, SharedLists, is_listed};
 use crate::capture::{Capture, Content};
@@ -28,6 +29,7 @@ use crate::sqlite;
 use crate::touched::Touched;
 use crate::tree_source::LastRead;
 use crate::watch::{Phase, Point, Tally, Watch, pass};
+use crate::way_home::WayHome;
 use crate::xattr::{self, Xattrs};
 
 /// The one name in the tree of a SQLite source, whatever the database is called: the target link needs it beforehand.
@@ -78,6 +80,10 @@ pub struct Source {
     pub(crate) lists: SharedLists,
     /// What was offered last.
     pub(crate) offered: Arc<Offered>,
+    /// Where the accounts of this machine are, if owners go by name.
+    etc: Option<PathBuf>,
+    /// The numbers of owners are told as those of another machine.
+    way_home: Option<Arc<WayHome>>,
     /// SQLite: the last copy, as long as nothing was written since.
     last_copy: Option<LastCopy>,
 }
@@ -114,8 +120,30 @@ impl Source {
             last_read: None,
             lists: SharedLists::default(),
             offered: Arc::default(),
+            etc: None,
+            way_home: None,
             last_copy: None,
         })
+    }
+
+    /// From now on tells who the owners are by name, as `passwd` and `group` in `etc` have them.
+    pub fn name_owners(&mut self, etc: PathBuf) {
+        self.etc = Some(etc);
+    }
+
+    /// From now on tells the numbers that the owners have where the tree came from.
+    pub fn number_owners_as_at_home(&mut self, way: WayHome) {
+        self.way_home = Some(Arc::new(way));
+    }
+
+    /// Puts the words about owners into a capture.
+    fn with_owners(&self, capture: Capture) -> Result<Capture> {
+        let accounts = self.etc.as_deref().map(Accounts::read).transpose()?;
+        let manifest = match &self.way_home {
+            Some(way) => way.there(&capture.manifest)?,
+            None => capture.manifest,
+        };
+        Ok(Capture { manifest, accounts, way_home: self.way_home.clone(), ..capture })
     }
 
     /// The declaration.
@@ -131,7 +159,7 @@ impl Source {
             SourceKind::Sqlite => self.capture_database(now, rehash, watch)?,
         };
         pass(watch, Point::Captured)?;
-        Ok(capture)
+        self.with_owners(capture)
     }
 
     /// Captures the source as it is, where nothing but `touched` has changed since the last capture: of a tree only
@@ -143,7 +171,7 @@ impl Source {
             SourceKind::Sqlite => self.capture_database(now, false, watch)?,
         };
         pass(watch, Point::Captured)?;
-        Ok(capture)
+        self.with_owners(capture)
     }
 
     /// Begins to listen for changes. The [`Listener`] runs on a thread of the caller's; what the [`Hearing`] gives is for
@@ -279,6 +307,8 @@ impl Source {
             content: Content::Copy { file },
             lists: Arc::clone(&self.lists),
             offered: Arc::clone(&self.offered),
+            accounts: None,
+            way_home: None,
         })
     }
 

@@ -7,7 +7,8 @@
 //! target                                the path of the link we own elsewhere (raw bytes)
 //! current -> generations/<G>/tree       what readers follow; serving/<RUN>/tree while that copy serves, and after its
 //!                                       hand-back until the next pull has ended
-//! generations/<G>/{tree,record}
+//! generations/<G>/{tree,record}         and the source's own manifest where owners cannot be told from ours
+//! accounts                              those of the source, where owners go by name
 //! generations/<G>.building              not committed: dropped on open
 //! generations/<G>.{pruned,replaced}     on their way out: dropped on open
 //! generations/<G>.damaged               set aside for a human
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{ContentId, Manifest};
 use crate::manifests::{Holds, Manifests};
+use crate::owners::Owners;
 
 /// A committed generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +55,9 @@ pub struct Commit {
     /// Names that the source has no more stay here when they were last written before this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_before: Option<Timestamp>,
+    /// Who owns what by name, where the source tells it: the tree here has the numbers of this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owners: Option<Owners>,
 }
 
 impl Commit {

@@ -92,6 +92,8 @@ impl Source {
             content: Content::Tree { root, keys: Arc::clone(&tree.keys), cache: Arc::clone(&self.cache), identity },
             lists: Arc::clone(&self.lists),
             offered: Arc::clone(&self.offered),
+            accounts: None,
+            way_home: None,
         };
         self.last_read = mounts.filter(|_| tree.is_small()).map(|mounts| LastRead { tree, root: identity, mounts });
         Ok(capture)

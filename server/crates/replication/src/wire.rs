@@ -4,6 +4,7 @@
 //! ```text
 //! puller                                    source
 //! Request(version, purpose, have?)   ──▶
+//!                                    ◀──    Accounts(kind, number, name…)      (where owners go by their names)
 //!                                    ◀──    Unchanged(generation, captured, id)
 //!                                     or    Offer(generation, captured, id, entries, bytes) Part… PartEnd
 //!                                     or    Changes(the same) Part… PartEnd   (to the list that the puller has)
@@ -59,17 +60,18 @@ pub(crate) enum Kind {
     Settled = 17,
     Changes = 18,
     Room = 19,
+    Accounts = 20,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
         use Kind::{
-            Ack, Ask, Blocks, BlocksEnd, Changes, Claim, Data, DataEnd, Fail, Need, NeedEnd, Offer, Part, PartEnd,
-            Request, Room, Settled, Unchanged, Working,
+            Accounts, Ack, Ask, Blocks, BlocksEnd, Changes, Claim, Data, DataEnd, Fail, Need, NeedEnd, Offer, Part,
+            PartEnd, Request, Room, Settled, Unchanged, Working,
         };
         const ALL: &[Kind] = &[
             Request, Unchanged, Offer, Part, PartEnd, Working, Need, NeedEnd, Data, DataEnd, Ack, Fail, Claim, Ask,
-            Blocks, BlocksEnd, Settled, Changes, Room,
+            Blocks, BlocksEnd, Settled, Changes, Room, Accounts,
         ];
         ALL.iter().copied().find(|kind| *kind as u8 == byte)
     }

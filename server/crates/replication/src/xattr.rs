@@ -36,6 +36,13 @@ pub struct Xattr {
     pub value: Box<[u8]>,
 }
 
+impl Xattr {
+    /// Whether it says who may do what.
+    pub(crate) fn is_acl(&self) -> bool {
+        *self.name == *ACL || *self.name == *DEFAULT_ACL
+    }
+}
+
 impl fmt::Debug for Xattr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={}", escape(&self.name), escape(&self.value))

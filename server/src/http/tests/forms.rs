@@ -41,7 +41,7 @@ async fn nonsense_in_any_form_is_a_clear_answer_and_never_an_error_of_ours() {
             let route = app::routes::of(super::super::forms::page_of(*action));
             for value in evil {
                 let names = "name role password current new again text address email sms id note token kind class \
-                             source target excludes only scope language server port security from user ca to url \
+                             source target excludes owners only scope language server port security from user ca to url \
                              method secret headers body success_status success_body peer.bad lag.hard_s auth unit start stop check timeout order \
                              ip way host status off shutdown on soft system fingerprint tcp sip power_off:x \
                              limit windows newest minutes hours days every point dataset trunk registrations expected";

@@ -41,6 +41,8 @@ pub(crate) struct Serving {
     base: ContentId,
     /// The newest content of the Master that is here: another one than `base` where the service went back to an older.
     newest: Option<ContentId>,
+    /// The generation that the copy was made from.
+    generation: u64,
     tree: PathBuf,
 }
 
@@ -55,20 +57,26 @@ impl Node {
                 let points = replica.restore_points().unwrap_or_default();
                 let from = points.iter().find(|point| point.generation == promoted.generation);
                 let base = from.map_or(promoted.content_id, |point| point.offered_id);
-                Some((base, replica.committed().map(replication::Commit::offered_id), promoted.tree))
+                let newest = replica.committed().map(replication::Commit::offered_id);
+                Some((base, newest, promoted.generation, promoted.tree))
             });
-            if let Some((base, newest, tree)) = found.await.flatten() {
-                serving.insert(copy.dataset.name.clone(), Serving { copy, base, newest, tree });
+            if let Some((base, newest, generation, tree)) = found.await.flatten() {
+                serving.insert(copy.dataset.name.clone(), Serving { copy, base, newest, generation, tree });
             }
         }
         serving
     }
 
-    fn source_home(&self, serving: &Serving) -> Result<Arc<Mutex<Source>>, Denied> {
-        let mut sources = self.home.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(source) = sources.get(&serving.tree) {
+    async fn source_home(&self, serving: &Serving) -> Result<Arc<Mutex<Source>>, Denied> {
+        if let Some(source) = self.home.sources.lock().unwrap_or_else(PoisonError::into_inner).get(&serving.tree) {
             return Ok(Arc::clone(source));
         }
+        let generation = serving.generation;
+        let way = self.with_engine(&serving.copy, move |replica| replica.way_home(generation)).await;
+        let way = way
+            .transpose()
+            .map_err(denied(format!("tell the owners in {} to the Master", serving.copy.dataset.name)))?;
+        let mut sources = self.home.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let dataset = &serving.copy.dataset;
         let path = match dataset.kind {
             DatasetKind::Files => serving.tree.clone(),
@@ -80,15 +88,17 @@ impl Node {
         // What is captured there is as secret as its source; what goes wrong shows in the next line.
         let _ = fs::DirBuilder::new().recursive(true).mode(0o700).create(self.dir.scratch());
         let source = Source::new(spec, self.dir.scratch().join(&dataset.name));
-        let source = Arc::new(Mutex::new(source.map_err(denied(format!("read the copy of {}", dataset.name)))?));
-        sources.insert(serving.tree.clone(), Arc::clone(&source));
-        Ok(source)
+        let mut source = source.map_err(denied(format!("read the copy of {}", dataset.name)))?;
+        if let Some(way) = way.flatten() {
+            source.number_owners_as_at_home(way);
+        }
+        Ok(Arc::clone(sources.entry(serving.tree.clone()).or_insert_with(|| Arc::new(Mutex::new(source)))))
     }
 
     /// What a copy that serves holds now.
     pub(crate) async fn capture_home(&self, serving: &Serving, stop: &CancellationToken) -> Result<Capture, Denied> {
         let name = &serving.copy.dataset.name;
-        let (source, now, meter) = (self.source_home(serving)?, self.clock.now(), Meter::new(stop.clone()));
+        let (source, now, meter) = (self.source_home(serving).await?, self.clock.now(), Meter::new(stop.clone()));
         let work = tokio::task::spawn_blocking(move || {
             source.lock().unwrap_or_else(PoisonError::into_inner).capture(now, false, &meter)
         });
@@ -100,7 +110,7 @@ impl Node {
     pub(crate) async fn survey_home(&self, datasets: &BTreeMap<String, Serving>) -> Result<Survey, Denied> {
         let mut carried = BTreeMap::new();
         for (name, serving) in datasets {
-            let (source, meter) = (self.source_home(serving)?, Meter::new(self.stop.child_token()));
+            let (source, meter) = (self.source_home(serving).await?, Meter::new(self.stop.child_token()));
             let work = tokio::task::spawn_blocking(move || {
                 source.lock().unwrap_or_else(PoisonError::into_inner).measure(&meter)
             });

@@ -14,9 +14,9 @@ use crate::door::Act;
 use crate::node::Node;
 use crate::store::{Tx, db};
 
-type Row = (String, String, String, String, String, String);
+type Row = (String, String, String, String, String, String, String);
 
-fn dataset((name, kind, class, source, target, excludes): Row) -> Result<Dataset, Denied> {
+fn dataset((name, kind, class, source, target, excludes, owners): Row) -> Result<Dataset, Denied> {
     let bad = |problem: Problem| Denied::failed("read the datasets", problem);
     Ok(Dataset {
         name,
@@ -25,13 +25,14 @@ fn dataset((name, kind, class, source, target, excludes): Row) -> Result<Dataset
         source,
         target,
         excludes: serde_json::from_str(&excludes).map_err(|error| Denied::failed("read the datasets", error))?,
+        owners: owners.parse().map_err(bad)?,
     })
 }
 
 pub(crate) async fn insert(tx: &mut Tx, dataset: &Dataset) -> Result<bool, Denied> {
     let excludes = serde_json::to_string(&dataset.excludes).map_err(|error| Denied::failed("add a dataset", error))?;
     let done = sqlx::query(
-        "INSERT OR IGNORE INTO dataset (name, kind, class, source, target, excludes) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO dataset (name, kind, class, source, target, excludes, owners) VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&dataset.name)
     .bind(dataset.kind.as_str())
@@ -39,6 +40,7 @@ pub(crate) async fn insert(tx: &mut Tx, dataset: &Dataset) -> Result<bool, Denie
     .bind(&dataset.source)
     .bind(&dataset.target)
     .bind(excludes)
+    .bind(dataset.owners.as_str())
     .execute(&mut **tx)
     .await
     .map_err(db("add a dataset"))?;
@@ -49,7 +51,7 @@ impl Node {
     /// Every declared dataset, by name.
     pub(crate) async fn datasets(&self) -> Result<Vec<Dataset>, Denied> {
         let rows: Vec<Row> =
-            sqlx::query_as("SELECT name, kind, class, source, target, excludes FROM dataset ORDER BY name")
+            sqlx::query_as("SELECT name, kind, class, source, target, excludes, owners FROM dataset ORDER BY name")
                 .fetch_all(self.store.pool())
                 .await
                 .map_err(db("read the datasets"))?;

@@ -160,6 +160,7 @@ fn checked(told: &Dataset) -> Result<Dataset, Vec<FieldError>> {
         source: told.source.clone(),
         target: told.target.clone(),
         excludes: told.excludes.clone(),
+        owners: told.owners.as_str().into(),
     };
     form.check()
 }
@@ -167,7 +168,7 @@ fn checked(told: &Dataset) -> Result<Dataset, Vec<FieldError>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use contract::dataset::{DatasetClass, DatasetKind};
+    use contract::dataset::{DatasetClass, DatasetKind, Owners};
 
     #[test]
     fn a_master_cannot_name_a_path_outside_the_place_for_replicas() {
@@ -178,6 +179,7 @@ mod tests {
             source: "/etc".into(),
             target: target.into(),
             excludes: vec![],
+            owners: Owners::default(),
         };
         assert!(checked(&told("etc", "/srv/etc")).is_ok());
         for (name, target) in

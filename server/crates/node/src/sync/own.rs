@@ -69,6 +69,7 @@ mod tests {
             source: source.into(),
             target: "/srv/replica".into(),
             excludes: vec!["*.tmp".into()],
+            owners: contract::dataset::Owners::Numbers,
         }
     }
 

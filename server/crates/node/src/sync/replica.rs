@@ -193,6 +193,7 @@ mod tests {
             committed_at: at(5000),
             offered: None,
             kept_before: None,
+            owners: None,
         };
         Standing { commit: Some(commit), confirmed: confirmed.map(at), ..Standing::default() }
     }
@@ -228,6 +229,7 @@ mod tests {
                 source: "/etc".into(),
                 target: "/srv/etc".into(),
                 excludes: Vec::new(),
+                owners: contract::dataset::Owners::Numbers,
             },
             store: PathBuf::new(),
             engine: Arc::default(),

@@ -132,7 +132,15 @@ impl Node {
         let feeds = self.feeds.all().into_iter().map(|feed| (feed.dataset.name.clone(), feed.skipped()));
         let copies =
             self.copies.all().into_iter().map(|copy| (copy.dataset.name.clone(), copy.standing(|s| s.skipped.clone())));
-        for (name, skipped) in feeds.chain(copies) {
+        let unknown = |commit: &replication::Commit| {
+            let unknown = commit.owners.as_ref().map(replication::Owners::unknown).unwrap_or_default();
+            unknown.into_iter().map(|owner| (owner, "owner".to_owned())).collect::<Vec<_>>()
+        };
+        let owners = self.copies.all().into_iter().map(|copy| {
+            let unknown = copy.standing(|standing| standing.commit.as_ref().map(unknown));
+            (copy.dataset.name.clone(), unknown.unwrap_or_default())
+        });
+        for (name, skipped) in feeds.chain(copies).chain(owners) {
             list.extend(skipped.into_iter().map(|(path, reason)| NotReplicated {
                 dataset: Some(name.clone()),
                 path,

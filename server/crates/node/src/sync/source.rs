@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use contract::dataset::{Dataset, DatasetKind};
+use contract::dataset::{Dataset, DatasetKind, Owners};
 use contract::{Denied, NodeRole};
 use replication::{SourceKind, SourceSpec};
 use tokio_util::sync::CancellationToken;
@@ -159,8 +159,11 @@ impl Node {
         // What is captured here is as secret as its source.
         let private = fs::DirBuilder::new().recursive(true).mode(0o700).create(self.dir.scratch());
         private.map_err(|error| Denied::failed(format!("make a place to capture {}", dataset.name), error))?;
-        let engine = replication::Source::new(self.spec(&dataset), scratch)
+        let mut engine = replication::Source::new(self.spec(&dataset), scratch)
             .map_err(super::denied(format!("prepare the dataset {}", dataset.name)))?;
+        if dataset.owners == Owners::Names {
+            engine.name_owners(PathBuf::from("/etc"));
+        }
         let last: Option<i64> = sqlx::query_scalar("SELECT max(number) FROM generation WHERE dataset = ?")
             .bind(&dataset.name)
             .fetch_one(self.store.pool())
