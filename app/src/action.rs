@@ -7,6 +7,9 @@ use contract::{Lang, Role};
 pub const ATTEST: &str = "attest:";
 /// How the name of a field begins that holds the reason why a guard is passed; `RULE@SUBJECT` follows.
 pub const OVERRIDE: &str = "override:";
+/// How the name of a box begins by which a guard is passed that is met only on the way; `RULE@SUBJECT` follows, and the
+/// reason stands in the field of [`OVERRIDE`].
+pub const OVERRIDE_TICK: &str = "override_tick:";
 
 /// How the name of a box begins by which a machine is switched off on the way; its address follows.
 pub const POWER_OFF: &str = "power_off:";

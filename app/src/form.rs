@@ -80,7 +80,8 @@ impl FormState {
     }
 
     fn draws(&self, field: &str) -> bool {
-        self.action.is_some_and(|action| drawn(action).contains(&field)) || field.starts_with(POWER_OFF_CONFIRM)
+        self.action.is_some_and(|action| drawn(action).contains(&field))
+            || [POWER_OFF_CONFIRM, OVERRIDE].iter().any(|prefix| field.starts_with(prefix))
     }
 
     /// What was typed into the fields whose names begin so, by the rest of the name.

@@ -107,6 +107,29 @@ fn on_the_day_the_sentence_comes_first_and_the_form_asks_for_all_the_door_will_a
 }
 
 #[test]
+fn whoever_answers_may_be_passed_although_it_does_not_stop_and_whoever_is_silent_needs_no_such_word() {
+    let tick = "name=\"override_tick:peer.not_yielding@10.0.0.2\"";
+    let reason = "name=\"override:peer.not_yielding@10.0.0.2\"";
+    let html = activation(Scene::Ready);
+    assert!(html.contains(tick) && html.contains(reason), "{html}");
+    assert!(
+        !html.contains("<details open class=\"fold\"><summary>Se l'altra macchina non si ferma"),
+        "nobody meets it"
+    );
+    assert!(!activation(Scene::Now).contains(tick));
+    let mut cx = on(Scene::Now, Lang::It, Role::Operator, PATH);
+    let typed = [("override_tick:peer.not_yielding@10.0.0.2", "yes"), ("override:peer.not_yielding@10.0.0.2", "")];
+    let typed = typed.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let missing = FieldError::new("override:peer.not_yielding@10.0.0.2", Problem::Required);
+    cx.form = FormState::denied(Some(Action::Activate), typed, Denied::Invalid(vec![missing]));
+    let html = document(&cx, &Page::Activation(Box::default()));
+    assert!(
+        html.contains(tick) && html.contains("id=\"activate-override:peer.not_yielding@10.0.0.2-error\""),
+        "{html}"
+    );
+}
+
+#[test]
 fn a_refused_press_comes_back_with_everything_but_the_password() {
     let mut cx = on(Scene::Ready, Lang::It, Role::Operator, PATH);
     let typed = [

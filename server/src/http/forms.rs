@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use app::action::{ATTEST, Action, DISCARD, OVERRIDE};
+use app::action::Action;
 use app::form::FormState;
 use app::model::ProblemKind;
 use app::routes::PageId;
@@ -14,10 +14,8 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 use contract::command::{Secret, SiblingForm};
 use contract::dataset::DatasetForm;
-use contract::failback::Failback;
-use contract::isolation::Attestation;
 use contract::lag::LagLimitForm;
-use contract::preflight::{Accept, Override, Release, Settle, Take};
+use contract::preflight::{Accept, Settle};
 use contract::preserved::PreservedDiscard;
 use contract::recipient::split;
 use contract::retention::RetentionForm;
@@ -28,7 +26,7 @@ use contract::{Command, Denied, Outcome, Problem, Rule};
 use super::panel::{Once, Panel};
 use super::render::{self, Beside, see_other};
 use super::visit::Visit;
-use super::{approval, isolation, pages, procedure, query, session, ways};
+use super::{approval, isolation, pages, press, procedure, query, session, ways};
 
 /// What was typed, field by field.
 pub(super) type Fields = Vec<(String, String)>;
@@ -287,11 +285,11 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
             order: trimmed("order"),
         }),
         Action::ServiceRemove => Command::ServiceRemove { name: text("name") },
-        Action::Activate => Command::Activate(taken(fields)?),
-        Action::Takeover => Command::Takeover(taken(fields)?),
-        Action::Deactivate => Command::Deactivate(released(fields)),
-        Action::Failback => Command::Failback(sent_home(fields)),
-        Action::Suspend => Command::Suspend(released(fields)),
+        Action::Activate => Command::Activate(press::taken(fields)?),
+        Action::Takeover => Command::Takeover(press::taken(fields)?),
+        Action::Deactivate => Command::Deactivate(press::released(fields)),
+        Action::Failback => Command::Failback(press::sent_home(fields)),
+        Action::Suspend => Command::Suspend(press::released(fields)),
         Action::Settle => Command::Settle(Settle {
             confirm_name: trimmed("confirm_name"),
             reason: trimmed("reason"),
@@ -309,7 +307,7 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
             confirm_name: trimmed("confirm_name"),
             password: Some(secret("password")),
         }),
-        Action::RunResume => Command::RunResume { attest: attested(fields) },
+        Action::RunResume => Command::RunResume { attest: press::attested(fields) },
         Action::RunAbort => Command::RunAbort,
         Action::RunApprove | Action::RunDecline | Action::RunBypass => approval::answer(action, fields),
         Action::ApprovalSet => approval::policy(fields),
@@ -353,60 +351,6 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         }
         Action::UserRemove => Command::UserRemove { name: text("name") },
     })
-}
-
-/// What is brought to take the service. A word or a reason that was left empty was not given.
-fn taken(fields: &Fields) -> Result<Take, Denied> {
-    Ok(Take {
-        confirm_name: value(fields, "confirm_name").trim().to_owned(),
-        reason: value(fields, "reason").trim().to_owned(),
-        attest: attested(fields),
-        accept_data_loss: !value(fields, "accept_data_loss").is_empty(),
-        overrides: overridden(fields),
-        point: Some(value(fields, "point")).filter(|point| !point.is_empty()),
-        power_off: isolation::powered_off(fields)?,
-        break_glass: approval::break_glass(fields),
-        password: Some(Secret::new(value(fields, "password"))),
-    })
-}
-
-/// What an operator brings to give the service back with what was made on the DR.
-fn sent_home(fields: &Fields) -> Failback {
-    let ticked = |name: &str| !value(fields, name).is_empty();
-    let left = fields.iter().filter(|(_, ticked)| !ticked.is_empty());
-    let left = left.filter_map(|(name, _)| name.strip_prefix(DISCARD)).map(str::to_owned);
-    Failback {
-        confirm_name: value(fields, "confirm_name").trim().to_owned(),
-        reason: value(fields, "reason").trim().to_owned(),
-        discard: left.collect(),
-        discard_dr_data: ticked("discard_dr_data"),
-        accept_data_loss: ticked("accept_data_loss"),
-        break_glass: approval::break_glass(fields),
-        password: Some(Secret::new(value(fields, "password"))),
-    }
-}
-
-fn released(fields: &Fields) -> Release {
-    Release {
-        confirm_name: value(fields, "confirm_name").trim().to_owned(),
-        reason: value(fields, "reason").trim().to_owned(),
-        discard_dr_data: !value(fields, "discard_dr_data").is_empty(),
-        break_glass: approval::break_glass(fields),
-        password: Some(Secret::new(value(fields, "password"))),
-    }
-}
-
-fn attested(fields: &Fields) -> Vec<Attestation> {
-    let word = |(ip, text): (&str, String)| Attestation { ip: ip.to_owned(), text };
-    under(fields, ATTEST).map(word).collect()
-}
-
-pub(super) fn overridden(fields: &Fields) -> Vec<Override> {
-    let one = |(guard, reason): (&str, String)| {
-        let (rule, subject) = guard.split_once('@').map_or((guard, None), |(rule, of)| (rule, Some(of.to_owned())));
-        Override { rule: rule.to_owned(), subject, reason }
-    };
-    under(fields, OVERRIDE).map(one).collect()
 }
 
 /// The fields whose names begin so, by the rest of the name; only those in which something was typed.

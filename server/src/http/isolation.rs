@@ -7,7 +7,8 @@ use contract::life::LifeSignsForm;
 use contract::power::{PowerForm, PowerOrder, PowerWay};
 use contract::{Denied, FieldError, Problem};
 
-use super::forms::{Fields, overridden, under, value};
+use super::forms::{Fields, under, value};
+use super::press::overridden;
 use super::query;
 
 /// The machine whose power is being set, and by which way, from the address.

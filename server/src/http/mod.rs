@@ -14,6 +14,7 @@ mod login;
 mod origin;
 mod pages;
 mod panel;
+mod press;
 mod procedure;
 mod query;
 mod render;

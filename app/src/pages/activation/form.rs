@@ -8,7 +8,7 @@ use leptos::prelude::*;
 
 use super::super::{approval, evidence};
 use super::outlook::answered_by_the_form;
-use super::{point, to_attest};
+use super::{point, to_attest, yielding};
 use crate::action::{ATTEST, Action, DISCARD, POWER_OFF, POWER_OFF_CONFIRM};
 use crate::form::override_field;
 use crate::fresh::fresh;
@@ -39,6 +39,7 @@ pub(super) fn take(cx: &Context, live: &Live, model: &ActivationPage, action: Ac
             {point::choice(cx, model, action)}
             {loss(cx, live, model, action)}
             {overrides(cx, live, action)}
+            {yielding::choice(cx, live, action)}
             {approval::break_glass(cx, two(live), action)}
             {proof(cx, action)}
             <button class="button activate large">{button.to_owned()}</button>

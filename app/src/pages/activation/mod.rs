@@ -6,6 +6,7 @@ mod form;
 mod master;
 mod outlook;
 mod point;
+mod yielding;
 
 use contract::isolation::IsolationOutcome;
 use contract::live::Live;

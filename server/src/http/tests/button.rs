@@ -33,6 +33,31 @@ async fn a_press_that_is_refused_comes_back_whole_and_without_the_password() {
 }
 
 #[tokio::test]
+async fn to_pass_a_machine_that_does_not_stop_takes_a_reason_and_what_was_ticked_comes_back() {
+    for (side, action) in [(NodeRole::Client, "activate"), (NodeRole::Master, "takeover")] {
+        let bench = Bench::new(side).await;
+        let operator = bench.login(Role::Operator).await;
+        let field = "override:peer.not_yielding@10.0.0.9";
+        let fields = [
+            ("action", action),
+            ("reason", "Incendio"),
+            ("confirm_name", "dr1"),
+            ("override_tick:peer.not_yielding@10.0.0.9", "yes"),
+            (field, " "),
+            ("password", PASSWORD),
+        ];
+        let answer = bench.post("/attivazione", &operator, &fields).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{action}");
+        if side == NodeRole::Client {
+            let error = format!("id=\"activate-{field}-error\"");
+            for kept in [error.as_str(), "Campo obbligatorio", "value=\"Incendio\"", "value=\"yes\" checked"] {
+                assert!(answer.body.contains(kept), "{kept}: {}", answer.body);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_press_asks_for_the_own_password_again_and_slows_down_who_guesses_it() {
     let bench = Bench::new(NodeRole::Client).await;
     let operator = bench.login(Role::Operator).await;
