@@ -48,7 +48,16 @@ fn with_the_master_up_the_client_is_ready_and_activation_is_refused_because_it_a
     assert_eq!((&report["schema"], &report["allowed"]), (&json!(1), &json!(false)));
     assert_eq!((&report["verdict"]["ready"], &report["verdict"]["now"]), (&json!(true), &json!(false)));
     // A Master that may resume by itself after a silence is told as the standing override that it is.
-    assert_eq!(told(&report["warnings"]), ["service.none@dr1", "gate.unverified@master1", "telephony.unset@dr1"]);
+    assert_eq!(
+        told(&report["warnings"]),
+        [
+            "service.none@dr1",
+            "gate.unverified@master1",
+            "gate.chosen@dr1",
+            "gate.chosen@master1",
+            "telephony.unset@dr1"
+        ]
+    );
     let machine = &report["isolation"][0];
     assert_eq!((&machine["ip"], &machine["outcome"]), (&json!(MASTER), &json!("alive")));
     let probes: Vec<_> = machine["evidence"].as_array().unwrap().iter().map(|e| (&e["probe"], &e["result"])).collect();
@@ -69,7 +78,9 @@ fn with_the_master_up_the_client_is_ready_and_activation_is_refused_because_it_a
 #[test]
 fn a_silent_master_needs_a_word_and_a_consent_and_then_nothing_more() {
     let mut pair = seeded();
-    pair.master.ok(&["gate", "set", "--policy", "strict"]);
+    for machine in [&pair.master, &pair.client] {
+        machine.ok(&["gate", "set", "--policy", "strict"]);
+    }
     pair.client.ok(&["telephony", "set", "--registrations", "true"]);
     until("the policy is known", || dry_run(&pair.client, &[]).json()["warnings"] == json!([]));
     pair.master.kill();
@@ -137,6 +148,33 @@ fn a_serving_master_has_nothing_to_take_over() {
     let loss = &ran.json()["loss"][0];
     assert!(loss["dataset"] == "conf" && loss["generation"].is_u64() && loss["age_seconds"].is_number(), "{loss}");
     assert_eq!(pair.master.run(&["activate", "--dry-run", "--json"]).rule(), "role.wrong");
+}
+
+#[test]
+fn a_service_whose_program_is_not_there_is_told_beforehand_and_keeps_nobody_from_activating() {
+    let mut pair = seeded();
+    let check = pair.path("check");
+    let command = check.display().to_string();
+    let add = ["service", "add", "pbx", "--start", "true", "--stop", "true", "--check", &command];
+    pair.client.ok(&add);
+    let told_of = |ran: &Ran| {
+        let warnings = ran.json()["warnings"].as_array().unwrap().clone();
+        warnings.into_iter().find(|one| one["rule"] == "service.command")
+    };
+    let ran = dry_run(&pair.client, &[]);
+    let finding = told_of(&ran).unwrap();
+    assert_eq!((&finding["subject"], &ran.json()["verdict"]["ready"]), (&json!("pbx"), &json!(false)), "{finding}");
+    assert!(finding["message"].as_str().unwrap().contains(&command), "{finding}");
+    assert!(finding["remedy"].as_str().unwrap().contains("Install the program"), "{finding}");
+    fs::write(&check, "#!/bin/sh\nexit 1\n").unwrap();
+    assert!(told_of(&dry_run(&pair.client, &[])).unwrap()["message"].as_str().unwrap().contains("not executable"));
+    // On the worst day the other services can be started all the same.
+    pair.master.kill();
+    let ran = dry_run(&pair.client, &["--attest", ATTESTED, "--accept-data-loss"]);
+    assert_eq!((ran.code, &ran.json()["allowed"]), (0, &json!(true)), "{ran:?}");
+    fs::set_permissions(&check, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let ran = dry_run(&pair.client, &[]);
+    assert_eq!((told_of(&ran), &ran.json()["verdict"]["ready"]), (None, &json!(true)), "{ran:?}");
 }
 
 /// Takes connections at an address of its own choice, and says what it was told to say.

@@ -266,6 +266,30 @@ fn a_drop_in_is_what_systemd_reads_and_is_taken_away_again() {
         assert_eq!(machine.run(&["gate", "install", "good", wrong, "--root", at]).code, 2, "{wrong}");
     }
     assert!(!file("good.service").exists(), "all of them or none");
+    let log = machine.ok(&["audit", "--json"]).json();
+    let rows = log["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["action"].as_str().unwrap().starts_with("gate.") && row["outcome"] == "done");
+    let rows: Vec<String> = rows.map(|row| format!("{} {}", row["action"], row["subject"]).replace('"', "")).collect();
+    let expected =
+        ["gate.install pbx.service, web.service", "gate.install pbx.service", "gate.remove pbx.service, web.service"];
+    assert_eq!(rows, expected, "who has changed what systemd asks can be read afterwards");
+}
+
+#[test]
+fn a_drop_in_that_is_written_while_the_node_is_down_is_in_the_audit_log_after_its_next_start() {
+    let root = tempfile::tempdir().unwrap();
+    let mut machine = Machine::ready(root.path(), "master", "master1");
+    machine.kill();
+    let at = root.path().join("system").display().to_string();
+    machine.ok(&["gate", "install", "pbx", "--root", &at]);
+    machine.start();
+    let log = machine.ok(&["audit", "--json"]).json();
+    let row = log["entries"].as_array().unwrap().iter().find(|row| row["action"] == "gate.install").cloned();
+    assert_eq!(row.unwrap()["reason"], "pbx.service");
+    assert_eq!(machine.ok(&["audit", "--verify", "--json"]).json()["valid"], true);
 }
 
 /// What systemd itself has to say to the drop-in, where it is installed.

@@ -13,7 +13,15 @@ use crate::widgets::{Field, card};
 pub(super) fn view(cx: &Context, gate: &GateReport) -> AnyView {
     let body = if cx.may(Action::GateSet) { form(cx, gate) } else { chosen(cx, gate) };
     let told = fresh(cx, "gate-explained", explained(cx, gate));
-    card(cx.t("Consenso al rientro", "Return gate"), view! { {told} <p>{question(cx)}</p> {body} })
+    let unchosen = (gate.chosen == Some(false)).then(|| {
+        let text = cx.t(
+            "Nessuno ha ancora scelto: vale la scelta iniziale. Confermarla o cambiarla adesso.",
+            "Nobody has chosen yet: it is as it was delivered. Confirm it or change it now.",
+        );
+        view! { <p class="banner warn">{text}</p> }
+    });
+    let body = view! { {told} <p>{question(cx)}</p> {fresh(cx, "gate-unchosen", unchosen)} {body} };
+    card(cx.t("Consenso al rientro", "Return gate"), body)
 }
 
 /// How it stands in plain words: the same as `tvox-dr gate show --explain`.

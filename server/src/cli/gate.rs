@@ -84,7 +84,7 @@ pub async fn gate(line: &Line, verb: Option<GateVerb>, explained: bool) -> Resul
         GateVerb::Check => check(line).await,
         GateVerb::Wait { timeout } => wait(line, timeout.map(Duration::from_secs)).await,
         GateVerb::Install { units, root } => gate_units::install(line, &root, &units).await,
-        GateVerb::Remove { units, root } => gate_units::remove(line, &root, &units),
+        GateVerb::Remove { units, root } => gate_units::remove(line, &root, &units).await,
         GateVerb::List { root } => gate_units::list(line, &root),
     }
 }

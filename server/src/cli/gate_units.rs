@@ -8,10 +8,12 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process;
 
-use contract::{Denied, FieldError, Problem, SCHEMA, query};
-use node::write_durably;
+use contract::gate::GateUnits;
+use contract::{Command, Denied, FieldError, Problem, SCHEMA, query};
+use node::rescue::journal;
+use node::{SystemClock, write_durably};
 use serde_json::{Value, json};
 
 use super::remote::Line;
@@ -28,14 +30,18 @@ pub async fn install(line: &Line, root: &Path, units: &[String]) -> Result<Exit,
     let units = named(line, units)?;
     let text = drop_in(line)?;
     let mut written = Vec::new();
-    for unit in &units {
+    for (done, unit) in units.iter().enumerate() {
         let file = file_of(root, unit);
         let made = fs::create_dir_all(file.parent().unwrap_or(root));
-        made.and_then(|()| write_durably(&file, text.as_bytes(), 0o644))
-            .map_err(|error| cannot("write", &file, &error))?;
+        if let Err(error) = made.and_then(|()| write_durably(&file, text.as_bytes(), 0o644)) {
+            // What is done so far is done.
+            note(line, root, &units[..done], true).await?;
+            return Err(cannot("write", &file, &error));
+        }
         written.push(json!({ "unit": unit, "file": file }));
     }
     let reloaded = reload(root)?;
+    note(line, root, &units, true).await?;
     if line.json {
         print::json(&json!({ "schema": SCHEMA, "installed": written, "reloaded": reloaded }));
     } else {
@@ -51,23 +57,27 @@ pub async fn install(line: &Line, root: &Path, units: &[String]) -> Result<Exit,
 }
 
 /// Takes the drop-ins away, and the directories that held nothing else.
-pub fn remove(line: &Line, root: &Path, units: &[String]) -> Result<Exit, Exit> {
+pub async fn remove(line: &Line, root: &Path, units: &[String]) -> Result<Exit, Exit> {
     let units = named(line, units)?;
+    let mut removed = Vec::new();
     for unit in &units {
         let file = file_of(root, unit);
-        match fs::remove_file(&file) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(
+        if let Err(error) = fs::remove_file(&file) {
+            // What is done so far is done.
+            note(line, root, &removed, false).await?;
+            return Err(match error.kind() {
+                io::ErrorKind::NotFound => {
                     Exit::Usage.saying(format_args!("{unit} does not ask the gate: there is no {}", file.display()))
-                );
-            }
-            Err(error) => return Err(cannot("remove", &file, &error)),
-            Ok(()) => {}
+                }
+                _ => cannot("remove", &file, &error),
+            });
         }
+        removed.push(unit.clone());
         // It may hold drop-ins of somebody else.
         let _ = fs::remove_dir(file.parent().unwrap_or(root));
     }
     let reloaded = reload(root)?;
+    note(line, root, &removed, false).await?;
     if line.json {
         print::json(&json!({ "schema": SCHEMA, "removed": units, "reloaded": reloaded }));
     }
@@ -169,13 +179,29 @@ fn reload(root: &Path) -> Result<bool, Exit> {
     if root != Path::new("/") || !Path::new("/run/systemd/system").exists() {
         return Ok(false);
     }
-    let ran = Command::new("systemctl").args(["--no-ask-password", "daemon-reload"]).status();
+    let ran = process::Command::new("systemctl").args(["--no-ask-password", "daemon-reload"]).status();
     match ran {
         Ok(status) if status.success() => Ok(true),
         Ok(status) => {
             Err(Exit::failed(format_args!("the files are there, and `systemctl daemon-reload` failed: {status}")))
         }
         Err(error) => Err(Exit::failed(format_args!("the files are there, and systemctl cannot be run: {error}"))),
+    }
+}
+
+/// Leaves an audit row: by the node, or, where it does not run, in the file that its next start takes over.
+async fn note(line: &Line, root: &Path, units: &[String], ask: bool) -> Result<(), Exit> {
+    if units.is_empty() {
+        return Ok(());
+    }
+    let told = GateUnits { units: units.to_vec(), root: root.display().to_string(), ask };
+    let (action, words) = (told.action(), told.units.join(", "));
+    match socket::send(&line.data, &Request::Tell(Box::new(Command::GateUnits(told)))).await {
+        Ok(Told::Denied(denied)) => Err(line.deny(&denied)),
+        Ok(_) => Ok(()),
+        Err(_) => journal::write_down(&line.data, action, &words, None, &SystemClock).map_err(|failure| {
+            Exit::failed(format_args!("the files are as they should be, and the audit log is not: {}", failure.cause))
+        }),
     }
 }
 

@@ -53,6 +53,9 @@ pub(super) fn findings(list: &[&Refused], lang: Lang) -> AnyView {
 
 fn found(report: &PreflightReport, lang: Lang) -> AnyView {
     let obstacles: Vec<_> = report.blocked.iter().filter(|refused| !answered_by_the_form(refused.rule)).collect();
+    // They stand in nobody's way, and the machine is not ready with them.
+    let unfit = report.warnings.iter().filter(|refused| refused.rule == Rule::ServiceCommand);
+    let told: Vec<_> = obstacles.iter().copied().chain(unfit).collect();
     let alive = obstacles.iter().any(|refused| refused.rule == Rule::IsolationAlive);
     // Silent, but something sees that it has power.
     let only_on = |refused: &&&Refused| {
@@ -114,7 +117,7 @@ fn found(report: &PreflightReport, lang: Lang) -> AnyView {
     view! {
         {stance(tone, title, text)}
         {stale}
-        {(!obstacles.is_empty()).then(|| findings(&obstacles, lang))}
+        {(!told.is_empty()).then(|| findings(&told, lang))}
     }
     .into_any()
 }

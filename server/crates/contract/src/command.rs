@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::dataset::{DatasetForm, Group};
 use crate::failback::Failback;
+use crate::gate::GateUnits;
 use crate::isolation::Attestation;
 use crate::lag::LagLimitForm;
 use crate::lang::Lang;
@@ -261,6 +262,8 @@ pub enum Command {
         /// Seconds; empty leaves it.
         wait: String,
     },
+    /// Tells that units were made to ask the gate, or not to ask it any more.
+    GateUnits(GateUnits),
     /// Chooses whether grave runs need a second person.
     ApprovalSet {
         /// `on` or `off`, as typed; `None` leaves it.
@@ -436,6 +439,7 @@ impl Command {
             | Self::ServiceRemove { .. }
             | Self::BandwidthSet { .. }
             | Self::GateSet { .. }
+            | Self::GateUnits(_)
             | Self::ApprovalSet { .. }
             | Self::LifeSignsSet(_)
             | Self::TelephonySet(_)
@@ -541,6 +545,7 @@ impl Command {
             Self::ServiceAdd(_) => "service.add",
             Self::ServiceRemove { .. } => "service.remove",
             Self::GateSet { .. } => "gate.set",
+            Self::GateUnits(units) => units.action(),
             Self::ApprovalSet { .. } => "approval.set",
             Self::LifeSignsSet(_) => "isolation.set",
             Self::TelephonySet(_) => "telephony.set",
@@ -600,6 +605,7 @@ impl Command {
             Self::ServiceAdd(form) => Some(form.name.clone()),
             Self::StepAdd(form) => Some(form.name.clone()),
             Self::GateSet { policy, .. } => Some(policy.clone()),
+            Self::GateUnits(told) => Some(told.units.join(", ")),
             Self::ApprovalSet { activation, .. } => activation.clone(),
             Self::RunApprove { run, .. } | Self::RunDecline { run, .. } | Self::RunBypass { run, .. } => {
                 Some(run.clone())

@@ -239,6 +239,9 @@ pub struct GateReport {
     pub policy: GatePolicy,
     /// After how long, in seconds.
     pub wait_seconds: u32,
+    /// Whether a person has chosen that; `null` where the node does not run.
+    #[serde(default)]
+    pub chosen: Option<bool>,
     /// Whether the services may run.
     pub answer: GateState,
     /// Whether it opened without an answer.
@@ -255,6 +258,25 @@ pub struct GateReport {
     /// Why an operator keeps this machine down; `null` where none does.
     #[serde(default)]
     pub held_by: Option<String>,
+}
+
+/// What whoever may write the system's files has told systemd: that these units ask the gate, or that they do not any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateUnits {
+    /// By their full names.
+    pub units: Vec<String>,
+    /// Where the system's files are.
+    pub root: String,
+    /// Whether they ask.
+    pub ask: bool,
+}
+
+impl GateUnits {
+    /// What the audit log calls it.
+    #[must_use]
+    pub const fn action(&self) -> &'static str {
+        if self.ask { "gate.install" } else { "gate.remove" }
+    }
 }
 
 /// `tvox-dr gate check --json`: whether a service may be started on this machine at this moment.

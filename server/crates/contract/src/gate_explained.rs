@@ -327,6 +327,7 @@ mod tests {
         GateReport {
             policy: GatePolicy::Strict,
             wait_seconds: 60,
+            chosen: Some(true),
             answer,
             unverified: false,
             since: None,

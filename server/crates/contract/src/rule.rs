@@ -125,6 +125,10 @@ rules! {
     PointNotUsed = "point.not_used";
     /// Where the other machine would resume by itself after a silence.
     GateUnverified = "gate.unverified";
+    /// What happens in silence was never chosen by a person.
+    GateChosen = "gate.chosen";
+    /// A program that a service is started, stopped or checked by cannot be run.
+    ServiceCommand = "service.command";
     /// Nobody would serve: the other machine does not answer.
     PeerSilent = "peer.silent";
     /// A program that a step of the customer's own begins with cannot be run.

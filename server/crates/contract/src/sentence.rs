@@ -1,5 +1,7 @@
 //! The sentences of the rules: what is wrong and what to do, in both languages, and the words for the fact that decided.
 
+mod beforehand;
+
 use crate::isolation::probe_label;
 use crate::lang::Lang;
 use crate::mandate::MandateFinding;
@@ -340,16 +342,12 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
             ("Il punto di ripristino {s} non può essere usato: {d}.", "Non indicare alcun punto di ripristino."),
             ("The restore point {s} cannot be used: {d}.", "Name no restore point."),
         ),
-        Rule::GateUnverified => (
-            (
-                "Se {s} si riavvia mentre le sedi non si vedono, dopo {d} secondi riprende il servizio da sola.",
-                "Accertarsi che resti spenta o isolata finché il DR è attivo.",
-            ),
-            (
-                "If {s} boots while the sites cannot see each other, it resumes the service by itself after {d} seconds.",
-                "Make sure that it stays off or isolated while the DR is active.",
-            ),
-        ),
+        Rule::GateUnverified => beforehand::GATE_UNVERIFIED,
+        Rule::GateChosen => beforehand::GATE_CHOSEN,
+        Rule::ServiceCommand => beforehand::SERVICE_COMMAND,
+        Rule::StepCommand => beforehand::STEP_COMMAND,
+        Rule::TelephonyCommand => beforehand::TELEPHONY_COMMAND,
+        Rule::ApprovalAlone => beforehand::APPROVAL_ALONE,
         Rule::PeerSilent => (
             (
                 "{s} non risponde: finché non torna, nessuno servirebbe.",
@@ -358,16 +356,6 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
             (
                 "{s} does not answer: until it is back nobody would serve.",
                 "Switch the machine on before rolling back, or suspend the DR if that is what is wanted.",
-            ),
-        ),
-        Rule::StepCommand => (
-            (
-                "Il passo proprio {s} non si può eseguire: {d}.",
-                "Installare il programma su questa macchina, oppure correggere il passo nella pagina Procedura.",
-            ),
-            (
-                "The own step {s} cannot be run: {d}.",
-                "Install the program on this machine, or correct the step on the page Procedure.",
             ),
         ),
         Rule::FailbackMaster => (
@@ -450,16 +438,6 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
                 "Have the carrier attest the trunk on the DR, too, or correct it on the page Telephony.",
             ),
         ),
-        Rule::TelephonyCommand => (
-            (
-                "Su {s} i telefoni registrati non si possono contare: {d}.",
-                "Installare il programma su questa macchina, oppure correggere il comando nella pagina Telefonia.",
-            ),
-            (
-                "The registered phones cannot be counted on {s}: {d}.",
-                "Install the program on this machine, or correct the command on the page Telephony.",
-            ),
-        ),
         Rule::ApprovalSamePerson => (
             (
                 "Chi ha avviato l'operazione ({d}) non può anche approvarla: non risulta che {s} sia un'altra persona.",
@@ -478,16 +456,6 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
             (
                 "The run {s} does not wait for an approval: it is another one, or was decided already.",
                 "Open the run in progress: an answer counts only for the run that it names, while that waits.",
-            ),
-        ),
-        Rule::ApprovalAlone => (
-            (
-                "Per le operazioni gravi servono due persone, e gli utenti che possono approvarle sono {d}.",
-                "Creare nella pagina Utenti un secondo utente con il ruolo Operatore, per un'altra persona.",
-            ),
-            (
-                "Grave runs need two persons, and the users who may approve of them number {d}.",
-                "Make a second user with the role Operator on the page Users, for another person.",
             ),
         ),
     }
@@ -536,10 +504,11 @@ pub(crate) fn fact(rule: Rule, detail: &str, lang: Lang) -> String {
         (Rule::StateIllegal, "not_waiting") => lang
             .pick("il passo non aspetta nessuno, o è già stato confermato", "the step waits for nobody, or was acknowledged already")
             .into(),
-        (Rule::StepCommand | Rule::TelephonyCommand, "missing") => {
+        (Rule::StepCommand | Rule::TelephonyCommand | Rule::ServiceCommand, "missing") => {
             format!("{} {value}", lang.pick("manca il programma", "there is no program"))
         }
-        (Rule::StepCommand | Rule::TelephonyCommand, "not_executable") => {
+        (Rule::ServiceCommand, "unit") => format!("{} {value}", lang.pick("manca la unit", "there is no unit")),
+        (Rule::StepCommand | Rule::TelephonyCommand | Rule::ServiceCommand, "not_executable") => {
             format!("{value} {}", lang.pick("non è eseguibile", "is not executable"))
         }
         (Rule::FailbackMaster, "silent") => lang.pick("non risponde", "it does not answer").into(),

@@ -198,6 +198,7 @@ impl Node {
             Command::StepRemove { name } => self.step_remove(act, name).await,
             Command::StepMove { name, to } => self.step_move(act, name, to).await,
             Command::GateSet { policy, wait } => self.gate_set(act, policy, wait).await,
+            Command::GateUnits(told) => self.gate_units(act, told).await,
             Command::ApprovalSet { activation, wait } => {
                 self.approval_set(act, activation.as_deref(), wait.as_deref()).await
             }

@@ -1,6 +1,7 @@
 //! The return gate: after a boot a machine serves only once the other side has confirmed that it may, or, where the policy
 //! says so, after a silence. And the state of the node, which follows from mandate, gate and run.
 
+mod choice;
 mod on_disk;
 mod reasons;
 
@@ -8,20 +9,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use contract::gate::{
-    Asked, CheckedBy, GATE_WAIT, GATE_WAIT_RANGE, GateAnswer, GateCheck, GatePolicy, GateReason, GateReport, GateState,
-    all_in_all,
+    Asked, CheckedBy, GATE_WAIT, GateAnswer, GateCheck, GatePolicy, GateReason, GateReport, GateState, all_in_all,
 };
 use contract::run::RunKind;
 use contract::service::Desired;
 use contract::state::NodeState;
-use contract::{Denied, FieldError, NodeRole, Outcome, Problem, SCHEMA, Timestamp};
+use contract::{Denied, NodeRole, SCHEMA, Timestamp};
 use futures_util::future::join_all;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 use tokio::sync::watch;
 
 use crate::cluster::Machine;
-use crate::door::Act;
 use crate::link::message::Purpose;
 use crate::mandate::file::{Opening, Record, Seat};
 use crate::mandate::rules::{self, Standing};
@@ -50,6 +49,8 @@ pub(crate) struct Gate {
 struct Memory {
     policy: GatePolicy,
     wait: u32,
+    /// By a person.
+    chosen: bool,
     asked: Vec<Asked>,
     silent_since: Option<Instant>,
     /// The last word before a silence was no: it goes on speaking against an opening.
@@ -64,6 +65,7 @@ impl Default for Gate {
         let memory = Memory {
             policy: GatePolicy::default(),
             wait: GATE_WAIT,
+            chosen: false,
             asked: Vec::new(),
             silent_since: None,
             refused: false,
@@ -78,13 +80,13 @@ impl Gate {
     /// Reads the policy.
     pub(crate) async fn open(store: &Store) -> Result<Self, Denied> {
         let gate = Self::default();
-        let row: Option<(String, u32)> = sqlx::query_as("SELECT policy, wait FROM gate")
+        let row: Option<(String, u32, bool)> = sqlx::query_as("SELECT policy, wait, chosen FROM gate")
             .fetch_optional(store.pool())
             .await
             .map_err(db("read the gate's policy"))?;
-        if let Some((policy, wait)) = row {
+        if let Some((policy, wait, chosen)) = row {
             let policy = policy.parse().map_err(|problem| Denied::failed("read the gate's policy", problem))?;
-            gate.change(|memory| (memory.policy, memory.wait) = (policy, wait));
+            gate.change(|memory| (memory.policy, memory.wait, memory.chosen) = (policy, wait, chosen));
         }
         Ok(gate)
     }
@@ -92,6 +94,11 @@ impl Gate {
     /// What happens in silence, and after how many seconds.
     pub(crate) fn policy(&self) -> (GatePolicy, u32) {
         self.change(|memory| (memory.policy, memory.wait))
+    }
+
+    /// Whether a person has chosen what happens in silence.
+    pub(crate) fn is_chosen(&self) -> bool {
+        self.change(|memory| memory.chosen)
     }
 
     /// Whether it opens by itself if nothing but silence comes.
@@ -311,6 +318,7 @@ impl Node {
             GateReport {
                 policy: memory.policy,
                 wait_seconds: memory.wait,
+                chosen: Some(memory.chosen),
                 answer,
                 unverified: opened.is_some_and(|opened| opened.how == Opening::Unverified),
                 since: opened.map(|opened| opened.at).or(memory.held_since),
@@ -341,34 +349,6 @@ impl Node {
         };
         let (name, role) = (self.info.name.clone(), self.info.role);
         GateCheck { schema: SCHEMA, open, name, role, by: CheckedBy::Node, gate }
-    }
-
-    pub(crate) async fn gate_set(&self, act: Act<'_>, policy: &str, wait: &str) -> Result<Outcome, Denied> {
-        let before = self.gate.policy();
-        let mut errors = Vec::new();
-        let policy = policy.parse::<GatePolicy>().map_err(|problem| errors.push(FieldError::new("policy", problem)));
-        let (min, max) = GATE_WAIT_RANGE;
-        let wait = match wait.trim() {
-            "" => Ok(before.1),
-            typed => match typed.parse::<u32>() {
-                Ok(wait) if (min..=max).contains(&wait) => Ok(wait),
-                Ok(_) => Err(Problem::OutOfRange { min, max }),
-                Err(_) => Err(Problem::NotANumber),
-            },
-        };
-        let wait = wait.map_err(|problem| errors.push(FieldError::new("wait", problem)));
-        let (Ok(policy), Ok(wait)) = (policy, wait) else { return Err(Denied::Invalid(errors)) };
-        let mut tx = self.store.begin().await?;
-        sqlx::query("UPDATE gate SET policy = ?, wait = ?, chosen = 1")
-            .bind(policy.as_str())
-            .bind(wait)
-            .execute(&mut *tx)
-            .await
-            .map_err(db("set the gate's policy"))?;
-        let told = |(policy, wait): (GatePolicy, u32)| json!({ "policy": policy, "wait_seconds": wait });
-        let outcome = act.done(tx, Some(told(before)), Some(told((policy, wait)))).await?;
-        self.gate.change(|memory| (memory.policy, memory.wait) = (policy, wait));
-        Ok(outcome)
     }
 }
 

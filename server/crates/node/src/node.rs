@@ -121,7 +121,7 @@ impl Node {
             .await
             .map_err(|error| unusable(format!("its database cannot be read: {error}")))?;
         let book = Book::open(&dir, Record::new(&info.id, &info.name, info.role), paired.is_some())?;
-        crate::rescue::take_over(&dir, &store, &info.name)
+        crate::rescue::journal::take_over(&dir, &store, &info.name)
             .await
             .map_err(|denied| unusable(denied.text(contract::Lang::En)))?;
         let gate = Gate::open(&store).await.map_err(|denied| unusable(denied.text(contract::Lang::En)))?;

@@ -8,8 +8,6 @@ mod preview;
 mod store;
 pub(crate) mod wait;
 
-pub(crate) use preview::missing;
-
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use contract::command::Secret;

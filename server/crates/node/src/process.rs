@@ -15,6 +15,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 mod identity;
+pub(crate) mod program;
 
 pub(crate) use identity::Process;
 

@@ -2,26 +2,23 @@
 //! neither database nor daemon. Whatever is done here is written into a file of its own, which the next start of the node
 //! takes over into the audit log.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+pub mod journal;
+
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use contract::mandate::{Mandate, MandateKind};
 use contract::service::{Observed, Service};
 use contract::{Failure, NodeRole, Timestamp};
 use replication::{Replica, SourceKind};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use crate::audit::{self, Event};
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::error::OpenError;
 use crate::mandate::file::{Files, Opened, Record};
 use crate::mandate::{Raise, boot_id, rules};
 use crate::runs::damage;
-use crate::store::{Store, db};
 use crate::sync::pull::RESERVE_OF_SERVING;
 use crate::{random, services};
 
@@ -46,16 +43,6 @@ pub struct Found {
 
 /// What was done on the way, one thing after the other.
 pub type Told<'a> = &'a mut dyn FnMut(&str, Result<&str, &Failure>);
-
-/// One line of the file that the next start takes over.
-#[derive(Debug, Serialize, Deserialize)]
-struct Line {
-    at: Timestamp,
-    action: String,
-    reason: String,
-    login_uid: Option<u32>,
-    epoch: Option<u64>,
-}
 
 /// Looks, changes nothing, and needs nobody's leave.
 ///
@@ -221,15 +208,7 @@ impl Rescue {
 
     fn write_down(&self, action: &str, reason: &str, clock: &dyn Clock) -> Result<(), Failure> {
         let epoch = self.record.as_ref().and_then(|record| record.mandate.as_ref().map(|mandate| mandate.epoch));
-        let (action, reason) = (action.to_owned(), reason.to_owned());
-        let line = Line { at: clock.now(), action, reason, login_uid: crate::init::login_uid(), epoch };
-        let written = || {
-            let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(journal(self.dir.root()))?;
-            file.write_all(format!("{}\n", serde_json::to_string(&line)?).as_bytes())?;
-            file.sync_all()
-        };
-        written()
-            .map_err(|error: io::Error| Failure { attempt: "write down what is done".into(), cause: error.to_string() })
+        journal::write_down(self.dir.root(), action, reason, epoch, clock)
     }
 }
 
@@ -257,31 +236,4 @@ fn promote(store: PathBuf, run: &str, now: Timestamp) -> Result<String, Failure>
     }
     let promoted = replica.promote(run, None, RESERVE_OF_SERVING, now, &replication::Unwatched).map_err(failed)?;
     Ok(format!("writable, from generation {}{}", promoted.generation, damage(&promoted)))
-}
-
-fn journal(root: &Path) -> PathBuf {
-    root.join("rescue.jsonl")
-}
-
-/// Takes over into the audit log what was done while there was no daemon.
-///
-/// # Errors
-/// [`contract::Denied::Failed`] when the audit log cannot be written; then it is tried again at the next start.
-pub(crate) async fn take_over(dir: &DataDir, store: &Store, name: &str) -> Result<(), contract::Denied> {
-    let file = journal(dir.root());
-    let Ok(text) = fs::read_to_string(&file) else { return Ok(()) };
-    let mut tx = store.begin().await?;
-    // A line that a crash cut in half tells nothing.
-    for line in text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
-        let actor = contract::Actor { from: "rescue".into(), ..contract::Actor::root(line.login_uid) };
-        let event = Event {
-            reason: Some(line.reason),
-            epoch: line.epoch,
-            after: Some(json!({ "done_at": line.at })),
-            ..Event::done(&actor, &line.action, Some(name.to_owned()))
-        };
-        audit::append(&mut tx, line.at, event).await?;
-    }
-    tx.commit().await.map_err(db("commit what was done by rescue"))?;
-    fs::remove_file(&file).map_err(|error| contract::Denied::failed("take over what was done by rescue", error))
 }

@@ -18,6 +18,7 @@ pub fn gate_on_disk(root: &Path) -> Option<GateCheck> {
         // Policy and questions are the running node's: without one nobody asks, and nothing opens by itself.
         policy: GatePolicy::Strict,
         wait_seconds: GATE_WAIT,
+        chosen: None,
         answer: reasons::answer(&record, &boot),
         unverified: false,
         since: record.opened.as_ref().filter(|opened| opened.boot == boot).map(|opened| opened.at),

@@ -52,6 +52,7 @@ impl Node {
             up: rules::may_serve(&record, &boot) && self.services.are_up(),
             manages: self.services.manages_any(),
             generation: self.given_generation().await.ok().flatten(),
+            gate_chosen: Some(self.gate.is_chosen()),
             opens_after: (policy == GatePolicy::Unverified).then_some(wait),
             panel: self.config.panel.port(),
             state: Some(self.state()),

@@ -49,6 +49,9 @@ pub struct Standing {
     pub generation: Option<u64>,
     /// After how many seconds of silence it would open its gate by itself; `None` when never.
     pub opens_after: Option<u32>,
+    /// Whether a person has chosen what happens in silence; `None` of one that does not say.
+    #[serde(default)]
+    pub gate_chosen: Option<bool>,
     /// The port of its panel.
     pub panel: u16,
     /// What it is doing, for people.
@@ -335,6 +338,7 @@ pub fn standing(record: &Record, boot: &str, down: bool, running: bool) -> Stand
         remembered_generation: record.peer.generation,
         generation: None,
         opens_after: None,
+        gate_chosen: None,
         panel: 0,
         state: None,
         serves_site: None,

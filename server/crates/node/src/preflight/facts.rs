@@ -7,6 +7,7 @@ use super::Probed;
 use super::judge::Facts;
 use crate::mandate::file::Seat;
 use crate::node::Node;
+use crate::services;
 use crate::store::{db, time};
 use crate::sync::replica::Copy;
 
@@ -25,6 +26,7 @@ impl Node {
         } else {
             self.losses_of_a_takeover().await?
         };
+        let services = self.declared_services().await?;
         let bytes = |copy: &std::sync::Arc<Copy>| copy.standing(|s| s.commit.as_ref().map(|commit| commit.bytes));
         Ok(Facts {
             at: self.clock.now(),
@@ -39,7 +41,9 @@ impl Node {
             approvers,
             isolation: probed.machines.clone(),
             losses,
-            services: self.declared_services().await?.into_iter().map(|service| service.name).collect(),
+            services_preview: services::preview(&services),
+            services: services.into_iter().map(|service| service.name).collect(),
+            gate_unchosen: self.gate_unchosen().await?,
             own: self.declared_own_steps().await?.into_iter().map(|declared| declared.step).collect(),
             own_preview: probed.own.clone(),
             telephony: !probed.telephony.0.is_empty(),
@@ -57,6 +61,17 @@ impl Node {
                 .filter_map(|seat| self.link.last_standing(seat)?.opens_after)
                 .min(),
         })
+    }
+
+    /// The machines of the pair of which nobody has chosen what they do when they boot into silence: this one, and the
+    /// other ones as they say.
+    async fn gate_unchosen(&self) -> Result<Vec<String>, Denied> {
+        let own = (!self.gate.is_chosen()).then(|| self.info.name.clone());
+        let across = self.machines_across().await?.into_iter().filter_map(|machine| {
+            let said = self.link.last_standing(machine.seat)?.gate_chosen;
+            said.is_some_and(|chosen| !chosen).then(|| machine.pair.map(|pair| pair.name))?
+        });
+        Ok(own.into_iter().chain(across).collect())
     }
 
     /// What an activation would lose of one dataset: all that the Master wrote after the last moment at which the copy is

@@ -39,6 +39,10 @@ pub(crate) struct Facts {
     pub(crate) losses: Vec<Loss>,
     /// The declared services, in starting order.
     pub(crate) services: Vec<String>,
+    /// Those that cannot be handled on this machine.
+    pub(crate) services_preview: Vec<Refused>,
+    /// Machines of which nobody has chosen what they do in silence.
+    pub(crate) gate_unchosen: Vec<String>,
     /// The customer's own steps, in the order in which they are done.
     pub(crate) own: Vec<OwnStep>,
     /// What is worth knowing about them.
@@ -92,7 +96,8 @@ pub(crate) fn judge(facts: &Facts, take: &Take) -> Result<PreflightReport, Denie
     let only = |rules: &[Rule]| blocked.iter().all(|refused| rules.contains(&refused.rule));
     let words = [Rule::IsolationUnattested, Rule::DataLossConsent];
     let verdict = Verdict {
-        ready: only(&[Rule::IsolationAlive, words[0], words[1]]),
+        // A service that could not be started stands in nobody's way on the worst day: the others can.
+        ready: only(&[Rule::IsolationAlive, words[0], words[1]]) && facts.services_preview.is_empty(),
         now: only(&words),
         checked_at: facts.at,
         stale: false,
@@ -194,6 +199,9 @@ fn worth_knowing(facts: &Facts) -> Vec<Refused> {
     if let (Some(seconds), Some(peer), false) = (facts.opens_after, &facts.peer, facts.resumes()) {
         known.push(Refused::new(Rule::GateUnverified, peer, seconds.to_string()));
     }
+    let unchosen = facts.gate_unchosen.iter();
+    known.extend(unchosen.map(|machine| Refused::new(Rule::GateChosen, machine, "")));
+    known.extend(facts.services_preview.iter().cloned());
     if let Some(few) = facts.approvers.filter(|number| *number < 2) {
         known.push(Refused::new(Rule::ApprovalAlone, &facts.name, few.to_string()));
     }

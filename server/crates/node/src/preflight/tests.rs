@@ -74,6 +74,8 @@ fn facts() -> Facts {
         isolation: vec![machine(MASTER_IP, IsolationOutcome::Alive)],
         losses: vec![loss("conf", Some(7))],
         services: vec!["pbx".into()],
+        services_preview: Vec::new(),
+        gate_unchosen: Vec::new(),
         own: Vec::new(),
         own_preview: Vec::new(),
         telephony: false,

@@ -6,6 +6,7 @@
 mod command;
 mod keeper;
 mod output;
+mod preview;
 mod standing;
 mod start_stop;
 mod store;
@@ -20,6 +21,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::node::Node;
+pub(crate) use preview::preview;
 use standing::Standings;
 pub use start_stop::{Checked, check, start, stop};
 pub use store::declared_on_disk;

@@ -9,7 +9,7 @@ use futures_util::future::{join_all, select_ok};
 use sip::Transport;
 
 use crate::node::Node;
-use crate::own_steps;
+use crate::process::program::missing;
 
 /// How long a server may take to answer one question.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -56,7 +56,7 @@ impl Node {
         if telephony.is_empty() && self.info.role == NodeRole::Client {
             found.push(Refused::new(Rule::TelephonyUnset, name, ""));
         }
-        let why = telephony.registrations.as_deref().and_then(own_steps::missing);
+        let why = telephony.registrations.as_deref().and_then(missing);
         found.extend(why.map(|why| Refused::new(Rule::TelephonyCommand, name, why)));
         let trunks = self.hear_all(&telephony.trunks).await;
         let silent = trunks.iter().filter(|trunk| !trunk.answered);
