@@ -13,6 +13,7 @@ mod evidence;
 mod gate;
 mod isolation;
 mod lag;
+mod last_written;
 mod licence;
 mod login;
 mod monitor;

@@ -3,7 +3,7 @@
 use contract::role::NodeRole;
 use leptos::prelude::*;
 
-use super::readiness;
+use super::{last_written, readiness};
 use crate::action::Action;
 use crate::fresh::fresh;
 use crate::islands::{PairStatus, ReplicaTable};
@@ -36,6 +36,7 @@ pub(crate) fn view(cx: &Context, model: &OverviewPage) -> AnyView {
         {title(routes::of(PageId::Overview).label(lang), reload(cx, "/"))}
         {steps(cx, model)}
         {card(cx.t("Servizio", "Service"), fresh(cx, "readiness", readiness::view(cx, live)))}
+        {last_written::view(cx, live)}
         <div class="two">
             {card(cx.t("Questa macchina", "This machine"), machine)}
             {card(

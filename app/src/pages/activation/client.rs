@@ -11,7 +11,7 @@ use crate::action::Action;
 use crate::fresh::fresh;
 use crate::headline::Tone;
 use crate::model::{ActivationPage, Context};
-use crate::pages::phones;
+use crate::pages::{last_written, phones};
 use crate::widgets::card;
 
 pub(super) fn view(cx: &Context, live: &Live, model: &ActivationPage) -> AnyView {
@@ -92,6 +92,7 @@ fn active(cx: &Context, live: &Live) -> AnyView {
     view! {
         <section class="card">{stance(Tone::Active, &head, text)} {fresh(cx, "silent", silent(cx, live))}</section>
         {telephony(cx, live)}
+        {last_written::view(cx, live)}
         {form::or_who(cx, Action::Deactivate, release)}
         {card(
             cx.t("Che cosa accade", "What happens"),
@@ -176,6 +177,7 @@ fn suspended(cx: &Context, live: &Live) -> AnyView {
         <section class="card">
             {stance(Tone::Bad, cx.t("DR sospeso: nessuno serve.", "The DR is suspended: nobody serves."), text)}
         </section>
+        {last_written::view(cx, live)}
         {form::or_who(cx, Action::Activate, forms)}
     }
     .into_any()

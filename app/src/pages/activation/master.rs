@@ -25,7 +25,9 @@ pub(super) fn view(cx: &Context, live: &Live) -> AnyView {
         view! { {form::or_who(cx, Action::Takeover, || takeover(cx, live))} {background(cx, live)} }
     });
     let settle = super::super::settle::view(cx, live);
-    view! { <section class="card">{state} {travel(cx, live)} {way(cx, live)}</section> {settle} {lost} }.into_any()
+    let written = super::super::last_written::view(cx, live);
+    view! { <section class="card">{state} {travel(cx, live)} {way(cx, live)}</section> {written} {settle} {lost} }
+        .into_any()
 }
 
 fn serving(cx: &Context, there: &str, state: NodeState) -> AnyView {

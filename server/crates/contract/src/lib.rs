@@ -20,6 +20,7 @@ pub mod gate_explained;
 pub mod isolation;
 pub mod lag;
 pub mod lang;
+pub mod last_written;
 pub mod licence;
 pub mod life;
 pub mod live;

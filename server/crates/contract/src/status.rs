@@ -9,6 +9,7 @@ use crate::approval::ApprovalPolicy;
 use crate::dataset::{DatasetClass, DatasetKind, Group};
 use crate::gate::GateReport;
 use crate::lang::Lang;
+use crate::last_written::LastWritten;
 use crate::licence::LicenceSummary;
 use crate::mandate::{MandateFinding, MandateKind};
 use crate::recipient::Recipient;
@@ -244,6 +245,9 @@ pub struct DatasetBrief {
     pub lag_seconds: Option<f64>,
     /// The last complete generation.
     pub generation: Option<u64>,
+    /// What the Master wrote last; `null` while it serves, and where that is not known.
+    #[serde(default)]
+    pub last_written: Option<LastWritten>,
 }
 
 /// Open alarms.

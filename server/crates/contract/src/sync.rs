@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::dataset::{DatasetClass, DatasetKind, Group};
 use crate::lang::Lang;
+use crate::last_written::LastWritten;
 use crate::retention::Retention;
 use crate::role::NodeRole;
 
@@ -139,6 +140,9 @@ pub struct DatasetReport {
     pub progress: Option<Progress>,
     /// The last error, kept until the next success.
     pub last_error: Option<SyncError>,
+    /// What the Master wrote last; `null` while it serves, and where that is not known.
+    #[serde(default)]
+    pub last_written: Option<LastWritten>,
 }
 
 /// How far a transfer is.

@@ -5,6 +5,7 @@
 //! From the first errand until the content is in its place, or everything is as it was, the Master's record names the run:
 //! as long as it does, nothing is served there, whoever may.
 
+mod last_written;
 mod preserved;
 mod receiver;
 mod sender;
@@ -22,6 +23,7 @@ use replication::Source;
 use crate::node::Node;
 use crate::sync::meter::Meter;
 
+use last_written::Measured;
 pub(crate) use sender::Serving;
 
 /// What this node is doing about content that travels home.
@@ -33,6 +35,8 @@ pub(crate) struct Home {
     trouble: Mutex<Option<String>>,
     /// Counts what is under way.
     meter: Mutex<Option<(String, Arc<Meter>)>>,
+    /// Master: what it wrote last, as it was measured.
+    written: Mutex<BTreeMap<String, Measured>>,
     /// DR: the copies that serve, as sources; they remember what they have read.
     sources: Mutex<BTreeMap<PathBuf, Arc<Mutex<Source>>>>,
 }

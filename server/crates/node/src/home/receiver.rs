@@ -107,7 +107,7 @@ impl Node {
     }
 
     /// What the live data is now, and how large it is.
-    async fn look_at_live(&self, feed: &Arc<Feed>) -> (Option<String>, u64) {
+    pub(super) async fn look_at_live(&self, feed: &Arc<Feed>) -> (Option<String>, u64) {
         let stop = self.stop.child_token();
         let _ended = stop.clone().drop_guard();
         let (engine, now) = (Arc::clone(&feed.engine), self.clock.now());

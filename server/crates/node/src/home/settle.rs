@@ -44,7 +44,15 @@ impl Node {
         while !self.stop.is_cancelled() {
             book.mark_unchanged();
             let done = match self.fate() {
-                Fate::None | Fate::Wait => Ok(()),
+                Fate::None => {
+                    tokio::select! {
+                        () = self.measure_what_was_written() => {}
+                        // What holds now may want something more urgent.
+                        _ = book.changed() => continue,
+                    }
+                    Ok(())
+                }
+                Fate::Wait => Ok(()),
                 Fate::Settle(mandate) => self.settle(&mandate).await,
                 Fate::GiveUp(run) => {
                     let _busy = self.home.busy.lock().await;

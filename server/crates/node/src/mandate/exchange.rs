@@ -58,6 +58,7 @@ impl Node {
             state: Some(self.state()),
             serves_site: self.serves_site(),
             contents: self.contents(),
+            last_written: self.home.last_written(),
             session: Some(Word {
                 talking: self.link.talking(seat),
                 able: self.book.remembers(),
@@ -92,10 +93,18 @@ impl Node {
         if next == now || paced {
             return Ok(());
         }
-        let (told_too, ear_too) = (told.clone(), ear.clone());
+        let (told_too, ear_too, boot) = (told.clone(), ear.clone(), self.book.boot());
         let heard = self
             .book
-            .change(move |record| record.facing(seat, |record| hear(record, &told_too, generation, &ear_too)))
+            .change(move |record| {
+                let served = rules::may_serve(record, &boot);
+                let heard = record.facing(seat, |record| hear(record, &told_too, generation, &ear_too));
+                if heard.learned == Learned::Adopted {
+                    let elsewhere = record.mandate.as_ref().filter(|head| head.holder != record.site);
+                    record.overlapped = elsewhere.filter(|_| served).map(|head| head.id.clone());
+                }
+                heard
+            })
             .await;
         self.book.could_remember(heard.is_ok());
         let heard = match heard {

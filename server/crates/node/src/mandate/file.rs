@@ -127,6 +127,9 @@ pub struct Record {
     /// The mandate whose content stands here, of those that name one.
     #[serde(default)]
     pub settled: Option<String>,
+    /// The mandate of the other side that was learnt while this machine still served: both have.
+    #[serde(default)]
+    pub overlapped: Option<String>,
     /// Of the other node.
     pub peer: Remembered,
     /// The one-time secrets of both, under this mandate.
@@ -158,6 +161,7 @@ impl Record {
             rescued: None,
             receiving: None,
             settled: None,
+            overlapped: None,
             peer: Remembered::default(),
             session: Session::default(),
             second: Acquaintance::default(),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use contract::gate::GateAnswer;
+use contract::last_written::LastWritten;
 use contract::mandate::{Mandate, MandateFinding, MandateKind, Relation};
 use contract::service::Desired;
 use contract::state::NodeState;
@@ -63,6 +64,9 @@ pub struct Standing {
     /// Client: the content of each dataset that it has.
     #[serde(default)]
     pub contents: BTreeMap<String, String>,
+    /// Master: what it wrote last, of each dataset, while it does not serve.
+    #[serde(default)]
+    pub last_written: BTreeMap<String, LastWritten>,
     /// The one-time secret; `None` where only the mandate is spoken of.
     #[serde(default)]
     pub session: Option<Word>,
@@ -343,6 +347,7 @@ pub fn standing(record: &Record, boot: &str, down: bool, running: bool) -> Stand
         state: None,
         serves_site: None,
         contents: BTreeMap::new(),
+        last_written: BTreeMap::new(),
         session: None,
     }
 }

@@ -60,7 +60,7 @@ impl Node {
 
     async fn dataset_reports(&self, switches: Switches) -> Result<Vec<DatasetReport>, Denied> {
         if self.info.role == NodeRole::Client {
-            return Ok(self.replica_reports(switches));
+            return Ok(self.with_last_written(self.replica_reports(switches)));
         }
         let (echo, heard) = self
             .link
@@ -68,7 +68,7 @@ impl Node {
             .echo
             .map_or_else(|| (Vec::new(), None), |(echo, at)| (echo, Some(at.elapsed())));
         let age = heard.unwrap_or_default();
-        Ok(self
+        let reports = self
             .datasets()
             .await?
             .into_iter()
@@ -86,7 +86,16 @@ impl Node {
                 }
                 report
             })
-            .collect())
+            .collect();
+        Ok(self.with_last_written(reports))
+    }
+
+    fn with_last_written(&self, mut reports: Vec<DatasetReport>) -> Vec<DatasetReport> {
+        let written = self.last_written();
+        for report in &mut reports {
+            report.last_written = written.get(&report.name).copied();
+        }
+        reports
     }
 
     fn copy_report(&self, copy: &Copy, switches: Switches) -> DatasetReport {
@@ -174,6 +183,7 @@ fn blank(dataset: Dataset, switches: Switches) -> DatasetReport {
         bytes: None,
         progress: None,
         last_error: None,
+        last_written: None,
     }
 }
 
@@ -185,6 +195,7 @@ fn brief(report: DatasetReport) -> DatasetBrief {
         state: report.state,
         lag_seconds: report.lag_seconds,
         generation: report.generation,
+        last_written: report.last_written,
     }
 }
 
