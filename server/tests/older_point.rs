@@ -271,20 +271,100 @@ fn a_damaged_point_is_refused_before_anything_is_changed_and_the_newest_sound_on
     assert_eq!((ran.code, &ran.json()["state"]), (0, &"done".into()), "{ran:?}");
 }
 
-/// Lets every generation look an hour older to whoever prunes.
-fn age_generations(client: &Machine) {
+/// Changes what is written down of each generation, or of each copy that has served. The node is down.
+fn rewrite(client: &Machine, which: &str, change: impl Fn(&mut Value)) {
     for dataset in ["conf.files", "voice.sqlite"] {
-        for dir in fs::read_dir(client.dir.join("replicas").join(dataset).join("generations")).unwrap().flatten() {
+        for dir in fs::read_dir(client.dir.join("replicas").join(dataset).join(which)).unwrap().flatten() {
             let path = dir.path().join("record");
             let Ok(text) = fs::read_to_string(&path) else { continue };
             let mut record: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
-            let at: contract::Timestamp = record["committed_at"].as_str().unwrap().parse().unwrap();
-            let before = contract::Timestamp::from_second(at.as_second() - 3600).unwrap();
-            record["committed_at"] = before.to_string().into();
+            change(&mut record);
             let json = record.to_string();
             fs::write(&path, format!("{json}\n{}\n", blake3::hash(json.as_bytes()).to_hex())).unwrap();
         }
     }
+}
+
+/// So much earlier.
+fn earlier(at: &Value, seconds: i64) -> Value {
+    let at: contract::Timestamp = at.as_str().unwrap().parse().unwrap();
+    contract::Timestamp::from_second(at.as_second() - seconds).unwrap().to_string().into()
+}
+
+/// Lets every generation look an hour older to whoever prunes.
+fn age_generations(client: &Machine) {
+    rewrite(client, "generations", |record| record["committed_at"] = earlier(&record["committed_at"], 3600));
+}
+
+#[test]
+fn a_clock_that_jumps_a_year_does_not_cost_what_was_made_on_the_dr() {
+    let mut site = Site::away();
+    site.work_on_the_dr();
+    assert_eq!(press(&site.pair.client, "deactivate", &[]).code, 0);
+    site.until_master_serves();
+    let (source, target) = site.conf.clone();
+    let follows = |text: &str| {
+        fs::write(source.join("removed"), text).unwrap();
+        until("the DR follows", || fs::read_to_string(target.join("removed")).is_ok_and(|now| now == text));
+    };
+    follows("first");
+    let kept = |client: &Machine| {
+        let points = client.ok(&["sync", "points", "--json"]).json()["points"].as_array().unwrap().clone();
+        let made = points.iter().find(|point| point["made_on"] == "client");
+        made.map(|made| made["datasets"].as_array().unwrap().len())
+    };
+    let client = &mut site.pair.client;
+    assert_eq!(kept(client), Some(2));
+    // To a clock that has jumped ahead all of it is a year old.
+    client.kill();
+    rewrite(client, "serving", |record| {
+        record["handed_back"]["at"] = earlier(&record["handed_back"]["at"], 365 * 86_400);
+    });
+    client.start();
+    follows("second");
+    until("everything was pulled once more", || client.run(&["sync", "full", "--wait"]).code == 0);
+    assert_eq!(kept(client), Some(2), "a date is no time that went by");
+    client.kill();
+    rewrite(client, "serving", |record| record["handed_back"]["kept_s"] = 86_400.into());
+    client.start();
+    until("a day has gone by", || {
+        client.run(&["sync", "full", "--wait"]);
+        kept(client).is_none()
+    });
+}
+
+#[test]
+fn a_dataset_that_is_declared_later_takes_no_point_away_and_goes_on_from_its_oldest() {
+    let mut site = Site::new();
+    let before = newest(&site.pair.client);
+    let (source, target) = site.pair.declare("mail", "files");
+    assert!(there(&site.pair.client, &before).is_some(), "before anything of it has come");
+    fs::write(source.join("first"), "mail").unwrap();
+    until("it is copied", || target.join("first").exists());
+    site.pair.until_current("mail");
+    let listed = there(&site.pair.client, &before).unwrap();
+    let part =
+        |point: &Value| point["datasets"].as_array().unwrap().iter().find(|part| part["dataset"] == "mail").cloned();
+    let oldest = part(&listed).unwrap();
+    assert_eq!(oldest["missing"], "not_yet", "{listed}");
+    assert!(part(&there(&site.pair.client, &newest(&site.pair.client)).unwrap()).unwrap()["missing"].is_null());
+    fs::write(site.conf.0.join("users/rossi"), "encrypted").unwrap();
+    until("what is ruined travels, too", || {
+        fs::read_to_string(site.conf.1.join("users/rossi")).is_ok_and(|text| text == "encrypted")
+    });
+    site.lose_master();
+    let lost =
+        |report: &Value| report["loss"].as_array().unwrap().iter().find(|loss| loss["dataset"] == "mail").cloned();
+    let dry = dry_run(&site.pair.client, &["--point", &before]).json();
+    let loss = lost(&dry).unwrap();
+    assert_eq!((&loss["missing"], &loss["generation"]), (&"not_yet".into(), &oldest["generation"]), "{dry}");
+    let ran = press(&site.pair.client, "activate", &["--point", &before]);
+    assert_eq!((ran.code, &ran.json()["state"]), (0, &"done".into()), "{ran:?}");
+    assert_eq!(lost(&ran.json()).unwrap()["missing"], "not_yet", "{ran:?}");
+    assert_eq!(fs::read_to_string(site.conf.1.join("users/rossi")).unwrap(), "201");
+    let made = format!("mail g{}", oldest["generation"]);
+    assert!(step(&ran.json(), "freeze")["output"].as_str().unwrap().contains(&made), "{ran:?}");
+    assert!(there(&site.pair.client, &before).unwrap()["pinned"] == true);
 }
 
 #[test]

@@ -67,6 +67,28 @@ fn a_bit_that_flips_on_the_replicas_disk_is_found_told_healed_and_cleared() {
 }
 
 #[test]
+fn damage_that_a_forced_sync_finds_is_known_before_it_is_healed() {
+    let mut pair = Pair::new();
+    pair.client.ok(&["sync", "scrub", "set", "365d"]);
+    let (_, target) = pair.declare_large("rec");
+    pair.until_current("rec");
+    let whole = fs::read(target.join("large")).unwrap();
+    pair.limit_to(500);
+    flip(&target.join("large"));
+    pair.client.ok(&["sync", "full"]);
+    until("it is told while it is being healed", || scrub(&pair.client, "rec")["damage"]["total"] == 1);
+    pair.client.kill();
+    pair.client.start();
+    let damage = scrub(&pair.client, "rec")["damage"].clone();
+    assert_eq!((&damage["total"], &damage["healed_at"]), (&1.into(), &Value::Null), "{damage}");
+    until("the alarm is raised", || alarms(&pair.client) == (1, 0));
+    pair.client.ok(&["sync", "bandwidth", "set", "none"]);
+    until("it is healed", || scrub(&pair.client, "rec")["damage"]["healed_at"].is_string());
+    assert!(fs::read(target.join("large")).unwrap() == whole);
+    until("the alarm has ended", || alarms(&pair.client) == (0, 1));
+}
+
+#[test]
 fn damage_found_while_the_replication_is_off_stays_told_until_it_can_be_healed() {
     let (mut pair, target) = swift();
     pair.client.ok(&["sync", "stop"]);

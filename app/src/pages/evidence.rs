@@ -57,6 +57,11 @@ pub(super) fn losses(list: &[Loss], offset: i32, lang: Lang) -> AnyView {
 }
 
 fn words(loss: &Loss, offset: i32, lang: Lang) -> String {
+    let lost = lost(loss, offset, lang);
+    loss.missing.map_or_else(|| lost.clone(), |missing| format!("{lost} ({})", missing.label(lang)))
+}
+
+fn lost(loss: &Loss, offset: i32, lang: Lang) -> String {
     let (Some(at), Some(age)) = (loss.captured_at, loss.age_seconds) else {
         return lang.pick("nessuna copia completa: si perde tutto", "no complete copy: all of it is lost").to_owned();
     };

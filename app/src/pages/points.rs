@@ -82,7 +82,8 @@ fn parts(cx: &Context, point: &RestorePoint) -> AnyView {
     let items = point.datasets.iter().map(|part| {
         let files = part.files.map(|files| format!("{} file, ", format::count(files, cx.lang))).unwrap_or_default();
         let told = format!("{} ({files}{})", part.generation, format::bytes(part.bytes, cx.lang));
-        view! { <li><strong>{part.dataset.clone()}</strong> " " {told}</li> }
+        let missing = part.missing.map(|missing| view! { <br /> <span class="muted">{missing.label(cx.lang)}</span> });
+        view! { <li><strong>{part.dataset.clone()}</strong> " " {told} {missing}</li> }
     });
     view! { <ul class="vector">{items.collect_view()}</ul> }.into_any()
 }

@@ -316,7 +316,7 @@ fn show(run: &Value) {
     for loss in run["loss"].as_array().into_iter().flatten() {
         print::line(&format!(
             "RPO:        {}",
-            print::cells(loss, &["dataset", "generation", "age_seconds", "skipped"]).join("  ")
+            print::cells(loss, &["dataset", "generation", "age_seconds", "skipped", "missing"]).join("  ")
         ));
     }
     super::telephony::of_run(&run["telephony"]);

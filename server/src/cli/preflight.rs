@@ -134,9 +134,18 @@ fn words(report: &Value) {
         print::line(&format!("Restore point:                  {}", print::text(&report["point"])));
     }
     if items("loss").next().is_some() {
-        let keys = ["dataset", "generation", "captured_at", "age_seconds", "in_flight", "none_confirmed", "skipped"];
+        let keys = [
+            "dataset",
+            "generation",
+            "captured_at",
+            "age_seconds",
+            "in_flight",
+            "none_confirmed",
+            "skipped",
+            "missing",
+        ];
         print::table(
-            &["DATASET", "GENERATION", "CAPTURED", "AGE s", "IN FLIGHT", "NOTHING NEWER", "SKIPPED"],
+            &["DATASET", "GENERATION", "CAPTURED", "AGE s", "IN FLIGHT", "NOTHING NEWER", "SKIPPED", "MISSING"],
             &print::rows(&report["loss"], &keys),
         );
     }

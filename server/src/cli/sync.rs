@@ -115,8 +115,11 @@ fn retention(policy: &Value) {
 fn points(report: &Value) {
     let rows = print::list(&report["points"]).map(|point| {
         let mut row = print::cells(point, &["id", "captured_at", "age_seconds", "bytes", "pinned"]);
-        let parts =
-            print::list(&point["datasets"]).map(|part| print::cells(part, &["dataset", "generation"]).join("="));
+        let parts = print::list(&point["datasets"]).map(|part| {
+            let stands = print::cells(part, &["dataset", "generation"]).join("=");
+            // Why that is not what it had then.
+            part["missing"].as_str().map_or_else(|| stands.clone(), |missing| format!("{stands}({missing})"))
+        });
         row.push(parts.collect::<Vec<_>>().join(" "));
         let check = &point["checked"];
         row.push(match check["differences"].as_u64() {

@@ -128,6 +128,14 @@ fn span(age: Option<f64>, lang: Lang) -> String {
 
 /// What is known of it.
 fn marks(cx: &Context, point: &RestorePoint) -> AnyView {
+    let missing = point.datasets.iter().filter_map(|part| {
+        let text = format!("{}: {}", part.dataset, part.missing?.label(cx.lang));
+        Some(view! { <br /> <span class="muted">{text}</span> })
+    });
+    view! { {soundness(cx, point)} {missing.collect_view()} }.into_any()
+}
+
+fn soundness(cx: &Context, point: &RestorePoint) -> AnyView {
     let sound = point.datasets.iter().all(|part| part.damaged == Some(0));
     let damaged: Vec<&str> = point.damaged().map(|part| part.dataset.as_str()).collect();
     if sound {

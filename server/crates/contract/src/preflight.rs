@@ -9,7 +9,7 @@ use crate::command::Secret;
 use crate::isolation::{Attestation, MachineIsolation};
 use crate::lang::Lang;
 use crate::rule::{Finding, Refused};
-use crate::sync::RestorePoint;
+use crate::sync::{Missing, RestorePoint};
 
 /// A guard that an operator passes, by name and with a reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,14 +120,19 @@ pub struct Loss {
     /// Newer complete generations that are here and would not be used, because an older restore point was chosen.
     #[serde(default)]
     pub skipped: u64,
+    /// The chosen restore point has nothing of this dataset: it would go on from the oldest that is here.
+    #[serde(default)]
+    pub missing: Option<Missing>,
 }
 
 impl Loss {
     /// What would be lost of the same dataset if the service went on from `point`, which is one of `points`.
     #[must_use]
     pub fn against(&self, point: &RestorePoint, points: &[RestorePoint], masters_now: Timestamp) -> Self {
-        let part = point.part(&self.dataset).filter(|part| Some(part.generation) != self.generation);
-        let Some(part) = part else { return self.clone() };
+        let Some(part) = point.part(&self.dataset) else { return self.clone() };
+        if Some(part.generation) == self.generation {
+            return Self { missing: part.missing, ..self.clone() };
+        }
         let of_this = points.iter().filter_map(|one| one.part(&self.dataset)).map(|one| one.generation);
         let newer: BTreeSet<u64> = of_this.filter(|generation| *generation > part.generation).collect();
         Self {
@@ -136,6 +141,7 @@ impl Loss {
             age_seconds: Some(age(part.captured_at, masters_now)),
             none_confirmed: false,
             skipped: newer.len() as u64,
+            missing: part.missing,
             ..self.clone()
         }
     }

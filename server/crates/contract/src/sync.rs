@@ -276,12 +276,13 @@ pub struct NotReplicated {
     pub dataset: Option<String>,
     /// The path or pattern.
     pub path: String,
-    /// Why: `excluded`, `socket`, `device`, `own_data`, `machines_own`; `database` for a SQLite database that is copied as a plain file,
+    /// Why: `excluded`, `socket`, `device`, `own_data`, `machines_own`; `owner` for an account (`user NAME`, `group NAME`)
+    /// that has no such name on this machine; `database` for a SQLite database that is copied as a plain file,
     /// because nobody has declared it: its copy may be torn.
     pub reason: String,
 }
 
-/// A complete set of all datasets that can be gone back to.
+/// A set of all datasets that can be gone back to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RestorePoint {
     /// Its id, for `--point`.
@@ -341,6 +342,36 @@ pub struct PointPart {
     /// How much of it was not what it was when it was last read again; `null` when nobody has.
     #[serde(default)]
     pub damaged: Option<u64>,
+    /// Why this is not where the dataset stood then, but the oldest that is here; `null` where it is.
+    #[serde(default)]
+    pub missing: Option<Missing>,
+}
+
+/// Why a dataset has nothing of the time of a restore point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// It was not replicated yet.
+    NotYet,
+    /// What it had then is not kept any more.
+    NotKept,
+}
+
+impl Missing {
+    /// The words a reader sees.
+    #[must_use]
+    pub const fn label(self, lang: Lang) -> &'static str {
+        match self {
+            Self::NotYet => lang.pick(
+                "non ancora replicato allora: vale la copia più vecchia",
+                "not yet replicated then: the oldest copy counts",
+            ),
+            Self::NotKept => lang.pick(
+                "la copia di allora non è più conservata: vale la più vecchia",
+                "its copy of then is not kept any more: the oldest counts",
+            ),
+        }
+    }
 }
 
 /// What a verification of a restore point came to.

@@ -1,13 +1,15 @@
 //! What an activation asks of a replica: a writable copy to serve from, and at the end to keep it and follow the source
 //! again. It refuses to have two copies serve, and to lose what was made on one.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::promote::Promotion;
 use crate::replica::Replica;
 use crate::serving::{self, DrPoint, Promoted, check_run};
-use crate::store::{PRUNED, remove_tree};
+use crate::store::{PRUNED, remove_tree, write_record};
 use crate::watch::{Point, Watch, pass};
 
 impl Replica {
@@ -88,6 +90,22 @@ impl Replica {
     /// What earlier activations left, oldest first.
     pub fn dr_points(&self) -> Vec<DrPoint> {
         self.servings.iter().filter_map(|served| served.point(&self.store)).collect()
+    }
+
+    /// So much time has passed for everything that earlier activations left and readers do not see any more. How much that
+    /// is, is the caller's to say: by a clock that nobody sets.
+    pub fn dr_points_were_kept(&mut self, time: Duration) -> Result<()> {
+        let store = &self.store;
+        for served in &mut self.servings {
+            if served.point(store).is_none_or(|point| point.visible) {
+                continue;
+            }
+            if let Some(ended) = &mut served.handed_back {
+                ended.kept_s = ended.kept_s.saturating_add(time.as_secs());
+            }
+            write_record(&store.serving(&served.run), served)?;
+        }
+        Ok(())
     }
 
     /// Deletes what an earlier activation left. Refused with [`ErrorKind::PointVisible`] while readers see it, with

@@ -42,6 +42,7 @@ mod tests {
             committed_at: at,
             offered: None,
             kept_before: None,
+            first: None,
             owners: None,
         }
     }

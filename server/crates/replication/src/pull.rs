@@ -367,6 +367,7 @@ impl Pull<'_> {
             committed_at: (self.options.now)(),
             offered: (offered != content_id).then_some(offered),
             kept_before: self.kept_before(),
+            first: self.last.map_or(Some(generation), |last| last.first),
             owners: None,
         }
     }

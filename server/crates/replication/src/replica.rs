@@ -186,6 +186,10 @@ impl Replica {
         self.refuse_while_serving("nothing is copied from the source while this machine serves")?;
         self.settled = false;
         let damage = if options.heal && self.committed().is_some() { self.damage(watch)? } else { Vec::new() };
+        if !damage.is_empty() {
+            let found: Vec<Difference> = damage.iter().map(|(_, difference)| difference.clone()).collect();
+            watch.damaged(&found);
+        }
         let held = if self.commits.is_empty() { Ok(None) } else { self.held().map(Some) };
         let held = held.unwrap_or_else(|error| {
             tracing::warn!(error = error.chain(), "nothing of the last generation can be reused");

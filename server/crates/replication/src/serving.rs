@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,8 @@ pub struct DrPoint {
     pub tree: PathBuf,
     /// Readers of the target still see it: no pull has ended since.
     pub visible: bool,
+    /// How long it was kept since then, as [`Replica::dr_points_were_kept`](crate::Replica::dr_points_were_kept) was told.
+    pub kept: Duration,
 }
 
 /// One writable copy, as recorded.
@@ -80,6 +83,9 @@ pub(crate) struct HandedBack {
     pub(crate) newest: Option<u64>,
     pub(crate) files: u64,
     pub(crate) bytes: u64,
+    /// Seconds that it was kept since.
+    #[serde(default)]
+    pub(crate) kept_s: u64,
 }
 
 impl Serving {
@@ -106,6 +112,7 @@ impl Serving {
             bytes: ended.bytes,
             tree: store.serving(&self.run).join("tree"),
             visible: store.shows(&self.link()),
+            kept: Duration::from_secs(ended.kept_s),
         })
     }
 
@@ -201,7 +208,8 @@ pub(crate) fn hand_back(store: &Store, serving: &Serving, newest: Option<u64>, n
     let mut seen = HashSet::new();
     let (files, bytes) = count(&dir.join("tree"), &mut seen);
     crate::store::sync_file_system(&dir)?;
-    let ended = Serving { handed_back: Some(HandedBack { at: now, newest, files, bytes }), ..serving.clone() };
+    let ended =
+        Serving { handed_back: Some(HandedBack { at: now, newest, files, bytes, kept_s: 0 }), ..serving.clone() };
     write_record(&dir, &ended)?;
     Ok(ended)
 }

@@ -55,6 +55,9 @@ pub struct Commit {
     /// Names that the source has no more stay here when they were last written before this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_before: Option<Timestamp>,
+    /// The first generation that was ever committed here: nothing is known of what the source had before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<u64>,
     /// Who owns what by name, where the source tells it: the tree here has the numbers of this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owners: Option<Owners>,

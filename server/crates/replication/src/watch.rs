@@ -1,5 +1,6 @@
 //! How a caller follows and stops a piece of work. It refuses to know who is watching: panel, log, test or nobody.
 
+use crate::difference::Difference;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::ContentId;
 
@@ -140,6 +141,10 @@ pub trait Watch: Send + Sync {
     fn amending(&self, content: ContentId) -> std::io::Result<Option<u64>> {
         self.offering(content).map(|()| None)
     }
+
+    /// Replica only: this was found damaged on its own disk, and is about to be repaired. Note it durably first: a crash
+    /// while it is repaired leaves nothing to find.
+    fn damaged(&self, _found: &[Difference]) {}
 
     /// A crash point was reached; `false` stops there at once, without any cleaning up, as a crash would.
     fn reached(&self, _point: Point) -> bool {

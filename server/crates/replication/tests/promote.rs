@@ -268,6 +268,12 @@ fn a_pull_is_refused_while_a_copy_serves_and_goes_on_after_the_hand_back() {
     assert_eq!(point.files, 7);
     assert_eq!(point.bytes, (3 << 20) + 1 + 19 + 3 + 19, "of a file with two names the bytes count once");
     assert_eq!(fs::read(point.tree.join("made-here")).unwrap(), b"x");
+    // How long it was kept is what the caller says, and outlives a restart.
+    let minutes = |n: u64| std::time::Duration::from_secs(60 * n);
+    assert_eq!(point.kept, minutes(0));
+    (0..2).for_each(|_| pair.replica().dr_points_were_kept(minutes(10)).unwrap());
+    assert_eq!(pair.replica().dr_points()[0].kept, minutes(20));
+    assert_eq!(pair.reopen().dr_points()[0].kept, minutes(20));
 }
 
 #[test]

@@ -90,6 +90,7 @@ impl Node {
                 in_flight: raw.map(|raw| raw.bytes_total.unwrap_or(raw.bytes_done)).filter(|bytes| *bytes > 0),
                 none_confirmed: false,
                 skipped: 0,
+                missing: None,
             }
         })
     }
@@ -115,6 +116,7 @@ impl Node {
                 in_flight: None,
                 none_confirmed: false,
                 skipped: 0,
+                missing: None,
             })
         };
         rows.into_iter().map(loss).collect()

@@ -35,14 +35,22 @@ fn loss(dataset: &str, generation: Option<u64>) -> Loss {
         in_flight: None,
         none_confirmed: false,
         skipped: 0,
+        missing: None,
     }
 }
 
 /// Captured a hundred seconds after the one before.
 fn point(generation: u64) -> RestorePoint {
     let captured_at = Timestamp::from_second(100 * i64::try_from(generation).unwrap()).unwrap();
-    let part =
-        PointPart { dataset: "conf".into(), generation, captured_at, files: Some(1), bytes: generation, damaged: None };
+    let part = PointPart {
+        dataset: "conf".into(),
+        generation,
+        captured_at,
+        files: Some(1),
+        bytes: generation,
+        damaged: None,
+        missing: None,
+    };
     let mut point = RestorePoint {
         id: format!("g{generation}"),
         made_on: NodeRole::Master,

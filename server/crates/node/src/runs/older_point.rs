@@ -39,6 +39,9 @@ pub(crate) struct Chosen {
 struct Part {
     generation: u64,
     content: String,
+    /// What the Master knows it as, where that is something else.
+    #[serde(default)]
+    offered: Option<String>,
     /// Newer ones that are here and are not used.
     skipped: Vec<u64>,
 }
@@ -46,7 +49,8 @@ struct Part {
 impl Chosen {
     /// The content of each dataset: what the mandate names.
     pub(super) fn contents(&self) -> BTreeMap<String, String> {
-        self.datasets.iter().map(|(name, part)| (name.clone(), part.content.clone())).collect()
+        let known = |part: &Part| part.offered.as_ref().unwrap_or(&part.content).clone();
+        self.datasets.iter().map(|(name, part)| (name.clone(), known(part))).collect()
     }
 
     /// Where a dataset stands in it.
@@ -95,7 +99,14 @@ impl Node {
         for copy in self.copies.all() {
             let name = copy.dataset.name.clone();
             let gone = || Denied::rule(Rule::PointUnknown, id, "");
-            let generation = point.part(&name).ok_or_else(gone)?.generation;
+            let Some(part) = point.part(&name) else {
+                // Nothing of it has come yet: it has nothing to serve, with or without a point.
+                if copy.standing(|standing| standing.points.is_empty()) {
+                    continue;
+                }
+                return Err(gone());
+            };
+            let generation = part.generation;
             let here = copy.generation(generation).ok_or_else(gone)?;
             let skipped: Vec<u64> = copy.standing(|standing| {
                 let later = standing.points.iter().map(|one| one.generation).filter(|one| *one > generation);
@@ -104,7 +115,11 @@ impl Node {
             if !skipped.is_empty() {
                 newer.push(name.clone());
             }
-            datasets.insert(name, Part { generation, content: here.content, skipped });
+            let offered = copy.standing(|standing| {
+                let point = standing.points.iter().find(|point| point.generation == generation)?;
+                (point.offered_id != point.content_id).then(|| point.offered_id.to_string())
+            });
+            datasets.insert(name, Part { generation, content: here.content, offered, skipped });
         }
         // A newer one may have come since the loss was looked at.
         if !newer.is_empty() && !consent {

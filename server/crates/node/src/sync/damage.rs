@@ -91,11 +91,8 @@ impl Node {
     }
 
     /// Fetches from the Master what is damaged here. A failure is shown with the dataset and tried again.
-    pub(super) async fn heal(&self, copy: &Arc<Copy>, damage: i64) {
-        let healed = self.pull_in_turn(None, copy, Manner { heal: true, ..Manner::default() }).await;
-        if healed.is_ok() {
-            self.healed(&copy.dataset.name, damage).await;
-        }
+    pub(super) async fn heal(&self, copy: &Arc<Copy>) {
+        let _ = self.pull_in_turn(None, copy, Manner { heal: true, ..Manner::default() }).await;
     }
 
     /// A healing pull has come to its end: the damage of that size, known before it began, is no more. What was found

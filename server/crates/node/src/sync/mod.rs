@@ -14,6 +14,7 @@ mod kept;
 pub(crate) mod learn;
 mod line;
 pub(crate) mod meter;
+mod noting;
 pub(crate) mod offer;
 pub(crate) mod own;
 pub(crate) mod pins;

@@ -1,12 +1,14 @@
 //! What can be gone back to, and whether it is still good on this disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use contract::sync::{PointCheck, PointPart, PointsReport, RestorePoint, RestorePointInfo};
+use contract::sync::{Missing, PointCheck, PointPart, PointsReport, RestorePoint, RestorePointInfo};
 use contract::{Denied, NodeRole, Rule, SCHEMA, Timestamp};
 
 use crate::node::Node;
 use crate::store::{db, time};
+use crate::sync::replica::Copy;
 
 impl Node {
     /// Each set that can be gone back to. What was made on the DR comes first: it is what somebody may be looking for.
@@ -28,6 +30,7 @@ impl Node {
                     files: None,
                     bytes: left.bytes,
                     damaged: None,
+                    missing: None,
                 };
                 points.entry(id.clone()).or_insert_with(|| point(id, NodeRole::Client)).add(part);
             }
@@ -35,43 +38,17 @@ impl Node {
         points.into_values().collect()
     }
 
-    /// Newest first: for every generation, of every dataset the newest copy that is not newer than it. A point at which
-    /// some dataset has no copy is none to go back to.
+    /// Newest first.
     fn points_of_the_master(&self) -> Vec<RestorePoint> {
-        let copies = self.copies.all();
-        let kept: Vec<(String, Vec<replication::RestorePoint>)> = copies
-            .iter()
-            .map(|copy| (copy.dataset.name.clone(), copy.standing(|standing| standing.points.clone())))
-            .collect();
-        if kept.iter().any(|(_, kept)| kept.is_empty()) {
-            return Vec::new();
-        }
-        let oldest = |kept: &[replication::RestorePoint]| kept.iter().map(|one| one.generation).min();
-        let whole = kept.iter().filter_map(|(_, kept)| oldest(kept)).max();
-        let captured: BTreeMap<u64, Timestamp> =
-            kept.iter().flat_map(|(_, kept)| kept).map(|one| (one.generation, one.captured_at)).collect();
-        let complete =
-            captured.into_iter().rev().filter(|(generation, _)| whole.is_some_and(|whole| *generation >= whole));
-        let made = complete.map(|(generation, captured_at)| {
-            let mut made = point(format!("g{generation}"), NodeRole::Master);
-            for (dataset, kept) in &kept {
-                let then = kept.iter().filter(|one| one.generation <= generation).max_by_key(|one| one.generation);
-                made.datasets.extend(then.map(|one| PointPart {
-                    dataset: dataset.clone(),
-                    generation: one.generation,
-                    captured_at: one.captured_at,
-                    files: Some(one.files),
-                    bytes: one.bytes,
-                    damaged: None,
-                }));
-            }
-            made.generation = generation;
-            made.captured_at = captured_at;
-            made.bytes = made.datasets.iter().map(|part| part.bytes).sum();
-            made.pinned = copies.iter().any(|copy| copy.standing(|s| s.pinned.contains(&generation)));
-            made
-        });
-        made.collect()
+        let kept = |copy: &Arc<Copy>| {
+            copy.standing(|standing| Kept {
+                dataset: copy.dataset.name.clone(),
+                first: standing.commit.as_ref().and_then(|commit| commit.first),
+                points: standing.points.clone(),
+                pinned: standing.pinned.clone(),
+            })
+        };
+        vectors(&self.copies.all().iter().map(kept).collect::<Vec<_>>())
     }
 
     /// The same in short.
@@ -132,6 +109,56 @@ impl Node {
     }
 }
 
+/// What is kept of one dataset.
+struct Kept {
+    dataset: String,
+    /// The first generation that was ever here; `None`: older than what is known.
+    first: Option<u64>,
+    points: Vec<replication::RestorePoint>,
+    pinned: BTreeSet<u64>,
+}
+
+impl Kept {
+    /// Where the dataset stood at a generation, or else the oldest that is here; `None` where nothing is.
+    fn at(&self, generation: u64) -> Option<PointPart> {
+        let then = self.points.iter().filter(|one| one.generation <= generation).max_by_key(|one| one.generation);
+        let missing = match then {
+            Some(_) => None,
+            None if self.first.is_some_and(|first| first > generation) => Some(Missing::NotYet),
+            None => Some(Missing::NotKept),
+        };
+        let one = then.or_else(|| self.points.iter().min_by_key(|one| one.generation))?;
+        Some(PointPart {
+            dataset: self.dataset.clone(),
+            generation: one.generation,
+            captured_at: one.captured_at,
+            files: Some(one.files),
+            bytes: one.bytes,
+            damaged: None,
+            missing,
+        })
+    }
+}
+
+/// For every generation, newest first, of every dataset the newest copy that is not newer than it. A dataset that came
+/// later takes nothing from the others: it stands there as missing. Where its copy of then was let go, the set is none to
+/// go back to any more, unless it is pinned.
+fn vectors(kept: &[Kept]) -> Vec<RestorePoint> {
+    let captured: BTreeMap<u64, Timestamp> =
+        kept.iter().flat_map(|kept| &kept.points).map(|one| (one.generation, one.captured_at)).collect();
+    let vector = |(generation, captured_at): (u64, Timestamp)| {
+        let mut made = point(format!("g{generation}"), NodeRole::Master);
+        made.datasets = kept.iter().filter_map(|kept| kept.at(generation)).collect();
+        made.generation = generation;
+        made.captured_at = captured_at;
+        made.bytes = made.datasets.iter().map(|part| part.bytes).sum();
+        made.pinned = kept.iter().any(|kept| kept.pinned.contains(&generation));
+        let whole = made.datasets.iter().all(|part| part.missing != Some(Missing::NotKept));
+        (whole || made.pinned).then_some(made)
+    };
+    captured.into_iter().rev().filter_map(vector).collect()
+}
+
 /// One without anything in it yet.
 fn point(id: String, made_on: NodeRole) -> RestorePoint {
     RestorePoint {
@@ -144,5 +171,58 @@ fn point(id: String, made_on: NodeRole) -> RestorePoint {
         pinned: false,
         datasets: Vec::new(),
         checked: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With these generations, the first of which came first where it is told.
+    fn kept(dataset: &str, first: Option<u64>, generations: &[u64], pinned: &[u64]) -> Kept {
+        let one = |generation: &u64| replication::RestorePoint {
+            generation: *generation,
+            content_id: "00".repeat(32).parse().unwrap(),
+            offered_id: "00".repeat(32).parse().unwrap(),
+            captured_at: Timestamp::from_second(i64::try_from(*generation).unwrap()).unwrap(),
+            committed_at: Timestamp::UNIX_EPOCH,
+            files: 1,
+            bytes: *generation,
+            tree: std::path::PathBuf::new(),
+        };
+        let points = generations.iter().map(one).collect();
+        Kept { dataset: dataset.into(), first, points, pinned: pinned.iter().copied().collect() }
+    }
+
+    fn ids(points: &[RestorePoint]) -> Vec<&str> {
+        points.iter().map(|point| point.id.as_str()).collect()
+    }
+
+    #[test]
+    fn a_dataset_that_came_later_takes_no_point_away_and_is_marked_in_those_before_it() {
+        let points = vectors(&[kept("conf", Some(1), &[1, 2, 5], &[]), kept("mail", Some(4), &[4, 6], &[])]);
+        assert_eq!(ids(&points), ["g6", "g5", "g4", "g2", "g1"]);
+        let mail: Vec<_> = points.iter().map(|point| point.part("mail").unwrap()).collect();
+        assert_eq!(mail.iter().map(|part| part.generation).collect::<Vec<_>>(), [6, 4, 4, 4, 4]);
+        let not_yet = Some(Missing::NotYet);
+        assert_eq!(mail.iter().map(|part| part.missing).collect::<Vec<_>>(), [None, None, None, not_yet, not_yet]);
+        // One of which nothing has come yet is in none of them.
+        let points = vectors(&[kept("conf", Some(1), &[1, 2], &[]), kept("mail", None, &[], &[])]);
+        assert_eq!((ids(&points), points[0].datasets.len()), (vec!["g2", "g1"], 1));
+    }
+
+    #[test]
+    fn a_set_of_which_a_part_was_let_go_is_listed_only_where_it_is_pinned() {
+        let mail = || kept("mail", Some(1), &[6, 7], &[]);
+        assert_eq!(ids(&vectors(&[kept("conf", Some(1), &[2, 6], &[]), mail()])), ["g7", "g6"]);
+        let points = vectors(&[kept("conf", Some(1), &[2, 6], &[2]), mail()]);
+        assert_eq!(ids(&points), ["g7", "g6", "g2"]);
+        assert!(points[2].pinned && !points[1].pinned);
+        assert_eq!(
+            points[2].part("mail").map(|part| (part.generation, part.missing)),
+            Some((6, Some(Missing::NotKept)))
+        );
+        // An older store does not know when it began.
+        assert_eq!(ids(&vectors(&[kept("conf", None, &[2, 6], &[]), kept("mail", None, &[6], &[])])), ["g6"]);
     }
 }

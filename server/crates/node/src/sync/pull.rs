@@ -17,6 +17,7 @@ use crate::link::message::Purpose;
 use crate::node::Node;
 use crate::sync::line::{DataStream, Heard, Line, content, hear};
 use crate::sync::meter::Meter;
+use crate::sync::noting::Noting;
 use crate::sync::offer::cut_when;
 use crate::sync::prune::promoted_from;
 use crate::sync::replica::{Copy, Pulling};
@@ -264,9 +265,11 @@ impl Node {
             }
         };
         let _cut = cut_when(stop.clone(), stream.get_ref().0).map_err(|error| self.error("io", error))?;
-        let (engine, seen, clock) = (Arc::clone(&copy.engine), Arc::clone(meter), Arc::clone(&self.clock));
+        let mut damage = if manner.heal { self.unhealed(&copy.dataset.name).await.ok().flatten() } else { None };
+        let (seen, mut findings) = Noting::new(Arc::clone(meter));
+        let (engine, clock) = (Arc::clone(&copy.engine), Arc::clone(&self.clock));
         let mut bridge = SyncIoBridge::new(stream);
-        let work = tokio::task::spawn_blocking(move || {
+        let mut work = tokio::task::spawn_blocking(move || {
             let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
             let replica = engine.as_mut()?;
             let now = || clock.now();
@@ -279,11 +282,20 @@ impl Node {
                 // Only a forced sync of everything does all of this; a healing or a verification alone does not.
                 forget_older: manner.rehash && manner.heal && manner.keep_older.is_none(),
             };
-            let pulled = replica.pull(&mut bridge, &options, &*seen);
+            let pulled = replica.pull(&mut bridge, &options, &seen);
             Some(pulled.map(|pulled| (pulled, bridge.into_inner())))
         });
-        match work.await {
+        let ended = loop {
+            tokio::select! {
+                Some(finding) = findings.recv() => damage = self.note_finding(&copy.dataset.name, finding).await.or(damage),
+                ended = &mut work => break ended,
+            }
+        };
+        match ended {
             Ok(Some(Ok((done, stream)))) => {
+                if let Some(damage) = damage {
+                    self.healed(&copy.dataset.name, damage).await;
+                }
                 if given_up.is_some() {
                     self.consent_was_used(copy, done.commit.generation).await;
                 }

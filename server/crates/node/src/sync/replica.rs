@@ -41,6 +41,8 @@ pub(crate) struct Standing {
     pub(crate) skipped: Vec<(String, String)>,
     /// The Master has something that the replica has not.
     pub(super) wanted: bool,
+    /// When the time was last counted that what earlier activations left was kept.
+    pub(super) counted: Option<Instant>,
 }
 
 impl Standing {
@@ -193,6 +195,7 @@ mod tests {
             committed_at: at(5000),
             offered: None,
             kept_before: None,
+            first: None,
             owners: None,
         };
         Standing { commit: Some(commit), confirmed: confirmed.map(at), ..Standing::default() }

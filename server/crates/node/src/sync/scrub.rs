@@ -136,7 +136,7 @@ impl Node {
             let idle = |copy: &Arc<Copy>| copy.standing(|standing| standing.pulling.is_none());
             for copy in self.copies.all().into_iter().filter(idle) {
                 match self.unhealed(&copy.dataset.name).await {
-                    Ok(Some(damage)) if self.may_pull(&copy).await => self.heal(&copy, damage).await,
+                    Ok(Some(_)) if self.may_pull(&copy).await => self.heal(&copy).await,
                     Ok(_) => {}
                     Err(error) => tracing::error!(?error, "the damages cannot be read"),
                 }

@@ -285,7 +285,6 @@ impl Node {
             }
             let keep_older = if deep { None } else { self.clock.now().checked_sub(RECENT).ok() };
             let manner = Manner { rehash: deep, heal: deep, keep_older, forced: true, most: None };
-            let damage = self.unhealed(name).await.ok().flatten();
             let watched = self.follow_pull(&copy);
             let pulled = tokio::select! {
                 pulled = self.pull(&copy, manner, &stop) => pulled,
@@ -293,9 +292,6 @@ impl Node {
             };
             match pulled {
                 Ok(done) => {
-                    if let Some(damage) = damage.filter(|_| deep) {
-                        self.healed(name, damage).await;
-                    }
                     let (generation, bytes) = (done.commit.generation, done.received_bytes);
                     self.say(
                         format!("{name}: scaricamento… fatto: ricevuti {bytes} byte"),
