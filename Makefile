@@ -131,14 +131,15 @@ bench: build
 	TVOX_DR_BIN="$(RELEASE_BINARY)" TVOX_DR_COPY="$(CARGO_TARGET_DIR)/release/examples/copy" \
 		node end2end/bench/run.mjs --rounds $(or $(ROUNDS),5) $(if $(SCALE),--scale) $(if $(README),--readme)
 
-# Long crash and load runs: minutes or hours, not part of `make test`.
+# Long crash and load runs, an hour of lost packets, and the wide models: hours, not part of `make test`.
+# TEST=part-of-a-name runs only those.
 .PHONY: soak
 soak: site
 	@$(ENV)
 	if cargo nextest --version >/dev/null 2>&1; then
-		cargo nextest run --workspace --run-ignored only --no-fail-fast --no-tests=pass
+		cargo nextest run --profile soak --workspace --run-ignored only --no-tests=pass $(TEST)
 	else
-		cargo test --workspace --no-fail-fast -- --ignored
+		cargo test --workspace --no-fail-fast -- --ignored $(TEST)
 	fi
 
 # Known vulnerabilities in what we depend on; needs the advisory database.
