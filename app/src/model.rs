@@ -242,6 +242,8 @@ pub struct ReplicationPage {
     pub scrub: ScrubReport,
     /// How fast content may travel.
     pub bandwidth: contract::bandwidth::BandwidthReport,
+    /// What was made here and did not travel home.
+    pub exports: PreservedReport,
 }
 
 /// Servizi.

@@ -1,8 +1,8 @@
-//! The card *Dati messi da parte* of the page Dati da replicare: what failbacks have replaced on this Master, how much space
-//! that takes, and the form by which it goes for good.
+//! The card *Dati messi da parte*: what failbacks have replaced on this Master (page Dati da replicare), or left behind on
+//! this Client (page Replicazione), how much space that takes, and the form by which it goes for good.
 
-use contract::Lang;
 use contract::preserved::{PreservedReport, PreservedRun};
+use contract::{Lang, NodeRole};
 use leptos::prelude::*;
 
 use crate::action::Action;
@@ -15,10 +15,16 @@ pub(super) fn view(cx: &Context, report: &PreservedReport) -> Option<AnyView> {
     if report.preserved.is_empty() {
         return None;
     }
-    let about = cx.t(
-        "Quando i dati del DR tornano qui, ciò che sostituiscono viene messo da parte com'era. Non viene mai eliminato da solo: quando è certo che non serve più, lo si elimina da qui.",
-        "When the data of the DR comes home, what it replaces is put aside as it was. It never goes by itself: once it is certain that it is not needed any more, it is discarded here.",
-    );
+    let about = match cx.node.role {
+        NodeRole::Master => cx.t(
+            "Quando i dati del DR tornano qui, ciò che sostituiscono viene messo da parte com'era. Non viene mai eliminato da solo: quando è certo che non serve più, lo si elimina da qui.",
+            "When the data of the DR comes home, what it replaces is put aside as it was. It never goes by itself: once it is certain that it is not needed any more, it is discarded here.",
+        ),
+        NodeRole::Client => cx.t(
+            "Ciò che è stato creato sul DR e in un rientro è stato lasciato indietro viene esportato qui. Non viene mai eliminato da solo: quando è certo che non serve più, lo si elimina da qui.",
+            "What was made on the DR and was left behind by a failback is exported here. It never goes by itself: once it is certain that it is not needed any more, it is discarded here.",
+        ),
+    };
     let runs = report.preserved.iter().map(|run| one(cx, run)).collect_view();
     let size = format!("{}: {}", cx.t("Spazio occupato", "Space taken"), format::bytes(report.bytes(), cx.lang));
     let body = view! { <p><strong>{size}</strong></p> {runs} };

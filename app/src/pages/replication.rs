@@ -5,7 +5,7 @@ use contract::live::Live;
 use contract::task::Scope;
 use leptos::prelude::*;
 
-use super::{bandwidth, lag, points, scrub};
+use super::{bandwidth, lag, points, preserved, scrub};
 use crate::action::Action;
 use crate::islands::{ReplicaTable, SwitchRows, TaskPanel, VerifyPanel, switch_rows};
 use crate::model::{Context, ReplicationPage};
@@ -59,6 +59,7 @@ pub(crate) fn view(cx: &Context, model: &ReplicationPage) -> AnyView {
         {scrub::view(cx, &model.scrub)}
         {lag::view(cx, &model.lag, model.window)}
         {points::view(cx, &model.points)}
+        {preserved::view(cx, &model.exports)}
         {card(cx.t("Che cosa non viene replicato", "What is not replicated"), left_out(cx, model))}
     }
     .into_any()

@@ -90,7 +90,8 @@ struct Drive {
 
 impl Drive {
     fn of(run: &RunReport) -> Self {
-        let stuck = run.state == RunState::Stuck;
+        // What waits at its gate cannot be resumed: its remedy says what can be done.
+        let stuck = run.state == RunState::Stuck && !run.at_gate;
         let asks = matches!(run.step.as_deref(), Some("close_inbound" | "evidence" | "mandate"));
         let silent = run.isolation.iter().filter(|one| one.outcome == IsolationOutcome::Unreachable);
         let unattested = if stuck && asks { silent.map(|one| one.ip.to_string()).collect() } else { Vec::new() };

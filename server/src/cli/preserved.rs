@@ -1,4 +1,4 @@
-//! `tvox-dr preserved`: what failbacks have replaced on the Master, and how it goes.
+//! `tvox-dr preserved`: what failbacks have put aside, and how it goes.
 
 use clap::Subcommand;
 use contract::preserved::PreservedDiscard;
@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::remote::Line;
 use super::{Exit, print};
 
-/// What failbacks have replaced on the Master.
+/// What failbacks have put aside: on the Master what was replaced, on the Client what did not travel.
 #[derive(Debug, Subcommand)]
 pub enum PreservedVerb {
     /// What lies there, the newest first; nothing goes by itself
     List,
-    /// Discard what one run has replaced, for good
+    /// Discard what one run has put aside, for good
     Discard {
         /// The run
         run: String,

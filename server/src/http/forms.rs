@@ -42,7 +42,7 @@ pub(super) async fn take(State(panel): State<Arc<Panel>>, visit: Visit, request:
         Err(kind) => return render::problem(&panel, &visit, kind).await,
     };
     let action = Action::from_name(&value(&fields, "action"));
-    let Some(action) = action.filter(|action| page_of(*action) == route.id) else {
+    let Some(action) = action.filter(|action| page_of(*action) == route.id || stands_on_both(*action, route.id)) else {
         return render::problem(&panel, &visit, ProblemKind::Unreadable).await;
     };
     let actor = visit.actor(reader);
@@ -90,6 +90,11 @@ async fn done(panel: &Panel, visit: &Visit, action: Action, outcome: Outcome, wa
     // A list that was filtered comes back so; what was begun is followed.
     let next = run.unwrap_or_else(|| visit.path.clone());
     see_other(if was_forced { "/" } else { &next })
+}
+
+/// What is put aside lies on either side, and is shown there beside what it comes from.
+fn stands_on_both(action: Action, page: PageId) -> bool {
+    (action, page) == (Action::PreservedDiscard, PageId::Replication)
 }
 
 /// The page that a form stands on.

@@ -138,6 +138,7 @@ pub(super) async fn model(
             points: node.ask(actor, ask::Points {}).await?,
             scrub: node.ask(actor, ask::Scrub {}).await?,
             bandwidth: node.ask(actor, ask::Bandwidth {}).await?,
+            exports: node.ask(actor, ask::Preserved {}).await?,
         })),
         PageId::Services => Page::Services(ServicesPage {
             services: node.ask(actor, ask::Services {}).await?.services,
@@ -273,6 +274,7 @@ mod tests {
             ended_at: None,
             epoch: None,
             can_abort: false,
+            at_gate: false,
             isolation: Vec::new(),
             point: None,
             loss: Vec::new(),

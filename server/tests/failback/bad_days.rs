@@ -197,6 +197,20 @@ fn data_that_is_left_to_the_master_is_exported_and_the_rest_travels() {
     let ledger: Value = serde_json::from_slice(&fs::read(export.join("ledger.json")).unwrap()).unwrap();
     assert_eq!(ledger["datasets"].as_array().unwrap().len(), 2, "{ledger}");
     assert!(!export.join("voice.sqlite").exists(), "what travels is not exported");
+
+    // It lies there until somebody discards it.
+    let client = &site.pair.client;
+    let listed = || client.ok(&["preserved", "list", "--json"]).json()["preserved"].clone();
+    let told = listed()[0].clone();
+    assert_eq!((&told["run"], &told["datasets"][0]["name"]), (&ran.json()["id"], &"conf".into()), "{told}");
+    assert!(told["files"].as_u64() >= Some(2) && told["in_use"] == false, "{told}");
+    let run = told["run"].as_str().unwrap().to_owned();
+    assert_eq!(
+        client.run(&["preserved", "discard", &run, "--confirm-name", "master1", "--json"]).rule(),
+        "confirm_name"
+    );
+    client.ok(&["preserved", "discard", &run, "--confirm-name", "dr1"]);
+    assert!(listed().as_array().unwrap().is_empty() && !export.exists());
 }
 
 #[test]

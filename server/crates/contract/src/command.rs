@@ -462,7 +462,6 @@ impl Command {
             | Self::SiblingForget
             | Self::DatasetAdd(_)
             | Self::DatasetRemove { .. }
-            | Self::PreservedDiscard(_)
             | Self::Takeover(_) => Some(NodeRole::Master),
             Self::PeerJoin { .. }
             | Self::SyncSwitch { .. }

@@ -1,4 +1,5 @@
-//! What a failback has replaced on the Master: kept until an administrator discards it.
+//! What a failback has put aside: on the Master what it replaced, on the Client what was made there and did not travel. Kept
+//! until an administrator discards it.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +43,7 @@ pub struct PreservedDataset {
     pub name: String,
     /// `files` or `sqlite`.
     pub kind: String,
-    /// Where it lies: `tree` in it holds the files as they were.
+    /// Where it lies: `tree` in it holds the files, `database` is a database as it was.
     pub path: String,
     /// Names of regular files.
     pub files: u64,

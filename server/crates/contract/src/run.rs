@@ -231,6 +231,9 @@ pub struct RunReport {
     pub epoch: Option<u64>,
     /// Whether `run abort` would still be obeyed.
     pub can_abort: bool,
+    /// Whether it waits for a return gate that silence does not open: nothing that is said to the run moves it.
+    #[serde(default)]
+    pub at_gate: bool,
     /// The machines of the other site, as they were found.
     pub isolation: Vec<MachineIsolation>,
     /// The restore point that was chosen; `null` for the newest there was, and where there is no choice.

@@ -214,6 +214,8 @@ impl Node {
         self.tasks_running.spawn(Arc::clone(self).deliver());
         self.tasks_running.spawn(Arc::clone(self).keep_services());
         self.tasks_running.spawn(Arc::clone(self).keep_telephony());
+        let node = Arc::clone(self);
+        tokio::task::spawn_blocking(move || node.finish_discarding());
         if self.info.role == contract::NodeRole::Client {
             self.tasks_running.spawn(Arc::clone(self).keep_leftovers_aside());
             self.tasks_running.spawn(Arc::clone(self).keep_switches());
@@ -221,8 +223,6 @@ impl Node {
             self.tasks_running.spawn(Arc::clone(self).keep_healing());
             self.tasks_running.spawn(Arc::clone(self).keep_bandwidth());
         } else {
-            let node = Arc::clone(self);
-            tokio::task::spawn_blocking(move || node.finish_discarding());
             self.tasks_running.spawn(Arc::clone(self).keep_home());
             self.tasks_running.spawn(Arc::clone(self).keep_looking_for_node_ip());
         }

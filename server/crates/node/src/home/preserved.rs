@@ -1,5 +1,6 @@
-//! What a failback has replaced lies in `DATA/preserved` until an administrator discards it: nothing else ever does. It
-//! refuses while the run goes on that put it there, and may have to put it back.
+//! What a failback has put aside lies there until an administrator discards it: nothing else ever does. On the Master it is
+//! what was replaced (`DATA/preserved`), on the Client what was made there and did not travel (`DATA/exports`). It refuses
+//! while the run goes on that put it there, and may have to put it back.
 
 use std::fs;
 use std::io;
@@ -7,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use contract::preflight::age;
 use contract::preserved::{PreservedDataset, PreservedDiscard, PreservedReport, PreservedRun};
-use contract::{Denied, Outcome, Problem, Refused, Rule, SCHEMA, Timestamp};
+use contract::{Denied, NodeRole, Outcome, Problem, Refused, Rule, SCHEMA, Timestamp};
+use replication::DATABASE_NAME;
 use serde_json::json;
 
 use crate::door::Act;
@@ -19,7 +21,7 @@ const GOING: &str = "discarded";
 impl Node {
     /// `tvox-dr preserved list`.
     pub(crate) async fn preserved_report(&self) -> Result<PreservedReport, Denied> {
-        let place = self.dir.preserved();
+        let place = self.put_aside();
         let listed = tokio::task::spawn_blocking(move || list(&place)).await;
         let listed = listed.map_err(|error| Denied::failed("list what was put aside", error))?;
         let mut preserved = listed.map_err(|error| Denied::failed("list what was put aside", error))?;
@@ -32,8 +34,20 @@ impl Node {
         Ok(PreservedReport { schema: SCHEMA, preserved })
     }
 
+    /// Where this side keeps it.
+    fn put_aside(&self) -> PathBuf {
+        match self.info.role {
+            NodeRole::Master => self.dir.preserved(),
+            NodeRole::Client => self.dir.exports(),
+        }
+    }
+
     /// Whether the run that put this aside goes on: as this machine knows, or as the DR tells.
     fn may_be_put_back(&self, run: &str) -> bool {
+        if self.info.role == NodeRole::Client {
+            // It would be written once more.
+            return self.runs.open().is_some_and(|open| open.id == run);
+        }
         let receives = self.book.look(|record| record.receiving.as_deref() == Some(run));
         receives || self.peer_standing().is_some_and(|told| told.sending.as_deref() == Some(run) || told.taking)
     }
@@ -55,9 +69,9 @@ impl Node {
         if !refused.is_empty() {
             return Err(Denied::Refused(refused));
         }
-        let place = self.dir.preserved().join(run);
+        let place = self.put_aside().join(run);
         let going = place.with_extension(GOING);
-        let trouble = |error: io::Error| Denied::failed(format!("discard what {run} has replaced"), error);
+        let trouble = |error: io::Error| Denied::failed(format!("discard what {run} has put aside"), error);
         fs::rename(&place, &going).map_err(trouble)?;
         let written = async {
             let tx = self.store.begin().await?;
@@ -78,7 +92,7 @@ impl Node {
 
     /// Removes what was discarded before the process died.
     pub(crate) fn finish_discarding(&self) {
-        for path in directories(&self.dir.preserved()).unwrap_or_default() {
+        for path in directories(&self.put_aside()).unwrap_or_default() {
             if is_going(&path)
                 && let Err(error) = fs::remove_dir_all(&path)
             {
@@ -104,7 +118,7 @@ fn one(path: &Path) -> io::Result<PreservedRun> {
     for dir in directories(path)? {
         let full = name(&dir);
         let (dataset, kind) = full.rsplit_once('.').unwrap_or((&full, ""));
-        let (files, bytes) = count(&dir.join("tree"))?;
+        let (files, bytes) = held(&dir)?;
         let path = dir.display().to_string();
         datasets.push(PreservedDataset { name: dataset.to_owned(), kind: kind.to_owned(), path, files, bytes });
     }
@@ -119,6 +133,14 @@ fn one(path: &Path) -> io::Result<PreservedRun> {
         in_use: false,
         datasets,
     })
+}
+
+/// What one dataset holds there: a tree of files, or the file of a database.
+fn held(dir: &Path) -> io::Result<(u64, u64)> {
+    match fs::metadata(dir.join(DATABASE_NAME)) {
+        Ok(database) if database.is_file() => Ok((1, database.len())),
+        _ => count(&dir.join("tree")),
+    }
 }
 
 /// The directories in a place; none where the place is not there.
@@ -173,6 +195,7 @@ mod tests {
             ("failback-1/conf.files/tree/c", "x"),
             ("failback-1/conf.files/record", "not content"),
             ("failback-1/voice.sqlite/tree/database", "12345"),
+            ("failback-2/voice.sqlite/database", "123"),
             ("failback-0.discarded/conf.files/tree/c", "going"),
         ] {
             let path = place.join(file);
@@ -180,9 +203,11 @@ mod tests {
             fs::write(path, text).unwrap();
         }
         let listed = list(&place).unwrap();
-        let told: Vec<_> = listed.iter().map(|run| (run.run.as_str(), run.files, run.bytes)).collect();
-        assert_eq!(told, [("failback-1", 3, 10)]);
-        let parts: Vec<_> = listed[0].datasets.iter().map(|one| (one.name.as_str(), one.kind.as_str())).collect();
+        let mut told: Vec<_> = listed.iter().map(|run| (run.run.as_str(), run.files, run.bytes)).collect();
+        told.sort_unstable();
+        assert_eq!(told, [("failback-1", 3, 10), ("failback-2", 1, 3)]);
+        let first = listed.iter().find(|run| run.run == "failback-1").unwrap();
+        let parts: Vec<_> = first.datasets.iter().map(|one| (one.name.as_str(), one.kind.as_str())).collect();
         assert_eq!(parts, [("conf", "files"), ("voice", "sqlite")]);
     }
 }

@@ -41,7 +41,7 @@ impl Node {
 
     pub(super) fn report_as_told(&self, mut report: RunReport) -> RunReport {
         if self.is_left_at_gate(&report.id) {
-            report.state = RunState::Stuck;
+            (report.state, report.at_gate) = (RunState::Stuck, true);
             let at = report.step.clone();
             if let Some(step) = report.steps.iter_mut().find(|step| Some(&step.id) == at.as_ref()) {
                 step.remedy = Some(take_again());

@@ -415,6 +415,7 @@ impl State {
             ended_at: self.ended_at,
             epoch: self.epoch,
             can_abort: self.can_abort(),
+            at_gate: false,
             isolation: self.isolation.clone(),
             point: self.plan.point.as_ref().map(|point| point.id.clone()),
             loss: self.plan.loss.clone(),
