@@ -116,6 +116,8 @@ actions! {
     StepRemove, "step.remove", Role::Admin, "Passo tolto.", "Step removed.";
     /// Moves it past its neighbour.
     StepMove, "step.move", Role::Admin, "Ordine cambiato.", "Order changed.";
+    /// Undoes the own steps that an activation has left behind.
+    StepsUndo, "steps.undo", Role::Operator, "Annullamento avviato.", "Undoing begun.";
     /// Says that a person has done what the run waits for, or answers for a step that is stuck.
     RunAck, "run.ack", Role::Operator, "Passo confermato.", "Step acknowledged.";
     /// What was found against the mandate is known and meant to be.

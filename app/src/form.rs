@@ -163,7 +163,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
             &["confirm_name", "reason", "password", "discard_dr_data", "accept_data_loss", "break_glass"]
         }
         Action::RunApprove => &["password"],
-        Action::RunDecline => &["reason"],
+        Action::RunDecline | Action::StepsUndo => &["reason"],
         Action::RunBypass => &["reason", "password"],
         Action::ApprovalSet => &["activation", "wait"],
         Action::Suspend | Action::Settle => &["confirm_name", "reason", "password"],

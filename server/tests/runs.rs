@@ -273,6 +273,10 @@ fn a_machine_that_boots_in_the_middle_goes_on_only_through_its_gate() {
     assert!(!up(client).exists(), "nothing has started");
     let run = last(client);
     assert_eq!((&run["state"], &run["step"]), (&"stuck".into(), &"freeze".into()), "silence does not open it: {run}");
+    assert!(
+        step(&run, "evidence")["duration_seconds"].is_number() && step(&run, "verify")["duration_seconds"].is_null()
+    );
+    assert_eq!(run["at_gate"], true, "nothing that is said to the run moves it");
     assert!(step(&run, "freeze")["remedy"]["it"].as_str().unwrap().contains("prendere di nuovo il servizio"), "{run}");
     site.pair.master.start();
     until("the gate opened and the run went on", || last(client)["state"] == "done");

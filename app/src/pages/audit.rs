@@ -213,6 +213,7 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         Some(Action::StepAdd) => words("Passo proprio dichiarato", "Own step declared"),
         Some(Action::StepRemove) => words("Passo proprio tolto", "Own step removed"),
         Some(Action::StepMove) => words("Passo proprio spostato", "Own step moved"),
+        Some(Action::StepsUndo) => words("Annullamento dei passi propri", "Undoing of the own steps"),
         Some(Action::RunAck) => words("Passo confermato", "Step acknowledged"),
         Some(Action::ServiceAdd) => words("Servizio dichiarato", "Service declared"),
         Some(Action::ServiceRemove) => words("Servizio tolto", "Service taken back"),

@@ -35,6 +35,7 @@ mod services;
 mod settle;
 mod sms;
 mod smtp;
+mod steps_left;
 mod telephony;
 mod thresholds;
 mod users;

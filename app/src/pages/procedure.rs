@@ -3,7 +3,7 @@
 use contract::own_step::{HttpCall, OwnStep, Place, StepKind, Work};
 use leptos::prelude::*;
 
-use super::procedure_form;
+use super::{procedure_form, steps_left};
 use crate::action::Action;
 use crate::model::{Context, ProcedurePage, StepDraft};
 use crate::routes::{self, PageId};
@@ -16,6 +16,7 @@ pub(crate) fn view(cx: &Context, model: &ProcedurePage) -> AnyView {
     let route = routes::of(PageId::Procedure);
     view! {
         {title(route.label(cx.lang), ())}
+        {cx.live.as_ref().map(|live| steps_left::view(cx, live))}
         {list(cx, model)}
         {cx.may(ADD).then(|| editor(cx, model))}
     }
@@ -24,8 +25,8 @@ pub(crate) fn view(cx: &Context, model: &ProcedurePage) -> AnyView {
 
 fn list(cx: &Context, model: &ProcedurePage) -> AnyView {
     let about = cx.t(
-        "Ciò che un'attivazione fa su questa macchina oltre ad avviare i servizi: comandi della casa e cose che fa una persona. Al rientro i passi che hanno un annullamento vengono annullati in ordine inverso. Un'operazione già avviata conserva i passi com'erano quando è stata avviata.",
-        "What an activation does on this machine beside starting the services: commands of the house, and things that a person does. At the roll back the steps that have an undo are undone in reverse order. A run that has begun keeps its steps as they were when it began.",
+        "Ciò che un'attivazione fa su questa macchina oltre ad avviare i servizi: comandi della casa e cose che fa una persona. Al rientro i passi che hanno un annullamento vengono annullati in ordine inverso. Un'operazione già avviata conserva i passi com'erano quando è stata avviata. Un riavvio della macchina non ripete nulla di ciò che è fatto.",
+        "What an activation does on this machine beside starting the services: commands of the house, and things that a person does. At the roll back the steps that have an undo are undone in reverse order. A run that has begun keeps its steps as they were when it began. A boot of the machine repeats nothing that is done.",
     );
     let body = if model.steps.is_empty() {
         let none = cx.t(

@@ -6,6 +6,7 @@ use app::document;
 use app::form::FormState;
 use app::model::Page;
 use app::routes::PageId;
+use contract::last_written::LastWritten;
 use contract::role::NodeRole;
 use contract::{Denied, FieldError, Lang, Problem, Refused, Role, Rule};
 
@@ -206,6 +207,40 @@ fn a_day_that_is_not_ordinary_is_told_on_every_page_and_once_on_the_buttons_own(
 }
 
 #[test]
+fn steps_that_were_never_undone_are_told_where_they_matter_with_the_button_that_undoes_them() {
+    for (path, page) in
+        [(PATH, Page::Activation(Box::default())), ("/procedura", fixture::model(PageId::Procedure, NodeRole::Client))]
+    {
+        let mut cx = on(Scene::Ready, Lang::It, Role::Operator, path);
+        assert!(!offers(&document(&cx, &page), Action::StepsUndo), "nothing is left");
+        let mut live = contract::live::Live::clone(cx.live.as_ref().unwrap());
+        live.status.steps_left = vec!["carrier".into(), "dns".into()];
+        cx.live = Some(live.into());
+        let html = document(&cx, &page);
+        assert!(offers(&html, Action::StepsUndo) && html.contains("<strong>carrier</strong>"), "{html}");
+        assert!(html.contains("ANNULLA ORA") && html.contains("in ordine inverso"), "{html}");
+        let typed = [("reason".to_owned(), String::new())];
+        let missing = FieldError::new("reason", Problem::Required);
+        cx.form = FormState::denied(Some(Action::StepsUndo), typed, Denied::Invalid(vec![missing]));
+        assert!(document(&cx, &page).contains("id=\"steps.undo-reason-error\""));
+    }
+}
+
+#[test]
+fn what_the_master_wrote_last_stands_on_both_panels_with_what_it_means() {
+    for (scene, verdict) in [(Scene::Active, LastWritten::Tail), (Scene::Fenced, LastWritten::SplitBrain)] {
+        let mut cx = on(scene, Lang::It, Role::Viewer, PATH);
+        assert!(!activation(scene).contains("data-verdict"), "nothing is known");
+        let mut live = contract::live::Live::clone(cx.live.as_ref().unwrap());
+        live.status.datasets[0].last_written = Some(verdict);
+        cx.live = Some(live.into());
+        let html = document(&cx, &Page::Activation(Box::default()));
+        assert!(html.contains(&format!("data-verdict=\"{}\"", verdict.as_str())), "{html}");
+        assert!(html.contains(verdict.label(Lang::It)) && html.contains("messo da parte sul Master"), "{html}");
+    }
+}
+
+#[test]
 fn a_run_shows_where_it_stands_and_what_to_do_where_it_is_stuck() {
     let draw = |scene, page: &Page| document(&on(scene, Lang::It, Role::Operator, "/operazioni?id=run-1"), page);
     let running = draw(Scene::Activating, &run_page("activation", "running", Some("start:pbx")));
@@ -215,6 +250,10 @@ fn a_run_shows_where_it_stands_and_what_to_do_where_it_is_stuck() {
     assert!(stuck.contains("Verificare l'isolamento dell'altra sede. Ripetere la dichiarazione."));
     assert!(offers(&stuck, Action::RunResume) && stuck.contains("name=\"attest:10.0.0.2\""));
     assert!(stuck.contains("tentativo 2"));
+    let Page::Run(mut waits) = run_page("activation", "stuck", Some("freeze")) else { panic!("a run") };
+    waits.at_gate = true;
+    let waits = draw(Scene::Stuck, &Page::Run(waits));
+    assert!(!offers(&waits, Action::RunResume), "to resume moves nothing that waits at its gate");
     let done = draw(Scene::Active, &run_page("activation", "done", None));
     for fact in
         ["41 s", "Incendio in sala macchine", "mario (10.0.0.9)", "Dati persi (RPO misurato)", "22/11/2026 14:42:00"]

@@ -91,6 +91,15 @@ pub enum RunVerb {
     },
     /// Give it up and undo what it did, as long as the mandate is not written
     Abort,
+    /// Undo the own steps that an activation has left behind, the last first
+    Undo {
+        /// Why; for the audit log and the report
+        #[arg(long)]
+        reason: String,
+        /// Return at once instead of when it is done or stuck
+        #[arg(long)]
+        no_wait: bool,
+    },
     /// Approve of the one that waits for a second person: who is logged in to the machine must be another than who began it
     Approve {
         /// Its id; the one that waits unless given
@@ -183,6 +192,10 @@ pub async fn run(line: &Line, verb: RunVerb) -> Result<Exit, Exit> {
             let outcome = line.tell(Command::RunResume { attest }).await?;
             watch(line, outcome, !no_wait).await
         }
+        RunVerb::Undo { reason, no_wait } => {
+            let outcome = line.tell(Command::StepsUndo { reason }).await?;
+            watch(line, outcome, !no_wait).await
+        }
         RunVerb::Abort => {
             let Outcome::Run { id } = line.tell(Command::RunAbort).await? else { return Err(no_run()) };
             let exit = follow(line, &id).await?;
@@ -270,7 +283,9 @@ fn tell(step: &Value, told: &mut HashMap<String, String>) {
         return;
     }
     let output = step["output"].as_str().filter(|output| !output.is_empty() && state != "running");
-    eprintln!("{id}: {state}{}", output.map(|output| format!(" ({output})")).unwrap_or_default());
+    let took = step["duration_seconds"].as_f64().filter(|_| state != "running");
+    let took = took.map(|seconds| format!(" in {seconds:.1} s")).unwrap_or_default();
+    eprintln!("{id}: {state}{took}{}", output.map(|output| format!(" ({output})")).unwrap_or_default());
     if let Some(remedy) = step["remedy"]["en"].as_str() {
         eprintln!("  {remedy}");
     }
@@ -325,8 +340,11 @@ fn show(run: &Value) {
         print::line(&format!("Ledger:     {}  +{} ~{} -{}", counts[0], counts[1], counts[2], counts[3]));
     }
     print::table(
-        &["STEP", "STATE", "ATTEMPTS", "STARTED", "ENDED", "OUTPUT"],
-        &print::rows(&run["steps"], &["id", "state", "attempts", "started_at", "ended_at", "output"]),
+        &["STEP", "STATE", "ATTEMPTS", "STARTED", "ENDED", "SECONDS", "OUTPUT"],
+        &print::rows(
+            &run["steps"],
+            &["id", "state", "attempts", "started_at", "ended_at", "duration_seconds", "output"],
+        ),
     );
     for step in steps(run).filter(|step| !step["remedy"].is_null()) {
         print::line(&format!("{}: {}", print::text(&step["id"]), print::text(&step["remedy"]["en"])));

@@ -129,7 +129,7 @@ pub(super) const fn page_of(action: Action) -> PageId {
         | Action::Failback
         | Action::Suspend
         | Action::Settle => PageId::Activation,
-        Action::StepAdd | Action::StepRemove | Action::StepMove => PageId::Procedure,
+        Action::StepAdd | Action::StepRemove | Action::StepMove | Action::StepsUndo => PageId::Procedure,
         Action::RunResume
         | Action::RunAbort
         | Action::RunAck
@@ -316,6 +316,7 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         Action::RunAbort => Command::RunAbort,
         Action::RunApprove | Action::RunDecline | Action::RunBypass => approval::answer(action, fields),
         Action::ApprovalSet => approval::policy(fields),
+        Action::StepsUndo => Command::StepsUndo { reason: trimmed("reason") },
         Action::RunAck => Command::RunAck { step: text("id"), note: Some(trimmed("note")) },
         Action::StepAdd => Command::StepAdd(procedure::step(fields)?),
         Action::StepRemove => Command::StepRemove { name: text("name") },

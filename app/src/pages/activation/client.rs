@@ -11,7 +11,7 @@ use crate::action::Action;
 use crate::fresh::fresh;
 use crate::headline::Tone;
 use crate::model::{ActivationPage, Context};
-use crate::pages::{last_written, phones};
+use crate::pages::{last_written, phones, steps_left};
 use crate::widgets::card;
 
 pub(super) fn view(cx: &Context, live: &Live, model: &ActivationPage) -> AnyView {
@@ -29,8 +29,9 @@ pub(super) fn view(cx: &Context, live: &Live, model: &ActivationPage) -> AnyView
 fn standby(cx: &Context, live: &Live, model: &ActivationPage) -> AnyView {
     view! {
         <section class="card">{fresh(cx, "stance", verdict(cx, live.preflight.as_ref()))}</section>
+        {steps_left::view(cx, live)}
         {form::or_who(cx, Action::Activate, || button(cx, live, model))}
-        {aftermath(cx)}
+        {aftermath(cx, live)}
         {background(cx, live)}
     }
     .into_any()
@@ -199,7 +200,19 @@ fn waiting(cx: &Context, live: &Live, model: &ActivationPage) -> AnyView {
 }
 
 /// What happens to the phones, and whether it can be undone.
-fn aftermath(cx: &Context) -> AnyView {
+fn aftermath(cx: &Context, live: &Live) -> AnyView {
+    let has_own = live.preflight.iter().flat_map(|report| &report.steps).any(|step| step.id.starts_with("own:"));
+    let own = if has_own {
+        cx.t(
+            "I passi propri dichiarati nella pagina Procedura, come l'instradamento dell'operatore telefonico e i nomi DNS, vengono fatti nell'ordine indicato sotto; quelli di una persona aspettano la sua conferma.",
+            "The own steps declared on the page Procedure, such as the carrier's routing and DNS names, are taken in the order given below; those of a person wait until somebody says that they are done.",
+        )
+    } else {
+        cx.t(
+            "Nessun passo proprio è dichiarato: instradamento dell'operatore telefonico e nomi DNS restano da fare a mano. Si dichiarano nella pagina Procedura.",
+            "No own step is declared: the carrier's routing and DNS names remain to be done by hand. They are declared on the page Procedure.",
+        )
+    };
     let facts = view! {
         <ul>
             <li>
@@ -216,13 +229,7 @@ fn aftermath(cx: &Context) -> AnyView {
                         "It can be aborted without consequences until the mandate is written. After that the way back is the roll back to the Master, from this page.",
                     )}
             </li>
-            <li>
-                {cx
-                    .t(
-                        "Restano da fare i passi del proprio piano: instradamento dell'operatore telefonico, nomi DNS.",
-                        "The steps of one's own plan remain to be done: the carrier's routing, DNS names.",
-                    )}
-            </li>
+            <li>{own}</li>
         </ul>
     };
     card(cx.t("Che cosa accade ai telefoni", "What happens to the phones"), facts)

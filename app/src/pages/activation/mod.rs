@@ -11,7 +11,7 @@ mod yielding;
 use contract::isolation::IsolationOutcome;
 use contract::live::Live;
 use contract::role::NodeRole;
-use contract::run::{RunBrief, RunState, step_label};
+use contract::run::{RunBrief, RunKind, RunState, step_label};
 use contract::state::NodeState;
 use leptos::prelude::*;
 
@@ -37,7 +37,8 @@ pub(crate) fn heading(cx: &Context) -> String {
 
 pub(crate) fn view(cx: &Context, model: &ActivationPage) -> AnyView {
     let Some(live) = &cx.live else { return ().into_any() };
-    let run = live.status.open_run();
+    // One that only tidies up is in nobody's way.
+    let run = live.status.open_run().filter(|run| run.kind != RunKind::Undo);
     let body = match (run, cx.node.role) {
         (Some(run), _) => following(cx, live, run),
         (None, NodeRole::Client) => client::view(cx, live, model),

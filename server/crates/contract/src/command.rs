@@ -264,6 +264,11 @@ pub enum Command {
     },
     /// Tells that units were made to ask the gate, or not to ask it any more.
     GateUnits(GateUnits),
+    /// Undoes the own steps that an activation has left behind (Client).
+    StepsUndo {
+        /// Why.
+        reason: String,
+    },
     /// Chooses whether grave runs need a second person.
     ApprovalSet {
         /// `on` or `off`, as typed; `None` leaves it.
@@ -398,6 +403,7 @@ impl Command {
             | Self::Takeover(_)
             | Self::Settle(_)
             | Self::SyncAccept(_)
+            | Self::StepsUndo { .. }
             | Self::RunResume { .. }
             | Self::RunAbort
             | Self::RunApprove { .. }
@@ -477,6 +483,7 @@ impl Command {
             | Self::Activate(_)
             | Self::Deactivate(_)
             | Self::Failback(_)
+            | Self::StepsUndo { .. }
             | Self::Suspend(_) => Some(NodeRole::Client),
             _ => None,
         }
@@ -571,6 +578,7 @@ impl Command {
             Self::StepAdd(_) => "step.add",
             Self::StepRemove { .. } => "step.remove",
             Self::StepMove { .. } => "step.move",
+            Self::StepsUndo { .. } => "steps.undo",
         }
     }
 

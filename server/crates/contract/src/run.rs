@@ -25,12 +25,21 @@ pub enum RunKind {
     Takeover,
     /// The Client gives it back, and what was made on it travels along.
     Failback,
+    /// The Client undoes the own steps of an activation whose service was taken from it otherwise.
+    Undo,
 }
 
 impl RunKind {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::Activation, Self::Deactivation, Self::Suspension, Self::Resumption, Self::Takeover, Self::Failback];
+    pub const ALL: [Self; 7] = [
+        Self::Activation,
+        Self::Deactivation,
+        Self::Suspension,
+        Self::Resumption,
+        Self::Takeover,
+        Self::Failback,
+        Self::Undo,
+    ];
 
     /// The word in JSON and tables.
     #[must_use]
@@ -42,6 +51,7 @@ impl RunKind {
             Self::Resumption => "resumption",
             Self::Takeover => "takeover",
             Self::Failback => "failback",
+            Self::Undo => "undo",
         }
     }
 
@@ -55,6 +65,7 @@ impl RunKind {
             Self::Resumption => lang.pick("Ripresa del DR sospeso", "Resumption of the suspended DR"),
             Self::Takeover => lang.pick("Ripresa da parte del Master", "Take-over by the Master"),
             Self::Failback => lang.pick("Rientro sul Master con i dati del DR", "Failback with the data of the DR"),
+            Self::Undo => lang.pick("Annullamento dei passi propri", "Undoing of the own steps"),
         }
     }
 }
@@ -182,7 +193,7 @@ pub struct RunBrief {
 }
 
 /// One step of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepReport {
     /// Its id, unique in the run.
     pub id: String,
@@ -194,6 +205,9 @@ pub struct StepReport {
     pub started_at: Option<Timestamp>,
     /// When it was last ended.
     pub ended_at: Option<Timestamp>,
+    /// Seconds from the one to the other; `null` while it goes on.
+    #[serde(default)]
+    pub duration_seconds: Option<f64>,
     /// The last words of what it did.
     pub output: String,
     /// What to do about it, where somebody must.

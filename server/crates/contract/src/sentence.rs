@@ -488,6 +488,9 @@ pub(crate) fn fact(rule: Rule, detail: &str, lang: Lang) -> String {
         (Rule::StateIllegal, "no_run") => {
             lang.pick("nessuna operazione aspetta un operatore", "no run waits for an operator").into()
         }
+        (Rule::StateIllegal, "no_steps_left") => {
+            lang.pick("nessun passo proprio resta da annullare", "no own step is left to be undone").into()
+        }
         (Rule::StateIllegal, "aborting") => {
             lang.pick("l'operazione viene già annullata", "the run is being aborted already").into()
         }

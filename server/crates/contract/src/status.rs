@@ -50,6 +50,9 @@ pub struct StatusReport {
     /// Whether grave runs need a second person.
     #[serde(default)]
     pub approval: ApprovalPolicy,
+    /// Client: own steps of an activation that were never undone although the service was taken from here otherwise.
+    #[serde(default)]
+    pub steps_left: Vec<String>,
     /// Content on its way from the DR to the Master, as this machine sees it; `null` when there is none.
     pub travel: Option<TravelInfo>,
     /// Open alarms.

@@ -310,6 +310,7 @@ impl Node {
             run: self.run_brief().await?,
             approval: self.approval_policy().await?,
             travel: self.travel_info(),
+            steps_left: self.steps_left_names().await?,
             ..blank_status(&self.info)
         })
     }
@@ -397,6 +398,7 @@ fn blank_status(info: &NodeInfo) -> StatusReport {
         run: None,
         approval: contract::approval::ApprovalPolicy::default(),
         travel: None,
+        steps_left: Vec::new(),
         alarms: AlarmCount::default(),
     }
 }

@@ -162,6 +162,7 @@ mod tests {
                 "activation-1f2e3d4c",
                 Text::new("Attivazione del DR, anna: nessuno risponde", "Activation of the DR, anna: nobody answers"),
             ),
+            AlarmKind::StepsLeft => ("dr1", Text::new("carrier, dns", "carrier, dns")),
             AlarmKind::RunStuck => ("Attivazione del DR", Text::new("start:kamailio", "start:kamailio")),
         }
     }

@@ -187,6 +187,12 @@ impl Node {
             }
             RunKind::Failback => true,
             RunKind::Suspension | RunKind::Resumption => true,
+            // What was left over belongs here again.
+            RunKind::Undo => {
+                return self.book.look(|record| {
+                    record.mandate.as_ref().filter(|head| head.holder == record.site).map(|head| head.epoch)
+                });
+            }
         };
         let id = run.look(|state| state.plan.mandate.clone());
         self.book.look(|record| {

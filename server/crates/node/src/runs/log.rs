@@ -191,6 +191,7 @@ impl State {
             attempts: 0,
             started_at: None,
             ended_at: None,
+            duration_seconds: None,
             output: String::new(),
             remedy: None,
             ask: None,
@@ -371,6 +372,12 @@ impl State {
         self.plan.own.iter().filter(begun).cloned().collect()
     }
 
+    /// The customer's own steps that this run has undone.
+    pub(crate) fn own_steps_undone(&self) -> impl Iterator<Item = String> {
+        let undone = self.plan.own.iter().filter(|own| self.is_done(&Step::Revert(own.step.name.clone())));
+        undone.map(|own| own.step.name.clone())
+    }
+
     /// A failback whose mandate is written: the service is not this side's any more.
     pub(crate) fn has_given(&self) -> bool {
         self.plan.kind == RunKind::Failback && self.is_done(&Step::Mandate)
@@ -456,7 +463,8 @@ impl State {
 
     fn step_report(&self, step: &Step, report: &StepReport) -> StepReport {
         let can_ack = self.acknowledge(step, "", "").is_some();
-        StepReport { ask: self.asks(step).cloned(), can_ack, ..report.clone() }
+        let duration_seconds = report.started_at.zip(report.ended_at).map(|(from, to)| seconds(from, to));
+        StepReport { ask: self.asks(step).cloned(), can_ack, duration_seconds, ..report.clone() }
     }
 
     fn first_open(&self) -> Option<usize> {
@@ -464,6 +472,10 @@ impl State {
     }
 
     fn last_begun(&self) -> Option<usize> {
+        if self.tidies_up() {
+            // What it has undone stays undone.
+            return None;
+        }
         self.steps.iter().rposition(|report| report.attempts > 0 && report.state != StepState::Undone)
     }
 

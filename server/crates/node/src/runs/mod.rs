@@ -13,6 +13,7 @@ mod failback;
 mod giving;
 mod guards;
 pub(crate) mod injector;
+mod left_over;
 mod log;
 mod older_point;
 mod own;
@@ -35,6 +36,7 @@ use tokio::sync::{Notify, watch};
 use crate::node::Node;
 use evidence::Testimony;
 use failback::Travel;
+use left_over::LeftOver;
 use log::{Plan, State};
 use procedure::Step;
 pub(crate) use taking::damage;
@@ -46,6 +48,8 @@ pub(crate) struct Runs {
     /// One that was waiting for the other side when a later run began to take the service past it: where that is given
     /// up, it goes on.
     behind: Mutex<Option<Arc<Run>>>,
+    /// Own steps that an activation has left behind, as they were found last.
+    left_over: Mutex<Option<LeftOver>>,
     /// Held by whoever begins one.
     pub(crate) beginning: tokio::sync::Mutex<()>,
 }
@@ -82,9 +86,11 @@ impl Runs {
         self.current().map(|run| run.look(State::brief))
     }
 
-    /// The run that is at its work: open, and not waiting for a second person before it begins.
+    /// The run that is at its work: open, and not waiting for a second person before it begins. One that only tidies up is
+    /// in the way of nothing.
     pub(crate) fn at_work(&self) -> Option<RunBrief> {
-        self.current().filter(|run| !run.look(State::awaits_approval)).map(|run| run.look(State::brief))
+        let works = |state: &State| !state.awaits_approval() && !state.tidies_up();
+        self.current().filter(|run| run.look(works)).map(|run| run.look(State::brief))
     }
 
     /// Whether a run at its work stops the services, and has not been given up: then they are started again.
@@ -115,7 +121,8 @@ impl Runs {
     /// The run that takes the service or gives it back, and stands in the way of every other one. A failback whose mandate
     /// is written has given it: what is left of it is to see the Master serve.
     pub(crate) fn in_the_way(&self) -> Option<RunBrief> {
-        self.current().filter(|run| !run.look(State::has_given)).map(|run| run.look(State::brief))
+        let moves = |state: &State| !state.has_given() && !state.tidies_up();
+        self.current().filter(|run| run.look(moves)).map(|run| run.look(State::brief))
     }
 
     /// The same, once it has begun its work.

@@ -52,6 +52,7 @@ impl Node {
                     store::load_newest(self.store.pool(), RunKind::Activation, |state| state.is_done(&Step::Mandate));
                 Ok(taken.await?.as_ref().map(State::own_steps_begun).unwrap_or_default())
             }
+            RunKind::Undo => self.steps_left().await,
             // The service stops or starts again where it is: nothing that leads to it changes.
             RunKind::Suspension | RunKind::Resumption => Ok(Vec::new()),
         }

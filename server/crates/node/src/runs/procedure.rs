@@ -178,6 +178,7 @@ pub(crate) fn steps(kind: RunKind, services: &[Service], own: &[Declared], telep
             .chain([Step::Ledger, Step::LastDelta, Step::Compare, Step::Mandate])
             .chain([Step::Home, Step::Preserve, Step::Stable])
             .collect(),
+        RunKind::Undo => back(after).chain(back(before)).collect(),
         RunKind::Suspension => [Step::Suspend].into_iter().chain(stop()).collect(),
         RunKind::Resumption => [Step::Resume].into_iter().chain(start()).chain(verified()).collect(),
     }
@@ -322,6 +323,7 @@ mod tests {
             "close_inbound evidence mandate own:mount start:db start:pbx verify telephony own:carrier own:fax"
         );
         assert_eq!(ids(RunKind::Deactivation), "revert:carrier stop:pbx stop:db revert:mount ledger mandate preserve");
+        assert_eq!(ids(RunKind::Undo), "revert:carrier revert:mount");
         assert_eq!(ids(RunKind::Suspension), "suspend stop:pbx stop:db");
         assert_eq!(ids(RunKind::Resumption), "resume start:db start:pbx verify telephony");
         assert_eq!(

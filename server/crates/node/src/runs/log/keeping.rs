@@ -17,6 +17,8 @@ impl State {
             }
             RunKind::Deactivation | RunKind::Failback => !self.has_come_to_the_services(),
             RunKind::Suspension => false,
+            // Services are none of its business.
+            RunKind::Undo => true,
         }
     }
 
@@ -25,8 +27,13 @@ impl State {
         match self.plan.kind {
             RunKind::Activation | RunKind::Takeover => self.is_done(&Step::Mandate),
             RunKind::Resumption => !self.aborting && !self.awaits_approval(),
-            RunKind::Deactivation | RunKind::Failback | RunKind::Suspension => false,
+            RunKind::Deactivation | RunKind::Failback | RunKind::Suspension | RunKind::Undo => false,
         }
+    }
+
+    /// Whether it moves the service nowhere: what it undoes was left over.
+    pub(crate) fn tidies_up(&self) -> bool {
+        self.plan.kind == RunKind::Undo
     }
 
     /// Whoever waits for an operator must not leave the telephones dead.

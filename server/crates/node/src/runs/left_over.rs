@@ -1,0 +1,82 @@
+//! What an activation did by own steps and nobody undid, because the service was taken from this site otherwise: a take-over
+//! on the Master, or a rescue. It is told by an alarm until an operator has it undone, in a run that does nothing else.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
+
+use contract::run::RunKind;
+use contract::{Denied, NodeRole, Outcome, Problem, Refused, Rule};
+use serde_json::json;
+
+use super::evidence::Testimony;
+use super::log::State;
+use super::procedure::Step;
+use super::store;
+use crate::door::Act;
+use crate::node::Node;
+use crate::own_steps::Declared;
+
+/// What was found, under which mandate, and after which event of which run.
+#[derive(Debug, Clone)]
+pub(super) struct LeftOver {
+    found_under: (String, Option<(String, u64)>),
+    steps: Vec<Declared>,
+}
+
+impl Node {
+    /// The own steps that are still in effect here although another site holds the mandate, in the order in which they were
+    /// taken. Nothing while it is this site's.
+    pub(crate) async fn steps_left(&self) -> Result<Vec<Declared>, Denied> {
+        let elsewhere = self.mandate_info().filter(|head| head.holder != self.info.role);
+        let Some(head) = elsewhere.filter(|_| self.info.role == NodeRole::Client) else { return Ok(Vec::new()) };
+        let last = self.runs.last().map(|run| run.look(|state| (state.plan.id.clone(), state.events)));
+        let now = (head.id, last);
+        let known = self.runs.left_over.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known.filter(|known| known.found_under == now) {
+            return Ok(known.steps);
+        }
+        let steps = left_by(&store::load_all(self.store.pool()).await?);
+        let found = LeftOver { found_under: now, steps: steps.clone() };
+        *self.runs.left_over.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        Ok(steps)
+    }
+
+    /// Their names, as they are told.
+    pub(crate) async fn steps_left_names(&self) -> Result<Vec<String>, Denied> {
+        Ok(self.steps_left().await?.into_iter().map(|declared| declared.step.name).collect())
+    }
+
+    /// Begins to undo them, the last first.
+    pub(crate) async fn undo_steps_left(self: &Arc<Self>, act: Act<'_>, reason: &str) -> Result<Outcome, Denied> {
+        let _beginning = self.runs.beginning.lock().await;
+        if reason.trim().is_empty() {
+            return Err(Denied::field("reason", Problem::Required));
+        }
+        if let Some(open) = self.runs.open() {
+            let refused = Refused::new(Rule::RunInProgress, &self.info.name, open.kind.as_str());
+            return Err(Denied::Refused(vec![refused]));
+        }
+        if self.steps_left().await?.is_empty() {
+            return Err(Denied::rule(Rule::StateIllegal, &self.info.name, "no_steps_left"));
+        }
+        let plan = self.plan(RunKind::Undo, &act, reason, None).await?;
+        self.begin(act, plan, Testimony::default(), json!({})).await
+    }
+}
+
+/// What the newest activation took and nothing after it undid; `runs` are the newest first.
+fn left_by(runs: &[State]) -> Vec<Declared> {
+    let mut undone = BTreeSet::new();
+    for state in runs {
+        match state.plan.kind {
+            RunKind::Deactivation | RunKind::Failback | RunKind::Undo => undone.extend(state.own_steps_undone()),
+            RunKind::Activation if state.is_done(&Step::Mandate) => {
+                let mut begun = state.own_steps_begun();
+                begun.retain(|own| own.step.work.has_undo() && !undone.contains(&own.step.name));
+                return begun;
+            }
+            _ => {}
+        }
+    }
+    Vec::new()
+}
