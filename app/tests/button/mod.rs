@@ -222,7 +222,7 @@ fn steps_that_were_never_undone_are_told_where_they_matter_with_the_button_that_
         let typed = [("reason".to_owned(), String::new())];
         let missing = FieldError::new("reason", Problem::Required);
         cx.form = FormState::denied(Some(Action::StepsUndo), typed, Denied::Invalid(vec![missing]));
-        assert!(document(&cx, &page).contains("id=\"steps.undo-reason-error\""));
+        assert!(document(&cx, &page).contains("id=\"steps-undo-reason-error\""));
     }
 }
 
