@@ -37,13 +37,14 @@ export class Numbers {
   }
 }
 
-/** D1: many small files (0.5–8 kB) in three levels. Answers their paths. */
+/** D1: many small files (0.5–8 kB) in three levels, ten and more in a folder. Answers their paths. */
 export function smallFiles(root, count) {
   const numbers = new Numbers(1);
   const paths = [];
   for (let i = 0; i < count; i += 1) {
-    const dir = path.join(root, `d${i % 20}`, `e${Math.floor(i / 20) % 10}`, `f${Math.floor(i / 200) % 10}`);
-    if (i < 2000) fs.mkdirSync(dir, { recursive: true });
+    const folder = Math.floor(i / 10) % 2000;
+    const dir = path.join(root, `d${folder % 20}`, `e${Math.floor(folder / 20) % 10}`, `f${Math.floor(folder / 200)}`);
+    if (i < 20_000 && i % 10 === 0) fs.mkdirSync(dir, { recursive: true });
     const file = path.join(dir, `n${i}.conf`);
     fs.writeFileSync(file, numbers.text(512 + numbers.below(7680)));
     paths.push(file);

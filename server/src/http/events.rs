@@ -47,9 +47,8 @@ pub(super) async fn stream(State(panel): State<Arc<Panel>>, uri: Uri, headers: H
     if session::peek(&panel, &headers).await.is_none() {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let mut live = panel.node.live();
-    // The first picture is sent at once.
-    live.mark_changed();
+    // The first picture is drawn at once.
+    let live = panel.node.live();
     let secure = panel.is_secure();
     let at = query::value(&visit::path(&uri), "at").unwrap_or_default();
     let state = Stream {
@@ -106,7 +105,7 @@ impl Stream {
             if changed {
                 self.next = Instant::now() + PACE;
                 let live = Arc::clone(&self.live.borrow_and_update());
-                // The first picture may be a breath older than the page, which has drawn its pieces itself.
+                // A moment ago the page has drawn its pieces itself.
                 self.drawn = (!std::mem::take(&mut self.first)).then(|| Arc::clone(&live));
                 return Event::default().json_data(&*live).ok();
             }

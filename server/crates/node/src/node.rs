@@ -44,6 +44,8 @@ use crate::throttle::Throttle;
 const PICTURE_PACE: Duration = Duration::from_millis(200);
 /// How often it is drawn at least: a lag grows by itself.
 const PICTURE_TICK: Duration = Duration::from_secs(1);
+/// And how often while nobody watches.
+const PICTURE_UNWATCHED: Duration = Duration::from_secs(30);
 /// How long a stop waits for work to end in good order.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -82,6 +84,8 @@ pub struct Node {
     sessions: Sessions,
     live: watch::Sender<Arc<Live>>,
     poked: Notify,
+    /// Somebody has begun to watch.
+    looked_for: Notify,
 }
 
 /// The product's version, as compared between the nodes of a pair.
@@ -178,6 +182,7 @@ impl Node {
             sessions,
             live: watch::Sender::new(Arc::new(empty)),
             poked: Notify::new(),
+            looked_for: Notify::new(),
         });
         Ok(node)
     }
@@ -271,10 +276,13 @@ impl Node {
         &*self.clock
     }
 
-    /// The live picture: the present one, and each next one when it is drawn.
+    /// The live picture: the last one that was drawn, which may be half a minute old, and each next one, of
+    /// which the first is drawn for whoever asks here.
     #[must_use]
     pub fn live(&self) -> watch::Receiver<Arc<Live>> {
-        self.live.subscribe()
+        let live = self.live.subscribe();
+        self.looked_for.notify_one();
+        live
     }
 
     /// Certificate chain and key of the panel as PEM: one's own where configured, else this node's.
@@ -342,10 +350,13 @@ impl Node {
 
     async fn keep_picture(self: Arc<Self>) {
         while !self.stop.is_cancelled() {
+            // Drawing costs two dozen questions to the database: nobody asks them for a picture that nobody sees.
+            let watched = self.live.receiver_count() > 0;
             tokio::select! {
                 () = self.stop.cancelled() => return,
-                () = self.poked.notified() => {}
-                () = tokio::time::sleep(PICTURE_TICK) => {}
+                () = self.looked_for.notified() => {}
+                () = self.poked.notified(), if watched => {}
+                () = tokio::time::sleep(if watched { PICTURE_TICK } else { PICTURE_UNWATCHED }) => {}
             }
             self.draw().await;
             tokio::time::sleep(PICTURE_PACE).await;

@@ -1,11 +1,8 @@
 //! The side that keeps the copy: a store of generations, one of them visible, and the link readers use. It refuses to
 //! be opened twice, and to touch anything outside of its store except that one link.
 
-use std::collections::HashSet;
-use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -13,15 +10,13 @@ use crate::difference::{Difference, DifferenceKind, Found, compare, inspect};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::Manifest;
 use crate::owners::here;
-use crate::pace;
 use crate::pull::{Pull, PullOptions, Pulled};
-use crate::reuse::Reuse;
 use crate::serving::{self, Promoted, Serving};
 use crate::source::SourceKind;
 use crate::spare::Spares;
-use crate::store::{Commit, PRUNED, Store, remove_tree, sync_dir};
+use crate::store::{Commit, Store, remove_tree};
 use crate::target::{self, TargetState};
-use crate::watch::{Point, Unwatched, Watch, pass};
+use crate::watch::Watch;
 
 /// What SQLite puts beside a database that is being read.
 pub(crate) const BESIDE_A_DATABASE: &[&str] = &["database-wal", "database-shm", "database-journal"];
@@ -54,7 +49,7 @@ pub struct Replica {
     pub(crate) commits: Vec<Commit>,
     pub(crate) servings: Vec<Serving>,
     pub(crate) promoted: Option<Promoted>,
-    spares: Spares,
+    pub(crate) spares: Spares,
     /// The manifest of the newest commit, once it was needed.
     newest: Option<Manifest>,
     /// Where the accounts of this machine are.
@@ -104,7 +99,7 @@ impl Replica {
     }
 
     /// The manifest of the newest commit. It is read once and then kept in memory.
-    fn held(&mut self) -> Result<Manifest> {
+    pub(crate) fn held(&mut self) -> Result<Manifest> {
         if let Some(manifest) = &self.newest {
             return Ok(manifest.clone());
         }
@@ -277,109 +272,6 @@ impl Replica {
             tree: self.store.tree(commit.generation),
         };
         Ok(self.commits.iter().map(point).collect())
-    }
-
-    /// Keeps the newest `keep` generations (at least one). A generation goes only when it has not been the visible one
-    /// for `grace`: a reader that resolved the link before may still be in it.
-    pub fn prune(&mut self, keep: usize, now: Timestamp, grace: Duration) -> Result<()> {
-        self.prune_except(keep, &HashSet::new(), now, grace, &Unwatched)
-    }
-
-    /// As [`Replica::prune`], but generations in `pinned` stay and do not count. So does the one that the copy which
-    /// serves was made from.
-    pub fn prune_except(
-        &mut self,
-        keep: usize,
-        pinned: &HashSet<u64>,
-        now: Timestamp,
-        grace: Duration,
-        watch: &dyn Watch,
-    ) -> Result<()> {
-        let mut kept = 0;
-        let mut superseded_at: Option<Timestamp> = None;
-        let mut going = Vec::new();
-        for commit in self.commits.iter().rev() {
-            let settled = superseded_at.is_some_and(|at| now.duration_since(at).unsigned_abs() >= grace && now >= at);
-            superseded_at = Some(commit.committed_at);
-            let base = self.promoted.as_ref().is_some_and(|promoted| promoted.generation == commit.generation);
-            if base || pinned.contains(&commit.generation) {
-                continue;
-            }
-            kept += 1;
-            if kept > keep.max(1) && settled {
-                going.push(commit.generation);
-            }
-        }
-        if !going.is_empty() {
-            self.settled = false;
-            for generation in going {
-                self.let_go(generation, watch)?;
-            }
-            self.sweep()?;
-            self.settled = true;
-        }
-        self.freshen(watch)
-    }
-
-    /// Takes a generation's name away, and keeps its tree if one more spare is of use.
-    fn let_go(&mut self, generation: u64, watch: &dyn Watch) -> Result<()> {
-        let Some(commit) = self.commits.iter().find(|commit| commit.generation == generation).cloned() else {
-            return Ok(());
-        };
-        let (place, aside) = (self.store.generation(generation), self.store.aside(generation, PRUNED));
-        remove_tree(&aside)?;
-        fs::rename(&place, &aside).map_err(|e| Error::io("cannot prune a generation", &place, e))?;
-        sync_dir(&self.store.generations())?;
-        self.commits.retain(|commit| commit.generation != generation);
-        pass(watch, Point::PruneRenamed)?;
-        let spare = self.kind == SourceKind::Files && !self.spares.are_full();
-        match self.store.manifest(&commit) {
-            Ok(manifest) if spare => self.spares.keep(&self.store, &aside, commit.holds(), &manifest),
-            _ => remove_tree(&aside),
-        }
-    }
-
-    /// Forgets the manifests of what is gone.
-    fn sweep(&self) -> Result<()> {
-        self.store.manifests.sweep(self.commits.iter().map(Commit::holds).chain(self.spares.holds()))
-    }
-
-    /// Brings the spare trees to the newest generation: the next one then finds little to change, and nothing that is
-    /// gone keeps its space.
-    fn freshen(&mut self, watch: &dyn Watch) -> Result<()> {
-        let Some(newest) = self.committed().map(Commit::holds) else { return Ok(()) };
-        if self.spares.holds().all(|held| held == newest) {
-            return Ok(());
-        }
-        let held = self.held()?;
-        self.settled = false;
-        let mut reuse = Reuse::new(held, &self.store.tree(newest.generation), HashSet::new())?;
-        self.spares.freshen(&self.store, newest, &mut reuse, watch)?;
-        self.settled = true;
-        Ok(())
-    }
-
-    /// Makes ready for the next pull, so that it only has to change what changed: for a quiet moment, since it may cost
-    /// as much as there are files. A pull without it does the same when it needs it.
-    pub fn prepare(&mut self, watch: &dyn Watch) -> Result<()> {
-        if self.kind != SourceKind::Files || self.promoted.is_some() {
-            return Ok(());
-        }
-        let Some(newest) = self.committed().map(Commit::holds) else { return Ok(()) };
-        if self.spares.holds().next().is_none() {
-            let held = self.held()?;
-            self.settled = false;
-            let mut reuse = Reuse::new(held, &self.store.tree(newest.generation), HashSet::new())?;
-            self.spares.make(&self.store, newest, &mut reuse, watch)?;
-            self.settled = true;
-        }
-        self.freshen(watch)
-    }
-
-    /// How long to wait before the next pull, where readers of a superseded generation are given `grace`: nothing after
-    /// a quiet time, longer the more generations they may still be in.
-    pub fn rest(&self, now: Timestamp, grace: Duration) -> Duration {
-        pace::rest(&self.commits, now, grace)
     }
 
     /// Removes the target link and keeps the data. Refused with [`ErrorKind::Serving`] while a copy serves: its readers

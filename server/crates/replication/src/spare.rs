@@ -28,9 +28,6 @@ use crate::tree::{Builder, Contents, FRESH, dress};
 use crate::update::Update;
 use crate::watch::{Point, Tally, Watch, pass};
 
-/// Spares kept: each costs the disk its directories.
-const MOST: usize = 4;
-
 /// A tree that may be changed.
 #[derive(Debug, Clone)]
 pub(crate) struct Spare {
@@ -38,6 +35,8 @@ pub(crate) struct Spare {
     pub(crate) holds: Holds,
     /// Names of the manifest that are not in it.
     pub(crate) missing: HashSet<TreePath>,
+    /// The manifest of what it holds, where that is known: those that were made together share it.
+    manifest: Option<Manifest>,
 }
 
 /// The spares of a store.
@@ -68,7 +67,7 @@ impl Spares {
             match read_record::<Holds>(&place) {
                 Ok(holds) if same_boot => {
                     spares.next = spares.next.max(number + 1);
-                    spares.all.push(Spare { place, holds, missing: HashSet::new() });
+                    spares.all.push(Spare { place, holds, missing: HashSet::new(), manifest: None });
                 }
                 _ => remove_tree(&place)?,
             }
@@ -84,8 +83,8 @@ impl Spares {
         self.all.iter().map(|spare| spare.holds)
     }
 
-    pub(crate) fn are_full(&self) -> bool {
-        self.all.len() >= MOST
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
     }
 
     /// The spare with the least to change on the way to what follows the newest generation, made where there is none;
@@ -102,7 +101,8 @@ impl Spares {
             if spare.holds == newest {
                 return Ok((spare, reuse.manifest.clone()));
             }
-            match store.manifests.read(spare.holds) {
+            let known = spare.manifest.clone().map_or_else(|| store.manifests.read(spare.holds), Ok);
+            match known {
                 Ok(held) => return Ok((spare, held)),
                 // Nobody can say what it holds.
                 Err(error) => {
@@ -150,12 +150,12 @@ impl Spares {
             .build(&mut Shared { reuse, new: &manifest })?;
         if !missing.is_empty() {
             // Good for the generation that is being made, and for nothing later.
-            return Ok(Spare { place: hidden, holds, missing });
+            return Ok(Spare { place: hidden, holds, missing, manifest: None });
         }
         put_record(&hidden, &holds)?;
         fs::rename(&hidden, &place).map_err(trouble)?;
         pass(watch, Point::SpareMade)?;
-        let spare = Spare { place, holds, missing };
+        let spare = Spare { place, holds, missing, manifest: Some(manifest) };
         self.all.push(spare.clone());
         Ok(spare)
     }
@@ -168,7 +168,7 @@ impl Spares {
         let place = self.number(store);
         put_record(tree_of, &holds)?;
         fs::rename(tree_of, &place).map_err(|e| Error::io("cannot keep a spare tree", tree_of, e))?;
-        self.all.push(Spare { place, holds, missing: HashSet::new() });
+        self.all.push(Spare { place, holds, missing: HashSet::new(), manifest: None });
         Ok(())
     }
 
@@ -184,6 +184,11 @@ impl Spares {
             }
             let hidden = spare.place.with_extension(CHANGING);
             fs::rename(&spare.place, &hidden).map_err(|e| Error::io("cannot take a spare tree", &spare.place, e))?;
+            if let Some(manifest) = spare.manifest.clone()
+                && !known.iter().any(|(holds, _)| *holds == spare.holds)
+            {
+                known.push((spare.holds, manifest));
+            }
             match freshen_one(store, &hidden, spare.holds, &mut known, reuse, watch) {
                 Ok(()) => {}
                 // It costs a new one, no more.
@@ -196,7 +201,7 @@ impl Spares {
             }
             put_record(&hidden, &newest)?;
             fs::rename(&hidden, &spare.place).map_err(|e| Error::io("cannot keep a spare tree", &spare.place, e))?;
-            self.all.push(Spare { holds: newest, ..spare });
+            self.all.push(Spare { holds: newest, manifest: Some(reuse.manifest.clone()), ..spare });
         }
         Ok(())
     }

@@ -227,7 +227,9 @@ fn the_process_that_is_killed() {
     // What lies behind goes on to be the next spare, and may be killed in the middle of that as well.
     let later = now() + SignedDuration::from_hours(1);
     replica.prune_except(2, &[].into(), later, Duration::ZERO, watch).unwrap();
+    replica.freshen(watch).unwrap();
     replica.prepare(watch).unwrap();
+    replica.stock_up(watch).unwrap();
 }
 
 fn start(pair: &Pair, generation: u64, point: Option<Point>) -> Child {

@@ -19,6 +19,7 @@ use replication::{ErrorKind, Point, Unwatched};
 fn prune(pair: &mut Pair, keep: usize) {
     let later = now() + SignedDuration::from_hours(1);
     pair.replica().prune(keep, later, Duration::ZERO).unwrap();
+    pair.replica().freshen(&Unwatched).unwrap();
 }
 
 fn store(pair: &Pair, name: &str) -> PathBuf {
@@ -52,6 +53,28 @@ fn a_tree_nobody_needs_any_more_becomes_the_next_generation() {
         assert_eq!(trees(&pair), known, "no tree was built and none removed");
         pair.assert_equal();
     }
+}
+
+#[test]
+fn in_a_quiet_time_trees_are_made_for_many_changes_and_none_of_these_builds_one() {
+    let mut pair = Pair::files();
+    for i in 0..50 {
+        pair.write(&format!("dir-{}/file-{i}", i % 5), format!("{i}"));
+    }
+    pair.sync().unwrap();
+    while pair.replica().stock_up(&Unwatched).unwrap() {}
+    let known = trees(&pair);
+    assert!(known.len() > 20, "{} trees", known.len());
+    for round in 0..20 {
+        pair.write(&format!("dir-1/file-{}", round % 3), format!("round {round}"));
+        fs::rename(pair.at(&format!("dir-2/file-{}", 5 * (round % 10) + 2)), pair.at(&format!("dir-3/{round}")))
+            .unwrap_or_default();
+        pair.sync().unwrap();
+        pair.assert_equal();
+        assert_eq!(trees(&pair), known, "a tree was built or removed");
+    }
+    while pair.replica().stock_up(&Unwatched).unwrap() {}
+    assert!(trees(&pair).len() > known.len(), "those that were used are replaced");
 }
 
 #[test]
@@ -106,7 +129,8 @@ fn stopped_while_spares_are_made_or_changed_nothing_half_changed_is_used() {
     let make = |pair: &mut Pair, bomb: &Bomb| pair.replica().prepare(bomb);
     let freshen = |pair: &mut Pair, bomb: &Bomb| {
         let later = now() + SignedDuration::from_hours(1);
-        pair.replica().prune_except(1, &[].into(), later, Duration::ZERO, bomb)
+        pair.replica().prune(1, later, Duration::ZERO).unwrap();
+        pair.replica().freshen(bomb)
     };
     for (case, point) in [(false, Point::SpareHalfMade), (false, Point::SpareMade), (true, Point::SpareHalfMade)] {
         let mut pair = Pair::files();

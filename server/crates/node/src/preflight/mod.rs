@@ -30,6 +30,8 @@ const EVERY: Duration = Duration::from_secs(15);
 const PROBE_PACE: Duration = Duration::from_secs(5);
 /// How soon the judgement is made again at most.
 const PACE: Duration = Duration::from_millis(500);
+/// And how soon where the replicas have only moved on, as they do all the time.
+const MOVED_PACE: Duration = Duration::from_secs(5);
 
 /// What was found out last.
 #[derive(Debug, Default)]
@@ -38,12 +40,18 @@ pub(crate) struct Lookout {
     /// Counts the changes: a judgement that was begun before one is stale when it ends.
     changes: AtomicU64,
     wake: Notify,
+    moved: Notify,
 }
 
 impl Lookout {
     /// Something happened that changes no configuration: the verdict stands until it has been found out again.
     pub(crate) fn look_again(&self) {
         self.wake.notify_one();
+    }
+
+    /// A replica that was in order moved on to newer content: what would be lost is counted from there.
+    pub(crate) fn content_moved(&self) {
+        self.moved.notify_one();
     }
 
     fn latest<T>(&self, look: impl FnOnce(&mut Option<PreflightReport>) -> T) -> T {
@@ -86,9 +94,15 @@ impl Node {
                 due = Instant::now() + EVERY;
             }
             self.look_ahead(probed.as_ref()).await;
+            let judged = Instant::now();
+            let moved = async {
+                self.lookout.moved.notified().await;
+                tokio::time::sleep_until(judged + MOVED_PACE).await;
+            };
             tokio::time::sleep(PACE).await;
             tokio::select! {
                 () = tokio::time::sleep_until(due) => {}
+                () = moved => {}
                 () = self.lookout.wake.notified() => {
                     // The judgement follows at once, the probes when it is their turn again.
                     due = due.min(probed.as_ref().map_or(due, |probed| probed.at + PROBE_PACE));

@@ -150,10 +150,14 @@ impl Node {
         let (listener, hearing) = listening.map_err(|error| error.chain())?;
         let (dirty, touched, changed) =
             (Arc::clone(&feed.dirty), Arc::clone(&feed.touched), Arc::clone(&self.feeds.changed));
+        let followers = Arc::clone(&feed.followers);
         let told = move || {
             if !dirty.swap(true, Ordering::SeqCst) {
                 touched.notify_one();
-                changed.notify_one();
+                // Who follows this source need not be called twice.
+                if followers.load(Ordering::SeqCst) == 0 {
+                    changed.notify_one();
+                }
             }
         };
         let name = feed.dataset.name.clone();

@@ -28,8 +28,10 @@ pub(crate) mod scrub;
 pub(crate) mod source;
 pub(crate) mod switch;
 pub(crate) mod task;
+mod tidy;
 mod turn;
 mod verify;
+mod worker;
 
 use contract::sync::SyncError;
 use contract::{Denied, Timestamp};

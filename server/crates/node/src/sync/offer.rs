@@ -23,9 +23,9 @@ use crate::node::Node;
 use crate::store::db;
 use crate::sync::ancestry;
 use crate::sync::meter::Meter;
-use crate::sync::pull::SCAN_EVERY;
 use crate::sync::source::Feed;
 use crate::sync::told;
+use crate::sync::worker::SCAN_EVERY;
 
 /// What is left out is told, but a tree of sockets does not fill the link.
 const MOST_SKIPPED: usize = 100;
@@ -52,6 +52,7 @@ impl Node {
         // Whoever leaves, or is sent away, takes the work for it along.
         let _ended = stop.clone().drop_guard();
         let _cut = cut_when(stop.clone(), stream.get_ref().0)?;
+        let _follower = Follower::of(&feed);
         let mut rehash = rehash;
         while let Some(mut served) = self.offer_once(&feed, rehash, stream, &hello, &stop).await? {
             rehash = false;
@@ -301,6 +302,22 @@ impl Drop for Unserved {
             self.feed.dirty.store(true, Ordering::SeqCst);
         }
         self.feed.reading.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Somebody who hears of changes on a connection of its own: the control conversation need not carry each of them.
+struct Follower(Arc<Feed>);
+
+impl Follower {
+    fn of(feed: &Arc<Feed>) -> Self {
+        feed.followers.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(feed))
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.0.followers.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

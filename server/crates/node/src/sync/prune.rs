@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use replication::Replica;
 
 use crate::node::Node;
-use crate::sync::pull::GRACE;
 use crate::sync::replica::Copy;
 use crate::sync::retention;
+use crate::sync::tidy::GRACE;
 
 /// How long what was made on a DR is kept after it was handed back and the Master's data has come again. It is time in
 /// which this node ran and was in sync that counts, by a clock that nobody sets: a wrong date costs nobody what was made.

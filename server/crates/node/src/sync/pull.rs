@@ -1,12 +1,9 @@
-//! Filling a replica: one worker for each dataset pulls when the Master says that something changed, when time has
-//! passed, or when it failed before; what it commits is what the target shows.
+//! One pull: from the dial to the flip of the target; what it commits is what the target shows.
 
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
 
-use contract::dataset::DatasetKind;
 use contract::sync::SyncError;
 use contract::{Rule, Timestamp};
 use replication::{Limits, PullOptions, Replica};
@@ -15,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::link::message::Purpose;
 use crate::node::Node;
-use crate::sync::line::{DataStream, Heard, Line, content, hear};
+use crate::sync::line::{DataStream, Heard, content};
 use crate::sync::meter::Meter;
 use crate::sync::noting::Noting;
 use crate::sync::offer::cut_when;
@@ -25,25 +22,11 @@ use crate::sync::source::kind;
 use crate::sync::sync_error;
 use crate::sync::turn::LARGE;
 
-/// What a missed notification costs at most.
-pub(super) const SCAN_EVERY: Duration = Duration::from_secs(30);
-/// Longest pause after a failure.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How long a reader that resolved the target may go on reading a superseded generation.
-pub(super) const GRACE: Duration = Duration::from_secs(60);
 /// Bytes left free on the replica's disk.
 pub(crate) const RESERVE: u64 = 64 << 20;
 /// Bytes left free beside a copy that is to serve: none. On that day it is what the disk is for, the preflight asks for no
 /// more, and the node has room of its own put by.
 pub(crate) const RESERVE_OF_SERVING: u64 = 0;
-/// What superseded generations may hold of the free disk: one part in so many.
-const GRACE_SHARE: u64 = 20;
-/// Longest wait before a dataset that changes all the time is pulled again.
-const LONGEST_REST: Duration = Duration::from_secs(10);
-/// Pause before the Master is dialled again where nothing speaks against it.
-const AGAIN: Duration = Duration::from_secs(1);
-/// Silence after which the connection on which the Master would say something is given up: it says something sooner.
-const SILENT: Duration = Duration::from_secs(90);
 
 /// How thoroughly to pull.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,7 +44,7 @@ pub(crate) struct Manner {
 }
 
 /// Whether a refusal is only for the moment: the mandate is still on its way, or services are still being stopped.
-fn passes(error: &SyncError) -> bool {
+pub(super) fn passes(error: &SyncError) -> bool {
     [Rule::SyncMandate, Rule::SyncReceiverServing, Rule::SyncMemberPassive]
         .iter()
         .any(|rule| rule.as_str() == error.code)
@@ -76,116 +59,11 @@ impl Node {
         SyncError { code: code.to_owned(), message: message.to_string(), at: self.clock.now() }
     }
 
-    pub(super) async fn work(self: Arc<Self>, copy: Arc<Copy>) {
-        let mut failures = 0_u32;
-        if let Err(error) = self.open_engine(&copy).await {
-            copy.change(|standing| standing.error = Some(error));
-        }
-        copy.wake.notify_one();
-        let after = |pause: Duration| tokio::time::Instant::now() + pause;
-        let mut due = after(SCAN_EVERY);
-        let mut line: Option<Line> = None;
-        while !copy.stop.is_cancelled() {
-            // Whatever ends what was allowed comes before anything that was offered under it.
-            let heard = tokio::select! {
-                biased;
-                () = copy.stop.cancelled() => break,
-                () = copy.cut.notified() => {
-                    line = None;
-                    due = after(AGAIN);
-                    continue;
-                }
-                heard = hear(&mut line) => match heard {
-                    Some(heard) => Some(heard),
-                    // It restarts, or has other things to say: it is dialled again.
-                    None => {
-                        due = after(AGAIN);
-                        continue;
-                    }
-                },
-                () = copy.wake.notified() => None,
-                () = tokio::time::sleep_until(due) => {
-                    line = None;
-                    None
-                }
-            };
-            if !self.may_pull(&copy).await {
-                line = None;
-                due = after(SCAN_EVERY);
-                continue;
-            }
-            if line.is_some() {
-                // The Master says itself when there is something.
-                continue;
-            }
-            let began = Instant::now();
-            let pulled = self.pull_in_turn(heard, &copy, Manner::default()).await;
-            due = match pulled {
-                Ok((done, stream)) => {
-                    failures = 0;
-                    let rest = self.rest(&copy, &done, began.elapsed()).await;
-                    self.prepare(&copy).await;
-                    tokio::select! { () = copy.stop.cancelled() => {} () = tokio::time::sleep(rest) => {} }
-                    line = Some(self.listen_on(&copy, stream).await);
-                    after(SILENT)
-                }
-                Err(error) if error.code == "cancelled" => after(SCAN_EVERY),
-                Err(error) if passes(&error) => after(AGAIN),
-                Err(_) => {
-                    failures = failures.saturating_add(1);
-                    after(Duration::from_secs(1 << failures.min(5)).min(LONGEST_PAUSE))
-                }
-            };
-        }
-        let engine = Arc::clone(&copy.engine);
-        let gone = !self.stop.is_cancelled();
-        // Only a dataset that was taken back loses its target; a stop leaves everything as it is.
-        let _ = tokio::task::spawn_blocking(move || {
-            let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
-            if gone
-                && let Some(replica) = engine.take()
-                && let Err(error) = replica.detach()
-            {
-                tracing::warn!(%error, "a target could not be taken away");
-            }
-        })
-        .await;
-    }
-
-    /// How long to wait before the same dataset is pulled again, however often it changes: at most half of the time is
-    /// spent pulling, and what readers may still hold of superseded generations stays within a share of the free disk
-    /// and a number of trees.
-    async fn rest(&self, copy: &Copy, done: &replication::Pulled, took: Duration) -> Duration {
-        if !done.changed {
-            return took.clamp(Duration::from_millis(100), LONGEST_REST);
-        }
-        let now = self.clock.now();
-        let known = self.with_engine(copy, move |replica| (replica.free_bytes(), replica.rest(now, GRACE))).await;
-        let (free, paced) = known.unwrap_or_default();
-        // A database is a file of its own in each generation; of a tree only what changed is.
-        let cost = if copy.dataset.kind == DatasetKind::Sqlite { done.commit.bytes } else { done.received_bytes };
-        let share = (free / GRACE_SHARE).max(1);
-        let held = GRACE.as_millis().saturating_mul(u128::from(cost)) / u128::from(share);
-        let held = Duration::from_millis(u64::try_from(held).unwrap_or(u64::MAX));
-        took.max(held).max(paced).min(LONGEST_REST)
-    }
-
-    pub(super) async fn may_pull(&self, copy: &Copy) -> bool {
-        let on = match self.switches().await {
-            Ok(switches) => match copy.dataset.kind.group() {
-                contract::dataset::Group::Database => switches.database.is_on(),
-                contract::dataset::Group::Files => switches.files.is_on(),
-            },
-            Err(_) => false,
-        };
-        on && self.may_receive()
-            && self.link.source_is_reachable()
-            && self.source_machine().await.is_ok_and(|machine| machine.pair.is_some())
-    }
-
-    /// One pull, from the dial to the flip of the target. The caller holds `busy`.
+    /// One pull for itself, on a new connection, and tidied up after. The caller holds `busy`.
     pub(crate) async fn pull(&self, copy: &Arc<Copy>, manner: Manner, stop: &CancellationToken) -> Pulled {
-        self.pull_on(None, copy, manner, stop).await.map(|(done, _)| done)
+        let pulled = self.pull_on(None, copy, manner, stop).await.map(|(done, _)| done);
+        self.prune(copy, pulled.is_ok()).await;
+        pulled
     }
 
     /// One pull, on a connection on which the Master has begun to offer something, or on a new one. The caller holds
@@ -219,8 +97,8 @@ impl Node {
                 Err(self.error(LARGE, "it waits for its turn"))
             }
         };
-        self.prune(copy, pulled.is_ok()).await;
-        copy.change(|standing| {
+        let in_order = copy.change(|standing| {
+            let in_order = standing.commit.is_some() && standing.error.is_none();
             standing.pulling = None;
             match &pulled {
                 Ok((done, _)) => {
@@ -235,10 +113,13 @@ impl Node {
                     standing.error = Some(error.clone());
                 }
             }
+            in_order
         });
         self.poke();
-        if pulled.as_ref().is_ok_and(|(done, _)| done.changed) {
-            self.lookout.look_again();
+        match &pulled {
+            Ok((done, _)) if done.changed && in_order => self.lookout.content_moved(),
+            Ok((done, _)) if done.changed => self.lookout.look_again(),
+            _ => {}
         }
         pulled
     }
@@ -283,7 +164,8 @@ impl Node {
                 forget_older: manner.rehash && manner.heal && manner.keep_older.is_none(),
             };
             let pulled = replica.pull(&mut bridge, &options, &seen);
-            Some(pulled.map(|pulled| (pulled, bridge.into_inner())))
+            let points = replica.restore_points();
+            Some(pulled.and_then(|pulled| Ok((pulled, points?, bridge.into_inner()))))
         });
         let ended = loop {
             tokio::select! {
@@ -292,7 +174,8 @@ impl Node {
             }
         };
         match ended {
-            Ok(Some(Ok((done, stream)))) => {
+            Ok(Some(Ok((done, points, stream)))) => {
+                copy.change(|standing| standing.points = points);
                 if let Some(damage) = damage {
                     self.healed(&copy.dataset.name, damage).await;
                 }
@@ -304,15 +187,6 @@ impl Node {
             Ok(Some(Err(error))) => Err(sync_error(&error, self.clock.now())),
             Ok(None) => Err(self.error("store_damaged", "the replica is not open")),
             Err(error) => Err(self.error("io", error)),
-        }
-    }
-
-    /// Makes the store ready for the next change, when the last one has been shown.
-    async fn prepare(&self, copy: &Copy) {
-        let meter = Meter::new(copy.stop.clone());
-        let prepared = self.with_engine(copy, move |replica| replica.prepare(&meter)).await;
-        if let Some(Err(error)) = prepared {
-            tracing::warn!(dataset = copy.dataset.name, %error, "the replica could not be made ready for the next change");
         }
     }
 

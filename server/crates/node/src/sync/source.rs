@@ -42,6 +42,8 @@ pub(crate) struct Feed {
     pub(super) watching: Mutex<Watching>,
     pub(super) last_walk: LastWalk,
     pub(crate) skipped: Mutex<Vec<(String, String)>>,
+    /// Clients that are told of changes on the connection their data comes on.
+    pub(super) followers: Arc<AtomicUsize>,
     /// Captures under way: until they end nothing is known to be equal.
     pub(crate) reading: AtomicUsize,
     /// What the last capture held, and when that was.
@@ -179,6 +181,7 @@ impl Node {
             watching: Mutex::default(),
             last_walk: LastWalk::default(),
             skipped: Mutex::default(),
+            followers: Arc::default(),
             reading: AtomicUsize::new(0),
             size: Mutex::default(),
         };

@@ -1,0 +1,179 @@
+//! What lies behind the newest generation, and what it is good for: generations go when nobody needs them, and their trees
+//! stay to become the next ones. It refuses to take away what a reader may still be in.
+
+use std::collections::HashSet;
+use std::fs;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::error::{Error, Result};
+use crate::pace::Budget;
+use crate::replica::Replica;
+use crate::reuse::Reuse;
+use crate::source::SourceKind;
+use crate::store::{Commit, PRUNED, Store, remove_tree, sync_dir};
+use crate::watch::{Point, Unwatched, Watch, pass};
+
+/// How long a generation is kept that nobody has found through the link: somebody may have been on the way.
+const ON_THE_WAY: Duration = Duration::from_secs(2);
+
+impl Replica {
+    /// Keeps the newest `keep` generations (at least one). A generation goes only when it has not been the visible one
+    /// for `grace`: a reader that resolved the link before may still be in it. One that nobody resolved the link for, as
+    /// far as the file system notes that, goes after two seconds.
+    pub fn prune(&mut self, keep: usize, now: Timestamp, grace: Duration) -> Result<()> {
+        self.prune_except(keep, &HashSet::new(), now, grace, &Unwatched)
+    }
+
+    /// As [`Replica::prune`], but generations in `pinned` stay and do not count. So does the one that the copy which
+    /// serves was made from.
+    pub fn prune_except(
+        &mut self,
+        keep: usize,
+        pinned: &HashSet<u64>,
+        now: Timestamp,
+        grace: Duration,
+        watch: &dyn Watch,
+    ) -> Result<()> {
+        let mut kept = 0;
+        let mut going = Vec::new();
+        for (commit, free) in self.superseded(now, grace).into_iter().rev() {
+            let base = self.promoted.as_ref().is_some_and(|promoted| promoted.generation == commit.generation);
+            if base || pinned.contains(&commit.generation) {
+                continue;
+            }
+            kept += 1;
+            if kept > keep.max(1) && free {
+                going.push(commit.generation);
+            }
+        }
+        if !going.is_empty() {
+            self.settled = false;
+            self.let_go(&going, watch)?;
+            self.sweep()?;
+            self.settled = true;
+        }
+        Ok(())
+    }
+
+    /// Every generation, oldest first, and whether nobody can be in it any more.
+    fn superseded(&self, now: Timestamp, grace: Duration) -> Vec<(&Commit, bool)> {
+        let followers = self.commits.iter().skip(1).map(Some).chain([None]);
+        let free = |(commit, follower): (&'_ Commit, Option<&Commit>)| {
+            let unread = self.store.visible.was_unread(&Store::shown_as(commit.generation));
+            let grace = if unread { grace.min(ON_THE_WAY) } else { grace };
+            let past = |at: Timestamp| now >= at && now.duration_since(at).unsigned_abs() >= grace;
+            follower.is_some_and(|follower| past(follower.committed_at))
+        };
+        self.commits.iter().zip(followers).map(|pair| (pair.0, free(pair))).collect()
+    }
+
+    /// Takes the names of generations away, and keeps their trees as far as more spares are of use.
+    fn let_go(&mut self, going: &[u64], watch: &dyn Watch) -> Result<()> {
+        let gone: Vec<Commit> = self.commits.iter().filter(|c| going.contains(&c.generation)).cloned().collect();
+        for commit in gone.iter().rev() {
+            let (place, aside) =
+                (self.store.generation(commit.generation), self.store.aside(commit.generation, PRUNED));
+            remove_tree(&aside)?;
+            fs::rename(&place, &aside).map_err(|e| Error::io("cannot prune a generation", &place, e))?;
+            self.commits.retain(|one| one.generation != commit.generation);
+            self.store.visible.forget(&Store::shown_as(commit.generation));
+            pass(watch, Point::PruneRenamed)?;
+        }
+        // Once for all of them, and before anything in them goes.
+        sync_dir(&self.store.generations())?;
+        let most = match self.kind {
+            // Without the manifest of the newest one, nobody can say.
+            SourceKind::Files => self.budget().map_or(0, Budget::ready),
+            SourceKind::Sqlite => 0,
+        };
+        // Of the youngest, which have the least to change.
+        for commit in gone.iter().rev() {
+            let aside = self.store.aside(commit.generation, PRUNED);
+            if self.spares.len() < most
+                && let Ok(manifest) = self.store.manifest(commit)
+            {
+                self.spares.keep(&self.store, &aside, commit.holds(), &manifest)?;
+            } else {
+                remove_tree(&aside)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What trees like the newest one may come to.
+    fn budget(&mut self) -> Result<Budget> {
+        if self.kind == SourceKind::Sqlite {
+            return Ok(Budget::DATABASES);
+        }
+        let free = self.store.free();
+        Ok(Budget::of(&self.held()?, free))
+    }
+
+    /// Forgets the manifests of what is gone.
+    fn sweep(&self) -> Result<()> {
+        self.store.manifests.sweep(self.commits.iter().map(Commit::holds).chain(self.spares.holds()))
+    }
+
+    /// Brings the spare trees to the newest generation: the next one then finds little to change, and nothing that is
+    /// gone keeps its space. It costs what has changed, once for each of them: for a quiet time.
+    pub fn freshen(&mut self, watch: &dyn Watch) -> Result<()> {
+        let Some(newest) = self.committed().map(Commit::holds) else { return Ok(()) };
+        if self.spares.holds().all(|held| held == newest) {
+            return Ok(());
+        }
+        let held = self.held()?;
+        self.settled = false;
+        let mut reuse = Reuse::new(held, &self.store.tree(newest.generation), HashSet::new())?;
+        self.spares.freshen(&self.store, newest, &mut reuse, watch)?;
+        // Nobody needs any more what they held before.
+        self.sweep()?;
+        self.settled = true;
+        Ok(())
+    }
+
+    /// Makes ready for the next pull, so that it only has to change what changed. It may cost as much as there are files,
+    /// where there is no tree to change. A pull without it does the same when it needs it.
+    pub fn prepare(&mut self, watch: &dyn Watch) -> Result<()> {
+        if self.spares.len() > 0 { Ok(()) } else { self.make_spare(watch) }
+    }
+
+    /// Makes ready for many pulls that follow each other, for a quiet time: one more tree that is to become a generation.
+    /// Gives whether there is more to do.
+    pub fn stock_up(&mut self, watch: &dyn Watch) -> Result<bool> {
+        if self.kind != SourceKind::Files || self.promoted.is_some() || self.commits.is_empty() {
+            return Ok(false);
+        }
+        let ready = self.budget()?.ready();
+        if self.spares.len() < ready {
+            self.make_spare(watch)?;
+        }
+        Ok(self.spares.len() < ready)
+    }
+
+    fn make_spare(&mut self, watch: &dyn Watch) -> Result<()> {
+        if self.kind != SourceKind::Files || self.promoted.is_some() {
+            return Ok(());
+        }
+        let Some(newest) = self.committed().map(Commit::holds) else { return Ok(()) };
+        let held = self.held()?;
+        self.settled = false;
+        let mut reuse = Reuse::new(held, &self.store.tree(newest.generation), HashSet::new())?;
+        self.spares.make(&self.store, newest, &mut reuse, watch)?;
+        self.settled = true;
+        Ok(())
+    }
+
+    /// How long to wait before the next pull, where readers of a superseded generation are given `grace`: nothing after
+    /// a quiet time, longer the more generations they may still be in.
+    pub fn rest(&mut self, now: Timestamp, grace: Duration) -> Duration {
+        let in_use = self.superseded(now, grace).iter().filter(|(_, free)| !free).count() as u64;
+        // The newest one took nobody's place yet.
+        let superseded = in_use.saturating_sub(1);
+        if superseded == 0 {
+            return Duration::ZERO;
+        }
+        self.budget().map_or(Duration::ZERO, |budget| budget.rest(superseded, grace))
+    }
+}
