@@ -13,7 +13,7 @@ use crate::beneath::{Beneath, FileKey, kind_of};
 use crate::error::{Error, Result};
 use crate::manifest::{Entry, EntryKind, FileTime, Manifest};
 use crate::path::{TreePath, escape};
-use crate::reading::digest;
+use crate::reading::{Scratch, digest};
 use crate::scan::{Stop, entry, identity};
 use crate::watch::{Phase, Tally, Watch};
 use crate::xattr;
@@ -165,7 +165,7 @@ pub(crate) fn inspect_part(
         owners: rustix::process::geteuid().is_root(),
         inodes: HashMap::new(),
         groups: HashMap::new(),
-        buffer: Vec::new(),
+        scratch: Scratch::default(),
         all: Vec::new(),
     };
     for entry in entries {
@@ -184,7 +184,7 @@ struct Inspection<'a> {
     inodes: HashMap<(u64, u64), u32>,
     /// Each type of file has its own numbers.
     groups: HashMap<(u32, u32), (u64, u64)>,
-    buffer: Vec<u8>,
+    scratch: Scratch,
     all: Vec<Found>,
 }
 
@@ -234,7 +234,7 @@ impl Inspection<'_> {
         let group = self.group_here(want, stat);
         let tally = &mut self.tally;
         let read = tree.open_file(&want.path).map_err(Stop::Read).and_then(|(mut file, _)| {
-            digest::<Stop>(&mut file, u64::MAX, &mut self.buffer, |piece| Ok(tally.bytes(piece.len())?))
+            digest::<Stop>(&mut file, u64::MAX, &mut self.scratch, |piece| Ok(tally.bytes(piece.len())?))
         });
         tally.file()?;
         let hash = match read {

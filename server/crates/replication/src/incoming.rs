@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
+use crate::hashing::Hashing;
 use crate::manifest::ContentHash;
 use crate::reading::Piece;
 use crate::sparse::SparseFile;
@@ -25,7 +26,7 @@ pub(crate) struct Incoming {
     /// Under what it was announced, and is kept until it is whole.
     expected: ContentHash,
     part: PathBuf,
-    hasher: Fingerprint,
+    hashing: Hashing,
     len: u64,
     sink: Sink,
     reserve: u64,
@@ -40,14 +41,22 @@ enum Sink {
 
 impl Incoming {
     /// An object announced with this hash and size, of which everything before `offset` is here.
-    pub(crate) fn begin(stage: &Stage, expected: ContentHash, size: u64, offset: u64, reserve: u64) -> Result<Self> {
-        let (sink, hasher) = if offset == 0 && size < IN_MEMORY as u64 {
+    pub(crate) fn begin(
+        stage: &Stage,
+        expected: ContentHash,
+        size: u64,
+        offset: u64,
+        reserve: u64,
+        mut hashing: Hashing,
+    ) -> Result<Self> {
+        let (sink, sofar) = if offset == 0 && size < IN_MEMORY as u64 {
             (Sink::Memory(Vec::with_capacity(size as usize)), Fingerprint::default())
         } else {
             let (file, sofar) = stage.resume(&expected, offset)?;
             (Sink::Part(SparseFile::new(file, offset)), sofar)
         };
-        Ok(Self { expected, part: stage.part(&expected), hasher, len: offset, sink, reserve, since_look: 0 })
+        hashing.begin(size, sofar);
+        Ok(Self { expected, part: stage.part(&expected), hashing, len: offset, sink, reserve, since_look: 0 })
     }
 
     /// Takes what comes next.
@@ -56,7 +65,7 @@ impl Incoming {
         let trouble = |e: io::Error| Error::io("cannot write to the stage", part, e);
         let too_long = || Error::protocol("content that is longer than any file");
         self.len = self.len.checked_add(piece.len()).filter(|len| *len <= LONGEST).ok_or_else(too_long)?;
-        self.hasher.take(piece);
+        self.hashing.take(piece);
         if let Sink::Memory(content) = &self.sink
             && self.len > IN_MEMORY as u64
         {
@@ -109,19 +118,20 @@ impl Incoming {
     }
 
     /// The hash of everything that came.
-    pub(crate) fn hash(&self) -> ContentHash {
-        self.hasher.finish()
+    pub(crate) fn hash(&mut self) -> ContentHash {
+        self.hashing.hash()
     }
 
-    /// Keeps the object under the hash it was found to have.
-    pub(crate) fn keep(self, hash: ContentHash, stage: &mut Stage) -> Result<()> {
+    /// Keeps the object under the hash it was found to have. Gives back what hashes.
+    pub(crate) fn keep(self, hash: ContentHash, stage: &mut Stage) -> Result<Hashing> {
         match self.sink {
-            Sink::Memory(content) => stage.put(hash, &content),
+            Sink::Memory(content) => stage.put(hash, &content)?,
             Sink::Part(file) => {
                 let len = file.len();
                 file.finish().map_err(|e| Error::io("cannot write to the stage", &self.part, e))?;
-                if len == 0 { stage.forget_part(&self.expected) } else { stage.adopt(&self.part, hash) }
+                if len == 0 { stage.forget_part(&self.expected)? } else { stage.adopt(&self.part, hash)? }
             }
         }
+        Ok(self.hashing)
     }
 }

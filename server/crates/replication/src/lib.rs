@@ -35,6 +35,7 @@ mod field;
 mod fingerprint;
 mod ground;
 mod hearing;
+mod hashing;
 mod home;
 mod home_database;
 mod id;

@@ -17,7 +17,7 @@ use crate::change::Changes;
 use crate::difference::{Difference, DifferenceKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{Entry, EntryKind, Manifest};
-use crate::reading::{BLOCK, digest};
+use crate::reading::{BLOCK, Scratch, digest};
 use crate::replica::BESIDE_A_DATABASE;
 use crate::reuse::leaders;
 use crate::scan::Stop;
@@ -143,7 +143,7 @@ pub(crate) struct Copier {
     clones: bool,
     /// Where what is damaged is noted and copied as it is; else it is refused.
     damaged: Option<Vec<Difference>>,
-    buffer: Vec<u8>,
+    scratch: Scratch,
 }
 
 impl Copier {
@@ -161,7 +161,7 @@ impl Copier {
             clones = ioctl_ficlone(&to, &file).is_ok();
             fs::remove_file(&probe).map_err(trouble)?;
         }
-        Ok(Self { path, from, clones, damaged: None, buffer: Vec::new() })
+        Ok(Self { path, from, clones, damaged: None, scratch: Scratch::default() })
     }
 
     /// Bytes that a copy of this file takes: holes stay holes.
@@ -209,10 +209,10 @@ impl Copier {
         let cloned = self.clones && size > 0 && ioctl_ficlone(&to, &from).is_ok();
         let limit = size.saturating_add(1);
         let read = if cloned {
-            digest::<Stop>(&mut to, limit, &mut self.buffer, |piece| Ok(tally.bytes(piece.len())?))
+            digest::<Stop>(&mut to, limit, &mut self.scratch, |piece| Ok(tally.bytes(piece.len())?))
         } else {
             let mut to = SparseFile::new(to, 0);
-            let read = digest::<Stop>(&mut from, limit, &mut self.buffer, |piece| {
+            let read = digest::<Stop>(&mut from, limit, &mut self.scratch, |piece| {
                 to.take(piece).map_err(trouble)?;
                 Ok(tally.bytes(piece.len())?)
             });

@@ -15,6 +15,7 @@ use crate::bases::Bases;
 use crate::difference::{Difference, Found};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ground::{Ground, Layout};
+use crate::hashing::Hashing;
 use crate::manifest::{ContentHash, ContentId, EntryKind, Manifest};
 use crate::offer::{Answer, Limits, Offer, ask};
 use crate::older;
@@ -324,9 +325,9 @@ impl Pull<'_> {
         let files = order.len() as u64;
         let tally = Tally::new(self.watch, Phase::Transferring, Some((files, bytes)))?;
         let reserve = self.options.reserve_bytes;
-        let (watch, buffer) = (self.watch, Vec::new());
+        let (watch, buffer, hashing) = (self.watch, Vec::new(), Hashing::default());
         let receiver =
-            Receiver { manifest: offered, asked, stage, reserve, tally, watch, bases: &bases, reuse, buffer };
+            Receiver { manifest: offered, asked, stage, reserve, tally, watch, bases: &bases, reuse, buffer, hashing };
         let Ended { amended, generation, id } = receiver.run(DataReader::new(link)?)?;
         let malformed = |e| Error::protocol("the amendments do not make a tree").with(e);
         let manifest = if amended.is_empty() { offered.clone() } else { seal(offered, amended).map_err(malformed)? };

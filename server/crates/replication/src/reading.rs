@@ -8,6 +8,7 @@ use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 
 use crate::fingerprint::{Fingerprint, is_zeros};
+use crate::hashing::Hashing;
 use crate::manifest::ContentHash;
 
 /// One read at a time; small enough for the cache, large enough for the disk.
@@ -128,22 +129,30 @@ pub(crate) fn pieces<E: From<io::Error>>(
     Ok((at, read))
 }
 
+/// What reading files one after the other needs again for each.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    buffer: Vec<u8>,
+    hashing: Hashing,
+}
+
 /// As [`pieces`], and finds out what it is.
 pub(crate) fn digest<E: From<io::Error>>(
     file: &mut impl Content,
     limit: u64,
-    buffer: &mut Vec<u8>,
+    scratch: &mut Scratch,
     mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
 ) -> Result<Digest, E> {
-    let mut fingerprint = Fingerprint::default();
+    let Scratch { buffer, hashing } = scratch;
+    hashing.begin(limit, Fingerprint::default());
     let (mut first, mut database) = (true, false);
     let (bytes, read) = pieces(file, limit, buffer, |piece| {
         if let (true, Piece::Data(block)) = (first, piece) {
             database = block.starts_with(SQLITE_HEADER);
         }
         first = false;
-        fingerprint.take(piece);
+        hashing.take(piece);
         sink(piece)
     })?;
-    Ok(Digest { hash: fingerprint.finish(), bytes, read, database })
+    Ok(Digest { hash: hashing.hash(), bytes, read, database })
 }

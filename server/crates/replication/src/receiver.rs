@@ -9,6 +9,7 @@ use crate::bases::Bases;
 use crate::encoding::decode_entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::Fields;
+use crate::hashing::Hashing;
 use crate::incoming::Incoming;
 use crate::manifest::{ContentHash, ContentId, Entry, EntryKind, Manifest};
 use crate::path::MAX_PATH;
@@ -44,6 +45,7 @@ pub(crate) struct Receiver<'r> {
     pub(crate) bases: &'r Bases,
     pub(crate) reuse: Option<&'r mut Reuse>,
     pub(crate) buffer: Vec<u8>,
+    pub(crate) hashing: Hashing,
 }
 
 impl Receiver<'_> {
@@ -77,7 +79,8 @@ impl Receiver<'_> {
         if offset != 0 && self.asked.get(&index) != Some(&offset) {
             return Err(Error::protocol("content begins where it was not asked for"));
         }
-        let mut incoming = Incoming::begin(self.stage, expected, size, offset, self.reserve)?;
+        let hashing = std::mem::take(&mut self.hashing);
+        let mut incoming = Incoming::begin(self.stage, expected, size, offset, self.reserve, hashing)?;
         let mut old = None;
         // No honest source refers to more than it announced: a few bytes cannot fill the disk.
         let mut referable = size;
@@ -127,7 +130,7 @@ impl Receiver<'_> {
             let error = Error::new(ErrorKind::HashMismatch, "content does not have the announced hash").at(path);
             return if old.is_some() { self.give_up(index, error) } else { Err(error) };
         }
-        incoming.keep(hash, self.stage)?;
+        self.hashing = incoming.keep(hash, self.stage)?;
         self.tally.file()?;
         pass(self.watch, Point::ObjectStaged)
     }

@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::excludes::Excludes;
 use crate::manifest::{ContentHash, Entry, EntryKind, FileTime};
 use crate::path::TreePath;
+use crate::reading::Scratch;
 use crate::remark::{SkipReason, WarningKind};
 use crate::watch::Tally;
 use crate::xattr::{self, Xattrs};
@@ -72,7 +73,7 @@ pub(crate) struct Walk<'a> {
     pub(crate) found: Found,
     inodes: HashMap<Inode, usize>,
     kept: HashMap<FileKey, Known>,
-    buffer: Vec<u8>,
+    scratch: Scratch,
 }
 
 impl<'a> Walk<'a> {
@@ -96,7 +97,7 @@ impl<'a> Walk<'a> {
             found: Found::default(),
             inodes: HashMap::new(),
             kept: HashMap::new(),
-            buffer: Vec::new(),
+            scratch: Scratch::default(),
         }
     }
 

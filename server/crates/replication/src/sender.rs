@@ -14,7 +14,7 @@ use crate::encoding::encode_entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::put_string;
 use crate::manifest::{ContentHash, ContentId, Entry, EntryKind, Manifest, ManifestFault};
-use crate::reading::{Content as Readable, Digest, digest};
+use crate::reading::{Content as Readable, Digest, Scratch, digest};
 use crate::scan::{ATTEMPTS, Stop, entry, is_gone, stat_of};
 use crate::source::still_there;
 use crate::transfer::{AMEND, CHANGED, DONE, DROPPED, DataWriter, KEPT, OBJECT, RENUMBER};
@@ -49,7 +49,7 @@ pub(crate) struct Sender<'c, 'l, 'a, S> {
     amended: BTreeMap<u32, Option<Entry>>,
     sent: HashMap<(u64, u64), Sent>,
     unsettled: Vec<String>,
-    buffer: Vec<u8>,
+    scratch: Scratch,
     /// What the replica has of the older content of some entries.
     bases: HashMap<u32, Base>,
 }
@@ -80,7 +80,7 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
             amended: BTreeMap::new(),
             sent: HashMap::new(),
             unsettled: Vec::new(),
-            buffer: Vec::new(),
+            scratch: Scratch::default(),
             bases,
         })
     }
@@ -197,7 +197,7 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
         };
         let mut encoder = Encoder::new(self.bases.get(&index), announced, offset);
         let mut at = 0u64;
-        let read = digest::<Stop>(file, size, &mut self.buffer, |piece| {
+        let read = digest::<Stop>(file, size, &mut self.scratch, |piece| {
             let known = offset.saturating_sub(at).min(piece.len());
             at += piece.len();
             encoder.take(piece, out)?;

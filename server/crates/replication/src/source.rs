@@ -23,7 +23,7 @@ use crate::listener::{Listener, Scope};
 use crate::manifest::{Entry, EntryKind, FileTime, Manifest};
 use crate::offered::Offered;
 use crate::path::{TreePath, escape};
-use crate::reading::{Digest, digest};
+use crate::reading::{Digest, Scratch, digest};
 use crate::scan::{HashCache, Inode, Stop, Walk, entry, identity, stat_of};
 use crate::sqlite;
 use crate::touched::Touched;
@@ -325,7 +325,7 @@ impl Source {
         fs::remove_file(&copy).map_err(trouble)?;
         let size = file.metadata().map_err(trouble)?.len();
         let mut lister = is_listed(size).then(|| Lister::new(size));
-        let read = digest::<Stop>(&mut file, size, &mut Vec::new(), |piece| {
+        let read = digest::<Stop>(&mut file, size, &mut Scratch::default(), |piece| {
             if let Some(lister) = &mut lister {
                 lister.take(piece);
             }

@@ -14,7 +14,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
 use crate::manifest::{ContentHash, Entry, EntryKind, Manifest};
-use crate::reading::{digest, pieces};
+use crate::reading::{Scratch, digest, pieces};
 use crate::scan::Stop;
 use crate::sparse::SparseFile;
 use crate::tree::Fresh;
@@ -31,7 +31,7 @@ pub(crate) struct Stage {
     /// What is here and whole, and whether it was made since the stage was opened.
     good: HashMap<ContentHash, bool>,
     fresh: Fresh,
-    buffer: Vec<u8>,
+    scratch: Scratch,
 }
 
 impl Stage {
@@ -41,7 +41,8 @@ impl Stage {
         let opened = rustix::fs::open(&dir, flags, Mode::empty());
         let fd = opened.map_err(|e| Error::io("cannot open the stage", &dir, e))?;
         let fresh = Fresh::made_in(&fd).map_err(|e| Error::io("cannot open the stage", &dir, e))?;
-        let mut stage = Self { dir, fd, fresh, left: HashSet::new(), good: HashMap::new(), buffer: Vec::new() };
+        let mut stage =
+            Self { dir, fd, fresh, left: HashSet::new(), good: HashMap::new(), scratch: Scratch::default() };
         for (path, meta) in stage.list()? {
             if meta.nlink() > 1 || !meta.is_file() {
                 stage.remove(&path)?;
@@ -142,7 +143,7 @@ impl Stage {
             Ok(_) => fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(trouble)?,
         }
         let mut file = File::open(&path).map_err(trouble)?;
-        let read = digest::<io::Error>(&mut file, size + 1, &mut self.buffer, |_| Ok(())).map_err(trouble)?;
+        let read = digest::<io::Error>(&mut file, size + 1, &mut self.scratch, |_| Ok(())).map_err(trouble)?;
         if read.hash == *hash && read.bytes == size {
             self.good.insert(*hash, false);
             return Ok(true);
@@ -205,7 +206,7 @@ impl Stage {
         self.remove(&path)?;
         let trouble = |e: io::Error| Error::io("cannot write to the stage", &path, e);
         let mut to = SparseFile::new(self.create(&hash.to_string()).map_err(trouble)?, 0);
-        let read = digest::<Stop>(from, size.saturating_add(1), &mut self.buffer, |piece| {
+        let read = digest::<Stop>(from, size.saturating_add(1), &mut self.scratch, |piece| {
             to.take(piece).map_err(trouble)?;
             Ok(told(piece.len())?)
         });

@@ -89,7 +89,7 @@ impl Walk<'_> {
         let tally = &mut self.tally;
         let lists = self.lists.filter(|_| is_listed(key.size));
         let mut lister = lists.map(|_| Lister::new(key.size));
-        let read = digest::<Stop>(&mut file, key.size, &mut self.buffer, |piece| {
+        let read = digest::<Stop>(&mut file, key.size, &mut self.scratch, |piece| {
             if let Some(lister) = &mut lister {
                 lister.take(piece);
             }
