@@ -45,6 +45,19 @@ impl<'b> Encoder<'b> {
         }
     }
 
+    /// Takes so many bytes that the other side has at the same place.
+    pub(crate) fn refer<S: Read + Write>(&mut self, len: u64, out: &mut DataWriter<'_, '_, S>) -> Result<()> {
+        debug_assert!(self.offset == 0 && len <= self.allowance);
+        self.allowance = self.allowance.saturating_sub(len);
+        if self.run.1 == 0 || self.run.0 + self.run.1 != self.at {
+            self.put_run(out)?;
+            self.run = (self.at, 0);
+        }
+        self.run.1 += len;
+        self.at += len;
+        Ok(())
+    }
+
     /// Zeros travel as their number: nobody refers to them, and a chunk ends before them.
     fn zeros<S: Read + Write>(&mut self, count: u64, out: &mut DataWriter<'_, '_, S>) -> Result<()> {
         self.cut_rest(out)?;

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
+use crate::bases::Bases;
 use crate::beneath::Beneath;
 use crate::change::Changes;
 use crate::error::{Error, Result};
 use crate::manifest::{EntryKind, Manifest};
+use crate::own_copy::{self, Lent};
 use crate::reuse::Reuse;
 use crate::spare::{Spare, Spares};
 use crate::stage::Stage;
@@ -48,6 +50,39 @@ impl Ground {
         };
         let links = self.reuse.as_mut().map(|reuse| reuse.links(&changes, manifest, tree.as_mut()));
         Ok(Layout { changes, links: links.unwrap_or_default() })
+    }
+
+    /// Takes, for what will come, the spare's own copies of the content that it is told by. From then on the spare is
+    /// nobody's, and holds these files no more: see [`Ground::is_other`].
+    pub(crate) fn lend(
+        &mut self,
+        offered: &Manifest,
+        asked: &HashMap<u32, u64>,
+        bases: &Bases,
+        stage: &Stage,
+        spares: &mut Spares,
+    ) -> Result<HashMap<u32, Lent>> {
+        let mut lent = HashMap::new();
+        let Some((spare, _)) = &mut self.spare else { return Ok(lent) };
+        let useful = own_copy::useful(spare, offered, asked, bases);
+        if useful.is_empty() {
+            return Ok(lent);
+        }
+        spares.give_up(spare)?;
+        for index in useful {
+            let entry = &offered.entries()[index as usize];
+            if let EntryKind::File { hash, .. } = &entry.kind
+                && let Some(one) = own_copy::lend(spare, &entry.path, stage, hash)?
+            {
+                lent.insert(index, one);
+            }
+        }
+        Ok(lent)
+    }
+
+    /// Whether the spare holds less than it did at the first layout.
+    pub(crate) fn is_other(&self) -> bool {
+        self.spare.as_ref().is_some_and(|(spare, _)| spare.is_given_up() && !spare.missing.is_empty())
     }
 
     /// Copies into the stage what was not asked for because it is here, but cannot be linked: an amendment or a kept

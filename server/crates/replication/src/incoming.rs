@@ -6,11 +6,16 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+
+use crate::capture::FromStart;
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
 use crate::hashing::Hashing;
 use crate::manifest::ContentHash;
-use crate::reading::Piece;
+use crate::own_copy::Lent;
+use crate::reading::{Piece, Scratch, digest};
 use crate::sparse::SparseFile;
 use crate::stage::Stage;
 use crate::store::free_bytes_near;
@@ -37,6 +42,16 @@ pub(crate) struct Incoming {
 enum Sink {
     Memory(Vec<u8>),
     Part(SparseFile),
+    Patch(Box<Patch>),
+}
+
+/// Older content that is written to until it is the new one.
+struct Patch {
+    lent: Lent,
+    /// Bytes that were written, from and to.
+    written: Vec<(u64, u64)>,
+    /// Zeros came, which are hashed otherwise.
+    zeros: bool,
 }
 
 impl Incoming {
@@ -59,13 +74,21 @@ impl Incoming {
         Ok(Self { expected, part: stage.part(&expected), hashing, len: offset, sink, reserve, since_look: 0 })
     }
 
+    /// An object of which most may be in its place already.
+    pub(crate) fn over(stage: &Stage, expected: ContentHash, lent: Lent, reserve: u64, hashing: Hashing) -> Self {
+        let sink = Sink::Patch(Box::new(Patch { lent, written: Vec::new(), zeros: false }));
+        Self { expected, part: stage.part(&expected), hashing, len: 0, sink, reserve, since_look: 0 }
+    }
+
     /// Takes what comes next.
     pub(crate) fn take(&mut self, piece: Piece<'_>, stage: &Stage) -> Result<()> {
         let part = &self.part;
         let trouble = |e: io::Error| Error::io("cannot write to the stage", part, e);
         let too_long = || Error::protocol("content that is longer than any file");
         self.len = self.len.checked_add(piece.len()).filter(|len| *len <= LONGEST).ok_or_else(too_long)?;
-        self.hashing.take(piece);
+        if !matches!(self.sink, Sink::Patch(_)) {
+            self.hashing.take(piece);
+        }
         if let Sink::Memory(content) = &self.sink
             && self.len > IN_MEMORY as u64
         {
@@ -79,6 +102,7 @@ impl Incoming {
                 Piece::Data(bytes) => content.extend_from_slice(bytes),
                 Piece::Zeros(count) => content.resize(content.len() + count as usize, 0),
             },
+            Sink::Patch(patch) => patch.take(piece, self.len - piece.len()).map_err(trouble)?,
             Sink::Part(file) => {
                 file.take(piece).map_err(trouble)?;
                 self.since_look += if let Piece::Data(bytes) = piece { bytes.len() as u64 } else { 0 };
@@ -104,6 +128,11 @@ impl Incoming {
         stage: &Stage,
         mut told: impl FnMut(u64) -> Result<()>,
     ) -> Result<()> {
+        // What is written to has it in its place.
+        if matches!(self.sink, Sink::Patch(_)) && from == self.len {
+            self.len += len;
+            return told(len);
+        }
         buffer.resize(crate::reading::BLOCK, 0);
         let mut at = from;
         while at < from + len {
@@ -117,15 +146,28 @@ impl Incoming {
         Ok(())
     }
 
-    /// The hash of everything that came.
-    pub(crate) fn hash(&mut self) -> ContentHash {
-        self.hashing.hash()
+    /// The hash of everything that came, which was announced as this one.
+    pub(crate) fn hash(&mut self, announced: &ContentHash) -> Result<ContentHash> {
+        let trouble = |e: io::Error| Error::io("cannot write to the stage", &self.part, e);
+        match &mut self.sink {
+            Sink::Patch(patch) => patch.hash(self.len, announced).map_err(trouble),
+            _ => Ok(self.hashing.hash()),
+        }
+    }
+
+    /// Nobody wants it.
+    pub(crate) fn forget(self, stage: &Stage) -> Result<()> {
+        match self.sink {
+            Sink::Patch(_) => stage.forget_patch(&self.expected),
+            _ => stage.forget_part(&self.expected),
+        }
     }
 
     /// Keeps the object under the hash it was found to have. Gives back what hashes.
     pub(crate) fn keep(self, hash: ContentHash, stage: &mut Stage) -> Result<Hashing> {
         match self.sink {
             Sink::Memory(content) => stage.put(hash, &content)?,
+            Sink::Patch(_) => stage.adopt_patched(&self.expected, hash)?,
             Sink::Part(file) => {
                 let len = file.len();
                 file.finish().map_err(|e| Error::io("cannot write to the stage", &self.part, e))?;
@@ -133,5 +175,58 @@ impl Incoming {
             }
         }
         Ok(self.hashing)
+    }
+}
+
+impl Patch {
+    fn take(&mut self, piece: Piece<'_>, at: u64) -> io::Result<()> {
+        let (file, end) = (&self.lent.file, at + piece.len());
+        match piece {
+            Piece::Data(bytes) => file.write_all_at(bytes, at)?,
+            Piece::Zeros(count) => {
+                self.zeros = true;
+                // Beyond the end a hole comes by itself.
+                let inside = file.metadata()?.len().saturating_sub(at).min(count);
+                if inside > 0 {
+                    clear(file, at, inside)?;
+                }
+            }
+        }
+        match self.written.last_mut() {
+            Some((_, last)) if *last == at => *last = end,
+            _ => self.written.push((at, end)),
+        }
+        Ok(())
+    }
+
+    fn hash(&mut self, len: u64, announced: &ContentHash) -> io::Result<ContentHash> {
+        let Lent { file, values } = &mut self.lent;
+        file.set_len(len)?;
+        if !self.zeros {
+            values.read_again(len, &self.written, |part, at| file.read_exact_at(part, at))?;
+            if values.hash().as_ref() == Some(announced) {
+                return Ok(*announced);
+            }
+        }
+        digest::<io::Error>(&mut FromStart { file, at: 0 }, len, &mut Scratch::default(), |_| Ok(()))
+            .map(|read| read.hash)
+    }
+}
+
+/// Makes a hole of what is there, or zeros where the file system knows no holes.
+fn clear(file: &File, at: u64, len: u64) -> io::Result<()> {
+    let hole = FallocateFlags::PUNCH_HOLE.union(FallocateFlags::KEEP_SIZE);
+    match fallocate(file, hole, at, len) {
+        Err(Errno::OPNOTSUPP) => {
+            let zeros = vec![0; 1 << 20];
+            let mut done = 0;
+            while done < len {
+                let now = (len - done).min(zeros.len() as u64);
+                file.write_all_at(&zeros[..now as usize], at + done)?;
+                done += now;
+            }
+            Ok(())
+        }
+        done => Ok(done?),
     }
 }

@@ -123,7 +123,7 @@ impl Pull<'_> {
         let layout = ground.lay_out(&offer.manifest)?;
         let asked = self.plan(link, &offer, &layout, &mut ground, &mut stage)?;
         pass(self.watch, Point::Planned)?;
-        let (sent, files, renumbered) = self.transfer(link, &listed, asked, ground.reuse.as_mut(), &mut stage)?;
+        let (sent, files, renumbered) = self.transfer(link, &listed, asked, &mut ground, &mut stage)?;
         // What changed on the way is another content than the one that was offered, under a number of its own.
         let offer = Offer { generation: renumbered.unwrap_or(offer.generation), ..offer };
         pass(self.watch, Point::Transferred)?;
@@ -151,7 +151,8 @@ impl Pull<'_> {
         {
             sqlite::quick_check(&stage.path(hash))?;
         }
-        let layout = if id == offer.manifest.content_id() { layout } else { ground.lay_out(&manifest)? };
+        let as_planned = id == offer.manifest.content_id() && !ground.is_other();
+        let layout = if as_planned { layout } else { ground.lay_out(&manifest)? };
         ground.fill(&manifest, &layout, &mut stage)?;
         let hidden = self.store.aside(generation, BUILDING);
         ground.build(&hidden, &manifest, &layout, &stage, self.spares, self.watch)?;
@@ -294,11 +295,11 @@ impl Pull<'_> {
 
     /// Asks for what is missing and takes it; ends with the manifest both sides agree on.
     fn transfer<S: Read + Write>(
-        &self,
+        &mut self,
         link: &mut Link<'_, S>,
         offered: &Manifest,
         asked: HashMap<u32, u64>,
-        mut reuse: Option<&mut Reuse>,
+        ground: &mut Ground,
         stage: &mut Stage,
     ) -> Result<(Manifest, u64, Option<u64>)> {
         let mut order: Vec<(u32, u64)> = asked.iter().map(|(index, offset)| (*index, *offset)).collect();
@@ -315,10 +316,13 @@ impl Pull<'_> {
             }
             link.send(Kind::Need, &payload, &[])?;
         }
-        let bases = reuse.as_deref().map(|reuse| Bases::choose(&asked, offered, reuse, stage)).unwrap_or_default();
+        let bases = ground.reuse.as_ref().map(|reuse| Bases::choose(&asked, offered, reuse, stage));
+        let bases = bases.unwrap_or_default();
         bases.claim(link)?;
         link.send(Kind::NeedEnd, &[], &[])?;
         link.flush()?;
+        let lent = ground.lend(offered, &asked, &bases, stage, self.spares)?;
+        let mut reuse = ground.reuse.as_mut();
         if let Some(reuse) = reuse.as_deref_mut() {
             bases.answer(link, reuse)?;
         }
@@ -326,8 +330,19 @@ impl Pull<'_> {
         let tally = Tally::new(self.watch, Phase::Transferring, Some((files, bytes)))?;
         let reserve = self.options.reserve_bytes;
         let (watch, buffer, hashing) = (self.watch, Vec::new(), Hashing::default());
-        let receiver =
-            Receiver { manifest: offered, asked, stage, reserve, tally, watch, bases: &bases, reuse, buffer, hashing };
+        let receiver = Receiver {
+            manifest: offered,
+            asked,
+            stage,
+            reserve,
+            tally,
+            watch,
+            bases: &bases,
+            lent,
+            reuse,
+            buffer,
+            hashing,
+        };
         let Ended { amended, generation, id } = receiver.run(DataReader::new(link)?)?;
         let malformed = |e| Error::protocol("the amendments do not make a tree").with(e);
         let manifest = if amended.is_empty() { offered.clone() } else { seal(offered, amended).map_err(malformed)? };

@@ -12,6 +12,7 @@ use crate::field::Fields;
 use crate::hashing::Hashing;
 use crate::incoming::Incoming;
 use crate::manifest::{ContentHash, ContentId, Entry, EntryKind, Manifest};
+use crate::own_copy::Lent;
 use crate::path::MAX_PATH;
 use crate::reading::Piece;
 use crate::reuse::Reuse;
@@ -43,6 +44,8 @@ pub(crate) struct Receiver<'r> {
     pub(crate) watch: &'r dyn Watch,
     /// Old content that was claimed, and where it is.
     pub(crate) bases: &'r Bases,
+    /// Copies of it that may be written to.
+    pub(crate) lent: HashMap<u32, Lent>,
     pub(crate) reuse: Option<&'r mut Reuse>,
     pub(crate) buffer: Vec<u8>,
     pub(crate) hashing: Hashing,
@@ -80,7 +83,10 @@ impl Receiver<'_> {
             return Err(Error::protocol("content begins where it was not asked for"));
         }
         let hashing = std::mem::take(&mut self.hashing);
-        let mut incoming = Incoming::begin(self.stage, expected, size, offset, self.reserve, hashing)?;
+        let mut incoming = match self.lent.remove(&index).filter(|_| offset == 0) {
+            Some(lent) => Incoming::over(self.stage, expected, lent, self.reserve, hashing),
+            None => Incoming::begin(self.stage, expected, size, offset, self.reserve, hashing)?,
+        };
         let mut old = None;
         // No honest source refers to more than it announced: a few bytes cannot fill the disk.
         let mut referable = size;
@@ -117,15 +123,15 @@ impl Receiver<'_> {
         }
         let verdict = data.u8()?;
         let announced = ContentHash(data.array()?);
-        let hash = incoming.hash();
+        let hash = incoming.hash(&announced)?;
         let right = match verdict {
             KEPT => hash == announced && hash == expected,
             CHANGED => hash == announced,
-            DROPPED => return self.stage.forget_part(&expected),
+            DROPPED => return incoming.forget(self.stage),
             _ => return Err(Error::protocol(format!("an unknown verdict {verdict} on an object"))),
         };
         if !right {
-            self.stage.forget_part(&expected)?;
+            incoming.forget(self.stage)?;
             let path = self.manifest.entries()[index as usize].path.as_path();
             let error = Error::new(ErrorKind::HashMismatch, "content does not have the announced hash").at(path);
             return if old.is_some() { self.give_up(index, error) } else { Err(error) };

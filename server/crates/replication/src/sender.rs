@@ -13,6 +13,7 @@ use crate::delta::{Base, Encoder};
 use crate::encoding::encode_entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::put_string;
+use crate::known::Known;
 use crate::manifest::{ContentHash, ContentId, Entry, EntryKind, Manifest, ManifestFault};
 use crate::reading::{Content as Readable, Digest, Scratch, digest};
 use crate::scan::{ATTEMPTS, Stop, entry, is_gone, stat_of};
@@ -100,9 +101,16 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
             if now != *key {
                 continue;
             }
-            let read = self.stream(index, &mut file, size, offset, *name)?;
+            let known = if offset == 0 { self.known(index, &hash) } else { None };
+            let as_captured = match known {
+                Some(known) => self.differing(index, &file, &known, *name)?,
+                None => {
+                    let read = self.stream(index, &mut file, size, offset, *name)?;
+                    read.bytes == size && read.hash == hash
+                }
+            };
             let still = FileKey::of(&stat_of(&file).map_err(|e| Error::unreadable(self.full(*name), e))?) == *key;
-            if still && read.bytes == size && read.hash == hash {
+            if still && as_captured {
                 self.verdict(KEPT, hash)?;
                 return self.tally.file();
             }
@@ -122,8 +130,12 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
     fn copy(&mut self, index: u32, size: u64, hash: ContentHash, offset: u64) -> Result<()> {
         let capture = self.capture;
         let Content::Copy { file, .. } = &capture.content else { return Ok(()) };
-        let read = self.stream(index, &mut FromStart { file, at: 0 }, size, offset, index)?;
-        if read.hash != hash {
+        let known = if offset == 0 { self.known(index, &hash) } else { None };
+        let whole = match known {
+            Some(known) => self.differing(index, file, &known, index)?,
+            None => self.stream(index, &mut FromStart { file, at: 0 }, size, offset, index)?.hash == hash,
+        };
+        if !whole {
             let error = Error::new(ErrorKind::HashMismatch, "the scratch copy of the database is damaged");
             return Err(error.at(&capture.source));
         }
@@ -186,10 +198,7 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
 
     /// Sends one object up to its verdict; hashes all of it, also what the other side has already.
     fn stream(&mut self, index: u32, file: &mut impl Readable, size: u64, offset: u64, name: u32) -> Result<Digest> {
-        let mut op = vec![OBJECT];
-        op.extend_from_slice(&index.to_le_bytes());
-        op.extend_from_slice(&offset.to_le_bytes());
-        self.out.put(&op)?;
+        self.begin(index, offset)?;
         let full = self.full(name);
         let (out, tally) = (&mut self.out, &mut self.tally);
         let EntryKind::File { size: announced, .. } = self.capture.manifest.entries()[index as usize].kind else {
@@ -206,6 +215,31 @@ impl<'c, 'l, 'a, S: Read + Write> Sender<'c, 'l, 'a, S> {
         let read = read.map_err(|stop| stop.or_unreadable(&full))?;
         encoder.finish(&mut self.out)?;
         Ok(read)
+    }
+
+    /// The blocks of an entry's new content and of what the replica has of the old one, where both are known.
+    fn known(&self, index: u32, hash: &ContentHash) -> Option<Known> {
+        let Some(Base::Blocks(old)) = self.bases.get(&index) else { return None };
+        let new = self.capture.lists.lock().unwrap_or_else(PoisonError::into_inner).get(hash)?;
+        Known::of(old, new)
+    }
+
+    /// Sends of one object what differs, up to its verdict; gives whether the file is what was captured.
+    fn differing(&mut self, index: u32, file: &File, known: &Known, name: u32) -> Result<bool> {
+        self.begin(index, 0)?;
+        let full = self.full(name);
+        let mut encoder = Encoder::new(self.bases.get(&index), known.new.size, 0);
+        let sent = known.send(file, &mut encoder, &mut self.out, &mut self.tally);
+        let sent = sent.map_err(|stop| stop.or_unreadable(&full))?;
+        encoder.finish(&mut self.out)?;
+        Ok(sent)
+    }
+
+    fn begin(&mut self, index: u32, offset: u64) -> Result<()> {
+        let mut op = vec![OBJECT];
+        op.extend_from_slice(&index.to_le_bytes());
+        op.extend_from_slice(&offset.to_le_bytes());
+        self.out.put(&op)
     }
 
     fn verdict(&mut self, verdict: u8, hash: ContentHash) -> Result<()> {

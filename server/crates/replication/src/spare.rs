@@ -13,14 +13,17 @@ use std::fs;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use jiff::Timestamp;
 use rustix::fs::{AtFlags, Mode, linkat, openat};
 
 use crate::beneath::{Beneath, mtime_of};
 use crate::change::Changes;
 use crate::error::{Error, Result};
-use crate::manifest::{Entry, EntryKind, Manifest};
+use crate::manifest::{ContentHash, Entry, EntryKind, Manifest};
 use crate::manifests::Holds;
+use crate::own_copy::{self, OwnCopy};
 use crate::path::TreePath;
 use crate::reuse::Reuse;
 use crate::store::{Store, put_record, read_record, remove_tree};
@@ -35,8 +38,17 @@ pub(crate) struct Spare {
     pub(crate) holds: Holds,
     /// Names of the manifest that are not in it.
     pub(crate) missing: HashSet<TreePath>,
+    /// Files that no other tree has, as far as that is known since the store was opened.
+    pub(crate) own: Vec<Arc<OwnCopy>>,
     /// The manifest of what it holds, where that is known: those that were made together share it.
     manifest: Option<Manifest>,
+}
+
+impl Spare {
+    /// Whether it is nobody's any more: see [`Spares::give_up`].
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.place.extension().is_some_and(|extension| extension == CHANGING)
+    }
 }
 
 /// The spares of a store.
@@ -44,6 +56,8 @@ pub(crate) struct Spare {
 pub(crate) struct Spares {
     all: Vec<Spare>,
     next: u64,
+    /// Contents that cannot have a copy of their own.
+    unfit: HashSet<ContentHash>,
 }
 
 impl Spares {
@@ -67,7 +81,7 @@ impl Spares {
             match read_record::<Holds>(&place) {
                 Ok(holds) if same_boot => {
                     spares.next = spares.next.max(number + 1);
-                    spares.all.push(Spare { place, holds, missing: HashSet::new(), manifest: None });
+                    spares.all.push(Spare { place, holds, missing: HashSet::new(), own: Vec::new(), manifest: None });
                 }
                 _ => remove_tree(&place)?,
             }
@@ -96,7 +110,8 @@ impl Spares {
         reuse: &mut Reuse,
         watch: &dyn Watch,
     ) -> Result<(Spare, Manifest)> {
-        let nearest = self.all.iter().max_by_key(|spare| (spare.holds == newest, spare.holds.generation));
+        let nearest =
+            self.all.iter().max_by_key(|spare| (spare.holds == newest, spare.own.len(), spare.holds.generation));
         if let Some(spare) = nearest.cloned() {
             if spare.holds == newest {
                 return Ok((spare, reuse.manifest.clone()));
@@ -119,6 +134,46 @@ impl Spares {
     pub(crate) fn take(&mut self, spare: &Spare, to: &Path) -> Result<()> {
         self.all.retain(|one| one.place != spare.place);
         fs::rename(&spare.place, to).map_err(|e| Error::io("cannot take a spare tree", &spare.place, e))
+    }
+
+    /// Makes a spare nobody's, so that what it holds may be written to: whatever happens, it is not used again.
+    pub(crate) fn give_up(&mut self, spare: &mut Spare) -> Result<()> {
+        let hidden = spare.place.with_extension(CHANGING);
+        self.take(spare, &hidden)?;
+        spare.place = hidden;
+        Ok(())
+    }
+
+    /// Gives one of those that hold the newest generation a copy of its own of what was written to last. `false` where
+    /// there is nothing more to do.
+    pub(crate) fn make_own(
+        &mut self,
+        newest: Holds,
+        captured_at: Timestamp,
+        free: u64,
+        reuse: &mut Reuse,
+        watch: &dyn Watch,
+    ) -> Result<bool> {
+        let best = self.all.iter().enumerate().filter(|(_, spare)| spare.holds == newest);
+        let Some(at) = best.max_by_key(|(_, spare)| spare.own.len()).map(|(at, _)| at) else { return Ok(false) };
+        let unfit = &self.unfit;
+        let Some(index) = own_copy::wanted(&reuse.manifest, &self.all[at], captured_at, free, unfit) else {
+            return Ok(false);
+        };
+        let mut spare = self.all.swap_remove(at);
+        let hidden = spare.place.with_extension(CHANGING);
+        fs::rename(&spare.place, &hidden).map_err(|e| Error::io("cannot take a spare tree", &spare.place, e))?;
+        match own_copy::make(&hidden, reuse, index, watch)? {
+            Some(own) => spare.own.push(Arc::new(own)),
+            None => {
+                if let EntryKind::File { hash, .. } = reuse.manifest.entries()[index].kind {
+                    self.unfit.insert(hash);
+                }
+            }
+        }
+        fs::rename(&hidden, &spare.place).map_err(|e| Error::io("cannot keep a spare tree", &spare.place, e))?;
+        self.all.push(spare);
+        Ok(true)
     }
 
     /// Drops all of them, and what they alone hold.
@@ -150,12 +205,12 @@ impl Spares {
             .build(&mut Shared { reuse, new: &manifest })?;
         if !missing.is_empty() {
             // Good for the generation that is being made, and for nothing later.
-            return Ok(Spare { place: hidden, holds, missing, manifest: None });
+            return Ok(Spare { place: hidden, holds, missing, own: Vec::new(), manifest: None });
         }
         put_record(&hidden, &holds)?;
         fs::rename(&hidden, &place).map_err(trouble)?;
         pass(watch, Point::SpareMade)?;
-        let spare = Spare { place, holds, missing, manifest: Some(manifest) };
+        let spare = Spare { place, holds, missing, own: Vec::new(), manifest: Some(manifest) };
         self.all.push(spare.clone());
         Ok(spare)
     }
@@ -168,7 +223,7 @@ impl Spares {
         let place = self.number(store);
         put_record(tree_of, &holds)?;
         fs::rename(tree_of, &place).map_err(|e| Error::io("cannot keep a spare tree", tree_of, e))?;
-        self.all.push(Spare { place, holds, missing: HashSet::new(), manifest: None });
+        self.all.push(Spare { place, holds, missing: HashSet::new(), own: Vec::new(), manifest: None });
         Ok(())
     }
 
@@ -177,7 +232,7 @@ impl Spares {
     pub(crate) fn freshen(&mut self, store: &Store, newest: Holds, reuse: &mut Reuse, watch: &dyn Watch) -> Result<()> {
         // They all come from the same few generations.
         let mut known: Vec<(Holds, Manifest)> = Vec::new();
-        for spare in std::mem::take(&mut self.all) {
+        for mut spare in std::mem::take(&mut self.all) {
             if spare.holds == newest {
                 self.all.push(spare);
                 continue;
@@ -190,7 +245,7 @@ impl Spares {
                 known.push((spare.holds, manifest));
             }
             match freshen_one(store, &hidden, spare.holds, &mut known, reuse, watch) {
-                Ok(()) => {}
+                Ok(have) => spare.own.retain(|own| have.get(&own.path) == reuse.manifest.get(&own.path)),
                 // It costs a new one, no more.
                 Err(error) if error.kind() != crate::ErrorKind::Cancelled => {
                     tracing::debug!(error = error.chain(), "a spare tree is dropped");
@@ -209,6 +264,7 @@ impl Spares {
 
 const CHANGING: &str = "changing";
 
+/// Gives what it held.
 fn freshen_one(
     store: &Store,
     hidden: &Path,
@@ -216,7 +272,7 @@ fn freshen_one(
     known: &mut Vec<(Holds, Manifest)>,
     reuse: &mut Reuse,
     watch: &dyn Watch,
-) -> Result<()> {
+) -> Result<Manifest> {
     let root = hidden.join("tree");
     let have = match known.iter().find(|(holds, _)| *holds == from) {
         Some((_, manifest)) => manifest.clone(),
@@ -235,7 +291,8 @@ fn freshen_one(
         return Err(Error::new(crate::ErrorKind::Io, "a spare tree cannot share every file").at(root));
     }
     Update { root: &root, have: &have, want: &want, changes: &changes, half: Point::SpareHalfMade, watch }
-        .run(&mut Shared { reuse, new: &want })
+        .run(&mut Shared { reuse, new: &want })?;
+    Ok(have)
 }
 
 /// The files of the newest generation once more, by link.

@@ -21,6 +21,8 @@ use crate::tree::Fresh;
 
 /// Says of a content that it is not what its manifest says.
 const ROTTEN: &str = "rotten";
+/// Says that it is older content that is being written to.
+const PATCH: &str = "patch";
 
 pub(crate) struct Stage {
     dir: PathBuf,
@@ -44,7 +46,9 @@ impl Stage {
         let mut stage =
             Self { dir, fd, fresh, left: HashSet::new(), good: HashMap::new(), scratch: Scratch::default() };
         for (path, meta) in stage.list()? {
-            if meta.nlink() > 1 || !meta.is_file() {
+            // What was being written to is neither the old content nor the new one.
+            let patch = path.extension().is_some_and(|extension| extension == PATCH);
+            if meta.nlink() > 1 || !meta.is_file() || patch {
                 stage.remove(&path)?;
             } else {
                 stage.left.extend(path.file_name().map(OsString::from));
@@ -93,6 +97,11 @@ impl Stage {
 
     pub(crate) fn path(&self, hash: &ContentHash) -> PathBuf {
         self.dir.join(hash.to_string())
+    }
+
+    /// The name under which older content is written to until it has this hash.
+    pub(crate) fn patch(hash: &ContentHash) -> String {
+        format!("{hash}.{PATCH}")
     }
 
     pub(crate) fn part(&self, hash: &ContentHash) -> PathBuf {
@@ -166,6 +175,18 @@ impl Stage {
         written.map_err(|e| Error::io("cannot write to the stage", self.dir.join(&name), e))?;
         self.good.insert(hash, true);
         Ok(())
+    }
+
+    /// Takes over older content that was written to, and whose hash the caller has just computed. It is dressed as it was.
+    pub(crate) fn adopt_patched(&mut self, expected: &ContentHash, hash: ContentHash) -> Result<()> {
+        let patch = self.dir.join(Self::patch(expected));
+        fs::rename(&patch, self.path(&hash)).map_err(|e| Error::io("cannot write to the stage", patch, e))?;
+        self.good.insert(hash, false);
+        Ok(())
+    }
+
+    pub(crate) fn forget_patch(&self, expected: &ContentHash) -> Result<()> {
+        self.remove(&self.dir.join(Self::patch(expected)))
     }
 
     /// Takes over a finished part whose hash the caller has just computed.

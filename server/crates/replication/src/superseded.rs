@@ -148,8 +148,20 @@ impl Replica {
         let ready = self.budget()?.ready();
         if self.spares.len() < ready {
             self.make_spare(watch)?;
+            return Ok(true);
         }
-        Ok(self.spares.len() < ready)
+        self.make_own(watch)
+    }
+
+    /// Gives a spare a large file of its own, where that was written to of late; whether it did.
+    fn make_own(&mut self, watch: &dyn Watch) -> Result<bool> {
+        let Some(commit) = self.committed().cloned() else { return Ok(false) };
+        let (held, free) = (self.held()?, self.store.free_bytes());
+        self.settled = false;
+        let mut reuse = Reuse::new(held, &self.store.tree(commit.generation), HashSet::new())?;
+        let made = self.spares.make_own(commit.holds(), commit.captured_at, free, &mut reuse, watch)?;
+        self.settled = true;
+        Ok(made)
     }
 
     fn make_spare(&mut self, watch: &dyn Watch) -> Result<()> {
