@@ -146,7 +146,7 @@ fn pull(store: PathBuf, stream: &mut (impl Read + Write), watch: bool) -> Outcom
         }
         let rest = replica.rest(now(), GRACE);
         replica.prune(KEEP, now(), GRACE)?;
-        replica.prepare(&Unwatched)?;
+        while replica.stock_up(&Unwatched)? {}
         thread::sleep(rest.saturating_sub(began.elapsed()));
     }
 }

@@ -59,6 +59,11 @@ impl EntryKind {
         }
     }
 
+    /// Bytes of content; 0 for what is no file.
+    pub fn size(&self) -> u64 {
+        if let Self::File { size, .. } = self { *size } else { 0 }
+    }
+
     pub(crate) fn set_group(&mut self, number: u32) {
         match self {
             Self::Dir => {}

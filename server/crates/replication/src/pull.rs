@@ -64,6 +64,8 @@ pub struct Pulled {
     pub received_bytes: u64,
     /// Files whose content travelled.
     pub received_files: u64,
+    /// Bytes of these files: what this generation holds and the one before does not, however little of it travelled.
+    pub new_bytes: u64,
     /// With [`PullOptions::heal`]: what was damaged here and has been repaired.
     pub healed: Vec<Difference>,
     /// Whether the source learned of the commit; if not, it will at the next pull.
@@ -123,6 +125,8 @@ impl Pull<'_> {
         let layout = ground.lay_out(&offer.manifest)?;
         let asked = self.plan(link, &offer, &layout, &mut ground, &mut stage)?;
         pass(self.watch, Point::Planned)?;
+        let size = |index: &u32| listed.entries()[*index as usize].kind.size();
+        let new_bytes = asked.keys().map(size).fold(0, u64::saturating_add);
         let (sent, files, renumbered) = self.transfer(link, &listed, asked, &mut ground, &mut stage)?;
         // What changed on the way is another content than the one that was offered, under a number of its own.
         let offer = Offer { generation: renumbered.unwrap_or(offer.generation), ..offer };
@@ -169,7 +173,8 @@ impl Pull<'_> {
         stage.clear()?;
         pass(self.watch, Point::Cleaned)?;
         let changed = self.last.is_none_or(|last| last.content_id != id);
-        Ok((self.done(link, commit, changed, offer.captured_at, offer.generation, files)?, Some(manifest)))
+        let done = self.done(link, commit, changed, offer.captured_at, offer.generation, files)?;
+        Ok((Pulled { new_bytes, ..done }, Some(manifest)))
     }
 
     /// Shows the generation, which a pull without a change has not done yet where readers still see a copy that was
@@ -192,6 +197,7 @@ impl Pull<'_> {
             offered_generation,
             received_bytes: link.received(),
             received_files,
+            new_bytes: 0,
             healed: self.damage.iter().map(|(_, difference)| difference.clone()).collect(),
             acknowledged: told.is_ok(),
         })

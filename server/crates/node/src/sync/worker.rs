@@ -133,8 +133,8 @@ impl Node {
         if let Err(error) = prepared {
             tracing::warn!(dataset = copy.dataset.name, %error, "the replica could not be made ready for the next change");
         }
-        // A database is a file of its own in each generation; of a tree only what changed is.
-        let cost = if copy.dataset.kind == DatasetKind::Sqlite { done.commit.bytes } else { done.received_bytes };
+        // A database is a file of its own in each generation, and so is what changed of a tree.
+        let cost = if copy.dataset.kind == DatasetKind::Sqlite { done.commit.bytes } else { done.new_bytes };
         let share = (free / GRACE_SHARE).max(1);
         let held = GRACE.as_millis().saturating_mul(u128::from(cost)) / u128::from(share);
         let held = Duration::from_millis(u64::try_from(held).unwrap_or(u64::MAX));
