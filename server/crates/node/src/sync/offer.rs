@@ -38,6 +38,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// Generations of a dataset that the Master remembers having offered.
 const REMEMBERED: i64 = 100_000;
+/// How often those before are looked for: at one number in so many.
+const FORGET_EVERY: u64 = 1000;
 
 impl Node {
     /// Serves a Client that pulls: what the source holds now, and from then on whatever changes in it, for as long as the
@@ -266,15 +268,18 @@ impl Node {
         };
         // The record of what was offered is kept long, not for ever. It is the dataset's own that are counted: numbers are
         // the pair's, and what the Client holds of a quiet dataset is as far back as a busy one has come.
-        sqlx::query(
-            "DELETE FROM generation WHERE dataset = ?1 AND number < \
-             (SELECT number FROM generation WHERE dataset = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
-        )
-        .bind(&feed.dataset.name)
-        .bind(REMEMBERED - 1)
-        .execute(&mut *tx)
-        .await
-        .map_err(db("give a generation"))?;
+        let forgetful = if number.is_multiple_of(FORGET_EVERY) { self.feeds.all() } else { Vec::new() };
+        for feed in forgetful {
+            sqlx::query(
+                "DELETE FROM generation WHERE dataset = ?1 AND number < \
+                 (SELECT number FROM generation WHERE dataset = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
+            )
+            .bind(&feed.dataset.name)
+            .bind(REMEMBERED - 1)
+            .execute(&mut *tx)
+            .await
+            .map_err(db("give a generation"))?;
+        }
         tx.commit().await.map_err(db("give a generation"))?;
         let (dataset, content) = (feed.dataset.name.clone(), content.to_string());
         self.tell_sibling(Given { number, dataset, content, captured_at: at }).await;

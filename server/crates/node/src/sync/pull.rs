@@ -132,7 +132,9 @@ impl Node {
         meter: &Arc<Meter>,
         stop: &CancellationToken,
     ) -> Result<(replication::Pulled, DataStream), SyncError> {
-        self.open_engine(copy).await?;
+        if !copy.is_open() {
+            self.open_engine(copy).await?;
+        }
         let mut given_up = None;
         let stream = match heard {
             Some(heard) => self.until_ready(copy, heard).await?,

@@ -162,6 +162,11 @@ impl Node {
 }
 
 impl Copy {
+    /// Whether its store is open: known at once, but for while it is used.
+    pub(super) fn is_open(&self) -> bool {
+        self.engine.try_lock().is_ok_and(|engine| engine.is_some())
+    }
+
     pub(crate) fn standing<T>(&self, look: impl FnOnce(&Standing) -> T) -> T {
         look(&self.standing.lock().unwrap_or_else(PoisonError::into_inner))
     }
