@@ -13,6 +13,8 @@ const MOST_TREES: u64 = 512;
 /// Of these, one in so many is made before it is needed.
 const READY_SHARE: u64 = 4;
 const MOST_READY: u64 = 64;
+/// Names in all that are made before they are needed: that takes a second or two of processor time.
+const READY_NAMES: u64 = 100_000;
 /// What trees may take of the free disk, and of its free inodes: one part in so many.
 const DISK_SHARE: u64 = 4;
 /// A directory, and a name in it, on disk.
@@ -23,6 +25,7 @@ const NAME: u64 = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Budget {
     trees: u64,
+    ready: u64,
 }
 
 impl Budget {
@@ -33,15 +36,21 @@ impl Budget {
         let inodes = free.inodes.map_or(u64::MAX, |inodes| inodes / DISK_SHARE / own);
         let bytes = free.bytes / DISK_SHARE / (own * DIRECTORY + names * NAME);
         let trees = (NAMES / names.max(1)).min(inodes).min(bytes);
-        Self { trees: trees.clamp(FEWEST_TREES, MOST_TREES) }
+        let trees = trees.clamp(FEWEST_TREES, MOST_TREES);
+        Self { trees, ready: (trees / READY_SHARE).min(MOST_READY).min(READY_NAMES / names.max(1)).max(1) }
     }
 
     /// For databases, each a whole file of its own, that is read whole for each generation.
-    pub(crate) const DATABASES: Self = Self { trees: 64 };
+    pub(crate) const DATABASES: Self = Self { trees: 64, ready: 1 };
 
-    /// Spares to have before they are needed, and to keep of what is not needed any more.
+    /// Spares to keep of what is not needed any more.
+    pub(crate) fn kept(self) -> usize {
+        self.ready.max(FEWEST_TREES) as usize
+    }
+
+    /// Spares to have before they are needed.
     pub(crate) fn ready(self) -> usize {
-        (self.trees / READY_SHARE).clamp(1, MOST_READY) as usize
+        self.ready as usize
     }
 
     /// How long to wait before the next generation, where so many that readers may still be in were superseded within
@@ -102,6 +111,7 @@ mod tests {
         for (files, trees) in [(20_000, 99), (600_000, 4), (1, 512)] {
             let budget = Budget::of(&tree(files), ROOMY);
             assert_eq!(budget.trees, trees, "of {files} files");
+            assert!((1..=64).contains(&budget.ready()) && budget.ready() as u64 * files <= 600_000, "of {files} files");
             let (most, last) = most_within_grace(budget);
             assert!(most <= trees + 2, "{most} trees of {files} files, where {trees} are meant");
             assert!(last >= GRACE / 2 / trees as u32, "{last:?}");

@@ -85,7 +85,7 @@ impl Replica {
         sync_dir(&self.store.generations())?;
         let most = match self.kind {
             // Without the manifest of the newest one, nobody can say.
-            SourceKind::Files => self.budget().map_or(0, Budget::ready),
+            SourceKind::Files => self.budget().map_or(0, Budget::kept),
             SourceKind::Sqlite => 0,
         };
         // Of the youngest, which have the least to change.
