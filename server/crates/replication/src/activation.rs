@@ -43,7 +43,11 @@ impl Replica {
             Some(generation) => self.restore_point(generation)?,
             None => self.newest()?,
         };
-        Promotion { store: &self.store, kind: self.kind, commit, reserve_bytes, now, watch }.run(run)?;
+        let commit = commit.clone();
+        if self.store.free_bytes() < commit.bytes.saturating_add(reserve_bytes) {
+            self.make_room();
+        }
+        Promotion { store: &self.store, kind: self.kind, commit: &commit, reserve_bytes, now, watch }.run(run)?;
         // From here on it counts, and recovering is what shows it.
         self.recover(false)?;
         pass(watch, Point::Flipped)?;

@@ -33,8 +33,8 @@ const SMALLEST: u64 = 4 << 20;
 const LARGEST: u64 = 2 << 30;
 /// What was written to so recently is likely to be written to again.
 const RECENT: SignedDuration = SignedDuration::from_hours(1);
-/// What own copies may take of the free disk: one part in so many.
-const DISK_SHARE: u64 = 4;
+/// What must stay free beside own copies, as a multiple of the whole replica: a copy that serves, and what comes next.
+const ROOM: u64 = 2;
 
 /// A file of a spare tree that no other tree has.
 #[derive(Debug)]
@@ -60,12 +60,12 @@ pub(crate) fn wanted(
     unfit: &HashSet<ContentHash>,
 ) -> Option<usize> {
     let since = captured_at.saturating_sub(RECENT).unwrap_or(Timestamp::MIN).as_second();
-    let held: u64 = spare.own.iter().map(|own| own.size).sum();
+    let left = free.saturating_sub(ROOM.saturating_mul(manifest.bytes()));
     let recent = |(_, entry): &(usize, &Entry)| match entry.kind {
         EntryKind::File { size, hash, group: 0 } => {
             (SMALLEST..=LARGEST).contains(&size)
                 && entry.mtime.seconds >= since
-                && held + size <= free / DISK_SHARE
+                && size <= left
                 && spare.own.iter().all(|own| own.path != entry.path)
                 && !unfit.contains(&hash)
         }

@@ -193,7 +193,11 @@ impl Replica {
         let last = self.commits.last().cloned();
         let (store, kind, last, spares) = (&self.store, self.kind, last.as_ref(), &mut self.spares);
         let etc = self.etc.as_path();
-        let (pulled, manifest) = Pull { store, kind, last, held, spares, etc, damage, options, watch }.run(stream)?;
+        let ran = Pull { store, kind, last, held, spares, etc, damage, options, watch }.run(stream);
+        if ran.as_ref().is_err_and(|error| error.kind() == ErrorKind::DiskFull) {
+            self.make_room();
+        }
+        let (pulled, manifest) = ran?;
         if let Some(manifest) = manifest {
             self.newest = Some(manifest);
         }

@@ -164,6 +164,13 @@ impl Replica {
         Ok(made)
     }
 
+    /// Gives up what only saves time.
+    pub(crate) fn make_room(&mut self) {
+        if let Err(error) = self.spares.drop_all() {
+            tracing::warn!(error = error.chain(), "the spare trees stay on the full disk");
+        }
+    }
+
     fn make_spare(&mut self, watch: &dyn Watch) -> Result<()> {
         if self.kind != SourceKind::Files || self.promoted.is_some() {
             return Ok(());

@@ -1,5 +1,6 @@
 //! The one link that readers follow, and whether anybody followed it. Most file systems note when a symlink was last
-//! read: a generation whose link nobody read has no reader, and need not be kept for one.
+//! read: a generation whose link nobody read has no reader, and need not be kept for one. It refuses to conclude anything
+//! where the mount says that readings are not noted; whoever comes through another mount that says so is not seen.
 
 use std::collections::HashSet;
 use std::fs;
@@ -8,7 +9,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, fstat, open, utimensat};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, StatVfsMountFlags, Timespec, Timestamps, UTIME_OMIT, fstat, open, statvfs, utimensat,
+};
 
 use crate::error::{Error, Result};
 use crate::store::sync_dir;
@@ -78,7 +81,7 @@ impl Visible {
             .map_err(|e| Error::io("cannot replace a link", &link, e))
             .map(|made| {
                 // Looked at after the exchange: whoever follows the link from now on follows the new one.
-                let unread = before.and_then(|fd| fstat(fd).ok()).filter(|stat| self.notes && stat.st_atime == 0);
+                let unread = before.and_then(|fd| fstat(fd).ok()).filter(|stat| self.notes() && stat.st_atime == 0);
                 if let (Some(made), Some(stat)) = (made, unread)
                     && made.link == (stat.st_dev, stat.st_ino)
                 {
@@ -86,6 +89,12 @@ impl Visible {
                 }
                 true
             })
+    }
+
+    /// It did when the store was opened, and the mount has not been changed since.
+    fn notes(&self) -> bool {
+        let off = StatVfsMountFlags::NOATIME | StatVfsMountFlags::RDONLY;
+        self.notes && statvfs(&self.root).is_ok_and(|found| !found.f_flag.intersects(off))
     }
 
     /// As [`Visible::show`], durably.

@@ -10,8 +10,8 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
-use pair::{Bomb, Pair, now, set_mtime};
-use replication::{Point, Unwatched, Watch};
+use pair::{Bomb, Pair, Small, now, set_mtime};
+use replication::{Point, Replica, SourceKind, Unwatched, Watch};
 
 /// Bytes that do not compress, the same ones for the same seed.
 fn noise(seed: u64, len: usize) -> Vec<u8> {
@@ -186,4 +186,22 @@ fn a_copy_that_somebody_else_has_a_name_of_is_not_written_to() {
     pair.assert_equal();
     assert!(fs::read(held).unwrap() == was);
     assert!(fs::read(committed(&mut pair, "image")).unwrap() == content);
+}
+
+#[test]
+fn where_the_room_for_a_copy_that_serves_would_be_taken_there_is_no_copy_of_its_own() {
+    let mut pair = Pair::files();
+    let Some(small) = Small::mount(pair.dir.path().join("small")) else { return };
+    pair.replica = Some(Replica::open(small.0.join("store"), SourceKind::Files).unwrap());
+    write(&pair, "image", &noise(6, 5 << 20));
+    pair.sync().unwrap();
+    while pair.replica().stock_up(&Unwatched).unwrap() {}
+    let free = rustix::fs::statvfs(&small.0).unwrap();
+    assert!(free.f_bavail * free.f_frsize >= 10 << 20, "a copy that serves, and the next state, still fit");
+    let filler = small.0.join("filler");
+    fs::write(&filler, vec![1; (free.f_bavail * free.f_frsize) as usize - (4 << 20)]).unwrap();
+    // What only saves time makes room when there is no other.
+    let promoted = pair.replica().promote("run-1", None, 0, now(), &Unwatched);
+    assert!(promoted.is_ok() || fs::read_dir(small.0.join("store/spares")).unwrap().count() <= 1, "{promoted:?}");
+    pair.replica = None;
 }
