@@ -104,6 +104,8 @@ actions! {
     Activate, "activate", Role::Operator, "Attivazione avviata.", "Activation begun.";
     /// The Master takes the service back from a lost DR.
     Takeover, "takeover", Role::Operator, "Ripresa del servizio avviata.", "Take-over begun.";
+    /// The other site is lost for good.
+    PeerRetire, "peer.retire", Role::Operator, "Dichiarazione di perdita avviata.", "Declaring it lost: begun.";
     /// Roll back.
     Deactivate, "deactivate", Role::Operator, "Rientro sul Master avviato.", "Roll back begun.";
     /// The service goes back together with what was made on the DR.

@@ -4,6 +4,7 @@
 use contract::Lang;
 use contract::approval::Approval;
 use contract::gate::GateReport;
+use contract::gate_explained::explain;
 use contract::live::Live;
 use contract::run::{RunBrief, RunState};
 use contract::state::NodeState;
@@ -87,6 +88,9 @@ fn awaited(cx: &Context, run: &RunBrief, approval: &Approval) -> Banner {
 fn state(live: &Live, lang: Lang) -> Option<Banner> {
     let status = &live.status;
     let (here, there) = (&status.node.name, status.peer_name());
+    if status.declared_lost().is_some() || status.state == NodeState::Recovering {
+        return told_by_the_gate(live, lang);
+    }
     let (tone, title, text) = match (status.state, lang) {
         (NodeState::Active, Lang::It) if status.is_suspended() => {
             (Tone::Bad, "DR sospeso: nessuno serve.".into(), "Riattivarlo, oppure rientrare sul Master.".into())
@@ -132,6 +136,16 @@ fn state(live: &Live, lang: Lang) -> Option<Banner> {
     let link = (status.state != NodeState::Unverified)
         .then(|| ("/attivazione".to_owned(), lang.pick("Attivazione", "Activation").to_owned()));
     Some(Banner { tone, title, text, link })
+}
+
+/// Why a machine does not serve that waits for nobody's confirmation.
+fn told_by_the_gate(live: &Live, lang: Lang) -> Option<Banner> {
+    let status = &live.status;
+    let told = explain(status.gate.as_ref()?, status.node.role, &status.node.name, status.peer_name());
+    let first = |texts: &[contract::Text]| texts.first().map(|text| text.get(lang).to_owned()).unwrap_or_default();
+    let tone = if status.declared_lost().is_some() { Tone::Bad } else { Tone::Active };
+    let link = Some(("/disaster-recovery".to_owned(), "Disaster Recovery".to_owned()));
+    Some(Banner { tone, title: first(&told.why), text: first(&told.to_do), link })
 }
 
 /// The sentence of a machine that waits at its gate.

@@ -113,8 +113,8 @@ pub fn override_field(refused: &Refused) -> String {
 /// The field whose value offends a guard. The summary on top still says what to do.
 fn offends(action: Action, refused: &Refused) -> Option<String> {
     use Action::{
-        Activate, Deactivate, Failback, LicenceLoad, PeerJoin, PeerSet, PowerOff, PowerOn, PreservedDiscard, RunResume,
-        Settle, SiblingJoin, SiblingSet, Suspend, SyncAccept, Takeover,
+        Activate, Deactivate, Failback, LicenceLoad, PeerJoin, PeerRetire, PeerSet, PowerOff, PowerOn,
+        PreservedDiscard, RunResume, Settle, SiblingJoin, SiblingSet, Suspend, SyncAccept, Takeover,
     };
     let field = match (action, refused.rule) {
         (PeerSet, Rule::PeerOwnAddress) => "address",
@@ -122,18 +122,20 @@ fn offends(action: Action, refused: &Refused) -> Option<String> {
         (PeerJoin | SiblingJoin, Rule::TokenExpired | Rule::TokenUsed | Rule::TokenInvalid) => "token",
         (LicenceLoad, Rule::LicenceInvalid) => "text",
         (
-            Activate | Takeover | Deactivate | Failback | Suspend | Settle | SyncAccept | PowerOff | PowerOn
-            | PreservedDiscard,
+            Activate | Takeover | PeerRetire | Deactivate | Failback | Suspend | Settle | SyncAccept | PowerOff
+            | PowerOn | PreservedDiscard,
             Rule::ConfirmName,
         ) => "confirm_name",
-        (Activate | Takeover, Rule::DataLossConsent) => "accept_data_loss",
+        (Activate | Takeover | PeerRetire, Rule::DataLossConsent) => "accept_data_loss",
         (Activate, Rule::PointUnknown | Rule::PointDamaged | Rule::PointNotUsed) => "point",
         (Deactivate | Failback, Rule::DrDataDiscard) => "discard_dr_data",
         (Failback, Rule::FailbackTail) => "accept_data_loss",
-        (Activate | Takeover | RunResume, Rule::IsolationUnattested | Rule::EvidenceVoid) => {
+        (Activate | Takeover | PeerRetire | RunResume, Rule::IsolationUnattested | Rule::EvidenceVoid) => {
             return Some(format!("{ATTEST}{}", refused.subject));
         }
-        (Activate | Takeover | PowerOff, rule) if rule.overridable() => return Some(override_field(refused)),
+        (Activate | Takeover | PeerRetire | PowerOff, rule) if rule.overridable() => {
+            return Some(override_field(refused));
+        }
         _ => return None,
     };
     Some(field.to_owned())
@@ -155,7 +157,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::RetentionSet => &["newest", "minutes", "hours", "days"],
         Action::BandwidthSet => &["limit", "windows"],
         Action::ServiceAdd => &["name", "unit", "start", "stop", "check", "timeout", "order"],
-        Action::Activate | Action::Takeover => {
+        Action::Activate | Action::Takeover | Action::PeerRetire => {
             &["confirm_name", "reason", "password", "accept_data_loss", "point", "break_glass"]
         }
         Action::Deactivate => &["confirm_name", "reason", "password", "discard_dr_data", "break_glass"],

@@ -99,7 +99,8 @@ fn service(status: &StatusReport, lang: Lang) -> Option<Headline> {
         NodeState::HandingBack => {
             (Icon::Power, Tone::Active, lang.pick("il servizio torna al Master", "the service goes back to the Master"))
         }
-        NodeState::Fenced | NodeState::Receiving => {
+        _ if status.declared_lost().is_some() => (Icon::Barred, Tone::Bad, lang.pick("servizi fermi", "services down")),
+        NodeState::Fenced | NodeState::Receiving | NodeState::Recovering => {
             (Icon::Barred, Tone::Active, lang.pick("servizi fermi", "services down"))
         }
         NodeState::Held => (Icon::Barred, Tone::Bad, lang.pick("servizi fermi", "services down")),
@@ -115,6 +116,7 @@ fn service(status: &StatusReport, lang: Lang) -> Option<Headline> {
         _ => (tone, detail),
     };
     let state = match status.state {
+        _ if status.declared_lost().is_some() => lang.pick("DICHIARATA PERDUTA", "DECLARED LOST"),
         NodeState::Fenced => lang.pick("ESCLUSO – il DR è attivo", "FENCED – the DR is active"),
         state => state.label(lang),
     };

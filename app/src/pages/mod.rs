@@ -28,6 +28,7 @@ mod procedure_form;
 mod procedure_servers;
 mod readiness;
 mod replication;
+mod retire;
 mod run;
 mod runs;
 mod scrub;

@@ -8,7 +8,7 @@ use contract::role::NodeRole;
 use contract::status::MachineInfo;
 use leptos::prelude::*;
 
-use super::{cluster, gate};
+use super::{cluster, gate, retire};
 use crate::action::Action;
 use crate::islands::{Chips, CopyButton, PairStatus};
 use crate::model::{Context, PairingPage};
@@ -25,6 +25,7 @@ pub(crate) fn view(cx: &Context, model: &PairingPage) -> AnyView {
         )}
         {settings(cx, model, may)}
         {association(cx, model)}
+        {retire::view(cx)}
         {(cx.node.role == NodeRole::Master).then(|| cluster::cluster(cx, model))}
         {model.gate.as_ref().map(|gate| gate::view(cx, gate))}
     }

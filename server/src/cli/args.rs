@@ -16,6 +16,7 @@ use super::operate::{DeactivateArgs, ReleaseArgs, RunVerb, SettleArgs};
 use super::preflight::TakeArgs;
 use super::preserved::PreservedVerb;
 use super::rescue::RescueVerb;
+use super::retire::RetireArgs;
 use super::service::ServiceVerb;
 use super::step::StepVerb;
 use super::telephony::TelephonyVerb;
@@ -297,6 +298,8 @@ pub enum PeerVerb {
     Show,
     /// Dissolve the association on this machine
     Forget,
+    /// Declare it lost for good: this machine takes the service, or goes on serving; another one may be joined in its place
+    Retire(RetireArgs),
 }
 
 /// The other machine of this cluster.

@@ -19,6 +19,7 @@ mod preserved;
 mod print;
 mod remote;
 mod rescue;
+mod retire;
 mod service;
 mod sibling;
 mod step;

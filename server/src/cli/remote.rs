@@ -13,8 +13,8 @@ use super::args::{
     AuditArgs, DatasetVerb, InitArgs, LicenceVerb, PeerVerb, RecipientVerb, RoleArg, SmsVerb, UserVerb, Verb,
 };
 use super::{
-    Exit, alarm, approval, delivery, failback, gate, isolation, operate, preserved, print, service, sibling, step,
-    sync, telephony,
+    Exit, alarm, approval, delivery, failback, gate, isolation, operate, preserved, print, retire, service, sibling,
+    step, sync, telephony,
 };
 use crate::socket::{self, Request, Told};
 
@@ -242,6 +242,7 @@ async fn peer(line: &Line, verb: PeerVerb) -> Result<Exit, Exit> {
         }
         PeerVerb::Show => line.show(&line.ask(query::Peer {}).await?, print::peer),
         PeerVerb::Forget => done(line.tell(Command::PeerForget).await?),
+        PeerVerb::Retire(args) => return retire::retire(line, args).await,
         PeerVerb::Join { token } => {
             let token = if token == "-" { secret()? } else { Secret::new(token) };
             done(line.tell(Command::PeerJoin { token }).await?)

@@ -106,6 +106,7 @@ pub(super) const fn page_of(action: Action) -> PageId {
         | Action::PeerToken
         | Action::PeerJoin
         | Action::PeerForget
+        | Action::PeerRetire
         | Action::SiblingSet
         | Action::SiblingJoin
         | Action::SiblingForget => PageId::Pairing,
@@ -292,6 +293,7 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         Action::ServiceRemove => Command::ServiceRemove { name: text("name") },
         Action::Activate => Command::Activate(press::taken(fields)?),
         Action::Takeover => Command::Takeover(press::taken(fields)?),
+        Action::PeerRetire => Command::Retire(press::taken(fields)?),
         Action::Deactivate => Command::Deactivate(press::released(fields)),
         Action::Failback => Command::Failback(press::sent_home(fields)),
         Action::Suspend => Command::Suspend(press::released(fields)),

@@ -6,7 +6,7 @@ use contract::state::NodeState;
 use leptos::prelude::*;
 
 use super::outlook::{answered_by_the_form, findings, stance, verdict};
-use super::{background, fold, form, held, is_passing};
+use super::{background, fold, form, held, is_passing, replaced};
 use crate::action::Action;
 use crate::fresh::fresh;
 use crate::headline::Tone;
@@ -18,6 +18,9 @@ pub(super) fn view(cx: &Context, live: &Live, model: &ActivationPage) -> AnyView
     match live.status.state {
         NodeState::Active if live.status.is_suspended() => suspended(cx, live),
         NodeState::Active => active(cx, live),
+        NodeState::Held if live.status.declared_lost().is_some() => {
+            view! { <section class="card">{replaced::view(cx, live, Tone::Bad)}</section> }.into_any()
+        }
         NodeState::Held => waiting(cx, live, model),
         state if is_passing(state) => {
             view! { <section class="card">{stance(Tone::Active, state.label(cx.lang), "")}</section> }.into_any()

@@ -4,6 +4,7 @@ use contract::Refused;
 use contract::isolation::{IsolationOutcome, MachineIsolation};
 use contract::live::Live;
 use contract::preflight::Loss;
+use contract::role::NodeRole;
 use leptos::prelude::*;
 
 use super::super::{approval, evidence};
@@ -215,12 +216,16 @@ fn loss(cx: &Context, live: &Live, model: &ActivationPage, action: Action) -> Op
     let known = live.preflight.as_ref().map(|report| point::losses(cx, model, action, &report.loss));
     let goes_back = model.points.len() > 1;
     let lost = |losses: &Vec<Loss>| losses.is_empty() || !losses.iter().all(|loss| loss.none_confirmed);
+    if action == Action::PeerRetire && known.is_none() {
+        // Whoever serves already loses nothing by it.
+        return None;
+    }
     // Whoever may yet choose an older point needs the box for it.
     if !known.as_ref().is_none_or(lost) && !goes_back {
         return None;
     }
-    let (legend, label) = match action {
-        Action::Takeover => (
+    let (legend, label) = match (action, cx.node.role) {
+        (Action::Takeover, _) | (Action::PeerRetire, NodeRole::Master) => (
             cx.t(
                 "Si perde ciò che il DR ha scritto mentre era attivo.",
                 "What the DR wrote while it was active is lost.",

@@ -7,21 +7,25 @@ use contract::state::NodeState;
 use leptos::prelude::*;
 
 use super::outlook::stance;
-use super::{background, fold, form, held, travel};
+use super::{background, fold, form, held, replaced, travel};
 use crate::action::Action;
 use crate::headline::Tone;
 use crate::model::{ActivationPage, Context};
 
 pub(super) fn view(cx: &Context, live: &Live) -> AnyView {
+    if live.status.declared_lost().is_some() {
+        return view! { <section class="card">{replaced::view(cx, live, Tone::Bad)}</section> }.into_any();
+    }
     let there = live.status.peer_name();
     let state = match live.status.state {
         NodeState::Fenced => fenced(cx, there),
         NodeState::Receiving => receiving(cx, there),
+        NodeState::Recovering => replaced::view(cx, live, Tone::Active).unwrap_or_else(|| ().into_any()),
         NodeState::Held => held(cx, live),
         state => serving(cx, there, state),
     };
     // Where the DR does not hold the service there is nothing to take back.
-    let lost = matches!(live.status.state, NodeState::Fenced | NodeState::Held).then(|| {
+    let lost = matches!(live.status.state, NodeState::Fenced | NodeState::Held | NodeState::Recovering).then(|| {
         view! { {form::or_who(cx, Action::Takeover, || takeover(cx, live))} {background(cx, live)} }
     });
     let settle = super::super::settle::view(cx, live);

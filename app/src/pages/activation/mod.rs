@@ -6,6 +6,7 @@ mod form;
 mod master;
 mod outlook;
 mod point;
+mod replaced;
 mod yielding;
 
 use contract::isolation::IsolationOutcome;
@@ -130,6 +131,13 @@ fn travel(cx: &Context, live: &Live) -> Option<AnyView> {
 /// A machine that waits at its gate.
 fn held(cx: &Context, live: &Live) -> AnyView {
     fresh(cx, "held", stance(Tone::Bad, &held_title(&cx.node.name, cx.lang), &held_text(live, cx.lang)))
+}
+
+/// The form by which the other site is declared lost.
+pub(super) fn retire_form(cx: &Context, live: &Live) -> AnyView {
+    let button = cx.t("DICHIARA PERDUTA", "DECLARE IT LOST");
+    let form = || form::take(cx, live, &ActivationPage::default(), Action::PeerRetire, button);
+    form::or_who(cx, Action::PeerRetire, form)
 }
 
 /// What may be folded away until somebody wants it; open where it came back.

@@ -34,8 +34,7 @@ impl ApprovalPolicy {
     /// button, and a suspension must not wait: it is what stops a machine that serves wrongly.
     #[must_use]
     pub const fn asks_for(&self, kind: RunKind) -> bool {
-        self.activation.is_on()
-            && matches!(kind, RunKind::Activation | RunKind::Takeover | RunKind::Deactivation | RunKind::Failback)
+        self.activation.is_on() && !matches!(kind, RunKind::Suspension | RunKind::Resumption | RunKind::Undo)
     }
 
     /// The policy that somebody typed; `None` stays as it was.
@@ -264,7 +263,8 @@ mod tests {
     fn only_what_writes_a_mandate_needs_two_and_only_where_the_house_wants_it() {
         let wants = ApprovalPolicy { activation: Switch::On, ..ApprovalPolicy::default() };
         let asked: Vec<_> = RunKind::ALL.into_iter().filter(|kind| wants.asks_for(*kind)).collect();
-        assert_eq!(asked, [RunKind::Activation, RunKind::Deactivation, RunKind::Takeover, RunKind::Failback]);
+        use RunKind::{Activation, Deactivation, Failback, Retirement, Takeover};
+        assert_eq!(asked, [Activation, Deactivation, Takeover, Failback, Retirement]);
         assert!(!RunKind::ALL.into_iter().any(|kind| ApprovalPolicy::default().asks_for(kind)));
     }
 

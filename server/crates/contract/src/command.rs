@@ -308,6 +308,9 @@ pub enum Command {
     Suspend(Release),
     /// Takes the service back when the DR is lost (Master).
     Takeover(Take),
+    /// Declares the machines of the other site lost for good: takes the service, or goes on serving, and they belong to the
+    /// pair no more.
+    Retire(Take),
     /// States that what was found against the mandate is known and meant to be; who serves goes on serving.
     Settle(Settle),
     /// Consents that this very content is replaced by the Master's (Client).
@@ -372,7 +375,7 @@ impl Command {
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Self::Activate(take) | Self::Takeover(take) => Some(&take.reason),
+            Self::Activate(take) | Self::Takeover(take) | Self::Retire(take) => Some(&take.reason),
             Self::Deactivate(release) | Self::Suspend(release) => Some(&release.reason),
             Self::PowerOff(order) | Self::PowerOn(order) => Some(&order.reason),
             Self::Failback(failback) => Some(&failback.reason),
@@ -401,6 +404,7 @@ impl Command {
             | Self::Failback(_)
             | Self::Suspend(_)
             | Self::Takeover(_)
+            | Self::Retire(_)
             | Self::Settle(_)
             | Self::SyncAccept(_)
             | Self::StepsUndo { .. }
@@ -566,6 +570,7 @@ impl Command {
             Self::Failback(_) => "failback",
             Self::Suspend(_) => "suspend",
             Self::Takeover(_) => "takeover",
+            Self::Retire(_) => "peer.retire",
             Self::Settle(_) => "settle",
             Self::SyncAccept(_) => "sync.accept",
             Self::RunResume { .. } => "run.resume",

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::field::Problem;
 use crate::lang::Lang;
+use crate::mandate::Tombstone;
 use crate::role::NodeRole;
 
 /// What the gate does when nobody answers.
@@ -183,11 +184,15 @@ pub enum GateReason {
     Suspended,
     /// A run gives the service back, or suspends it.
     HandingBack,
+    /// An operator on the other machine has declared this one lost.
+    DeclaredLost,
+    /// It replaces a Master that was lost, and has not been given data and mandate yet.
+    Recovering,
 }
 
 impl GateReason {
     /// Every reason.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::NotPaired,
         Self::MandateMissing,
         Self::Elsewhere,
@@ -199,6 +204,8 @@ impl GateReason {
         Self::NotVerified,
         Self::Suspended,
         Self::HandingBack,
+        Self::DeclaredLost,
+        Self::Recovering,
     ];
 }
 
@@ -258,6 +265,9 @@ pub struct GateReport {
     /// Why an operator keeps this machine down; `null` where none does.
     #[serde(default)]
     pub held_by: Option<String>,
+    /// Who declared this machine lost, when and why; `null` where nobody did.
+    #[serde(default)]
+    pub declared_lost: Option<Tombstone>,
 }
 
 /// What whoever may write the system's files has told systemd: that these units ask the gate, or that they do not any more.

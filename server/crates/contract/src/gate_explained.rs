@@ -131,6 +131,19 @@ impl Place<'_> {
                 "{h} sta restituendo il servizio, o lo sta sospendendo: i servizi non si riavviano a mano.",
                 "{h} is giving the service back, or is suspending it: services are not started by hand now.",
             ),
+            GateReason::DeclaredLost => {
+                let text = self.say(
+                    "{h} è stata dichiarata perduta da {o} («{r}»): non fa più parte della coppia, e i suoi servizi restano fermi.",
+                    "{h} was declared lost by {o} (“{r}”): it belongs to the pair no more, and its services stay down.",
+                );
+                let (by, why) = gate.declared_lost.as_ref().map_or(("-", "-"), |lost| (&lost.operator, &lost.reason));
+                let fill = |text: String| text.replace("{o}", by).replace("{r}", why);
+                Text::new(fill(text.it), fill(text.en))
+            }
+            GateReason::Recovering => self.say(
+                "{h} sostituisce un Master perduto e non ha ancora i dati: non serve finché {t} non glieli ha dati.",
+                "{h} replaces a Master that was lost and has no data yet: it does not serve before {t} has given it that.",
+            ),
         }
     }
 
@@ -257,6 +270,18 @@ impl Place<'_> {
                 "Follow the run (tvox-dr run show), or abort it as long as that can be done (tvox-dr run abort).",
             )];
         }
+        if has(GateReason::DeclaredLost) {
+            return vec![self.say(
+                "Per riusarla, inizializzare un nodo nuovo in una directory vuota (tvox-dr init) e associarlo; i dati che sono qui restano finché non si tolgono a mano.",
+                "To use it again, initialise a new node in an empty directory (tvox-dr init) and join it; the data that is here stays until it is removed by hand.",
+            )];
+        }
+        if has(GateReason::Recovering) {
+            return vec![self.say(
+                "Dichiarare qui gli stessi dati e servizi di prima, poi dal pannello di {t} il rientro con i dati.",
+                "Declare the same data and services as before here, then fail back with the data on the panel of {t}.",
+            )];
+        }
         match (gate.answer, self.side) {
             (GateState::Open, _) if gate.unverified => vec![self.say(
                 "Verificare subito che {t} non stia servendo, poi ripristinare il collegamento.",
@@ -319,71 +344,4 @@ impl GateExplanation {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Timestamp;
-
-    fn gate(answer: GateState, because: &[GateReason], said: Option<GateAnswer>) -> GateReport {
-        GateReport {
-            policy: GatePolicy::Strict,
-            wait_seconds: 60,
-            chosen: Some(true),
-            answer,
-            unverified: false,
-            since: None,
-            opens_at: None,
-            asked: vec![Asked { ip: [10, 0, 0, 2].into(), sibling: false, answer: said }],
-            because: because.to_vec(),
-            held_by: Some("fumo".into()),
-        }
-    }
-
-    #[test]
-    fn every_reason_and_every_answer_is_a_sentence_of_its_own_in_both_languages() {
-        let mut seen = std::collections::HashSet::new();
-        for side in [NodeRole::Master, NodeRole::Client] {
-            for reason in GateReason::ALL {
-                let told = explain(&gate(GateState::Held, &[reason], None), side, "milano", "roma");
-                let why = &told.why[0];
-                assert!(why.it != why.en && why.it.ends_with('.') && !why.it.contains('{'), "{why:?}");
-                assert!(seen.insert(why.it.clone()) || side == NodeRole::Client, "{why:?}");
-                assert!(!told.to_do.is_empty(), "{reason:?} leaves nobody without a way");
-            }
-        }
-        for said in GateAnswer::ALL.into_iter().map(Some).chain([None]) {
-            let told = explain(&gate(GateState::Held, &[], said), NodeRole::Master, "milano", "roma");
-            assert!(told.asked[0].text.it != told.asked[0].text.en && !told.missing.is_empty(), "{said:?}");
-        }
-    }
-
-    #[test]
-    fn a_sibling_that_agrees_opens_nothing_and_one_that_does_not_is_heard() {
-        let said = |across, sibling| {
-            let of = |ip: u8, sibling, answer| Asked { ip: [10, 0, 0, ip].into(), sibling, answer: Some(answer) };
-            let held = gate(GateState::Held, &[GateReason::NotVerified], None);
-            let asked = vec![of(2, false, across), of(3, true, sibling)];
-            let told = explain(&GateReport { asked, ..held }, NodeRole::Master, "milano", "roma");
-            (told.asked[1].text.en.clone(), told.missing[0].en.clone())
-        };
-        let (sibling, missing) = said(GateAnswer::Silent, GateAnswer::Confirmed);
-        assert_eq!(sibling, "knows the same mandate; it is roma, though, that confirms it.");
-        assert!(missing.starts_with("An answer of roma"), "{missing}");
-        assert!(said(GateAnswer::Confirmed, GateAnswer::Hold).1.contains("goes on asking"));
-        assert!(said(GateAnswer::Stale, GateAnswer::Silent).1.contains("the other machine of the cluster"));
-    }
-
-    #[test]
-    fn what_is_missing_is_what_would_open_it() {
-        let silent = |opens_at| {
-            let gate = gate(GateState::Held, &[GateReason::NotVerified], Some(GateAnswer::Silent));
-            explain(&GateReport { opens_at, ..gate }, NodeRole::Master, "milano", "roma").missing[0].en.clone()
-        };
-        assert!(silent(None).ends_with("milano does not resume by itself."));
-        assert!(silent(Some(Timestamp::UNIX_EPOCH)).contains("by itself at 00:00:00 UTC"));
-        let of = |answer, because: &[GateReason]| {
-            explain(&gate(answer, because, None), NodeRole::Master, "milano", "roma").missing
-        };
-        assert!(of(GateState::Held, &[GateReason::HeldByOperator])[0].en.contains("no answer is enough"));
-        assert!(of(GateState::Open, &[]).is_empty() && of(GateState::Closed, &[GateReason::Elsewhere]).is_empty());
-    }
-}
+mod tests;

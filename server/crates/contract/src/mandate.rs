@@ -26,6 +26,8 @@ pub enum MandateKind {
     Rescue,
     /// An operator settled what was found; the holder stays the same.
     Settlement,
+    /// The holder declared the machines of the other site lost; it goes on serving.
+    Retirement,
 }
 
 impl MandateKind {
@@ -40,6 +42,7 @@ impl MandateKind {
             Self::Failback => "failback",
             Self::Rescue => "rescue",
             Self::Settlement => "settlement",
+            Self::Retirement => "retirement",
         }
     }
 
@@ -54,8 +57,29 @@ impl MandateKind {
             Self::Failback => lang.pick("Rientro sul Master con i dati del DR", "Failback with the data of the DR"),
             Self::Rescue => lang.pick("Emergenza", "Rescue"),
             Self::Settlement => lang.pick("Anomalia chiarita", "Finding settled"),
+            Self::Retirement => lang.pick("Altra sede dichiarata perduta", "Other site declared lost"),
         }
     }
+}
+
+/// What is known for ever of a machine that an operator has declared lost: it belongs to the pair no more, whatever it
+/// holds and says, and comes back only as a new node. The pinned key is what it is known by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Tombstone {
+    /// SHA-256 of its certificate.
+    pub fingerprint: String,
+    /// Its node id, by which it finds itself in a list.
+    pub node: String,
+    /// Its name.
+    pub name: String,
+    /// Where it answered, `IP:PORT`: there it is told.
+    pub address: String,
+    /// Who declared it lost.
+    pub operator: String,
+    /// Why.
+    pub reason: String,
+    /// When, by the clock of the machine that was left; tells people, decides nothing.
+    pub at: Timestamp,
 }
 
 /// The right to serve, given to one site. Never changed once written.
@@ -87,6 +111,9 @@ pub struct Mandate {
     pub evidence: Vec<String>,
     /// When, by the clock of the issuer; tells people, decides nothing.
     pub at: Timestamp,
+    /// The machines that were declared lost, by this mandate or by one before it.
+    #[serde(default)]
+    pub retired: Vec<Tombstone>,
 }
 
 /// How one mandate stands to another.
@@ -119,6 +146,24 @@ impl Mandate {
         } else {
             Relation::Fork
         }
+    }
+
+    /// The tombstone of a node, if it was declared lost.
+    #[must_use]
+    pub fn tombstone_of(&self, node: &str) -> Option<&Tombstone> {
+        self.retired.iter().find(|lost| lost.node == node)
+    }
+
+    /// The tombstones of a mandate that replaces these and declares `lost`: none is ever dropped.
+    #[must_use]
+    pub fn bury(parents: &[&Self], lost: Vec<Tombstone>) -> Vec<Tombstone> {
+        let mut all: Vec<Tombstone> = Vec::new();
+        for tombstone in parents.iter().flat_map(|parent| parent.retired.iter().cloned()).chain(lost) {
+            if !all.iter().any(|known| known.fingerprint == tombstone.fingerprint) {
+                all.push(tombstone);
+            }
+        }
+        all
     }
 
     /// The lineage of a mandate that replaces these: direct parents, all ancestors, and its epoch.
@@ -228,6 +273,7 @@ mod tests {
             reason: String::new(),
             evidence: Vec::new(),
             at: Timestamp::UNIX_EPOCH,
+            retired: Vec::new(),
         }
     }
 
@@ -243,6 +289,26 @@ mod tests {
         assert_eq!(third.relation(&rival), Relation::Fork, "3 is larger than 2, and still no descendant");
         let foreign = Mandate { pair: "q".into(), ..first.clone() };
         assert_eq!(foreign.relation(&first), Relation::Foreign);
+    }
+
+    #[test]
+    fn a_machine_that_was_declared_lost_stays_lost_under_every_later_mandate() {
+        let lost = |node: &str| Tombstone {
+            fingerprint: format!("key of {node}"),
+            node: node.into(),
+            name: "milano".into(),
+            address: "10.0.0.1:5461".into(),
+            operator: "anna".into(),
+            reason: "fire".into(),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        let first = mandate("1", &[]);
+        let retired = Mandate { retired: Mandate::bury(&[&first], vec![lost("x")]), ..mandate("2", &[&first]) };
+        let rival = Mandate { retired: Mandate::bury(&[&first], vec![lost("y")]), ..mandate("r", &[&first]) };
+        let settled = Mandate::bury(&[&retired, &rival], vec![lost("x")]);
+        assert_eq!(settled, [lost("x"), lost("y")]);
+        assert_eq!(retired.tombstone_of("x"), Some(&lost("x")));
+        assert_eq!((retired.tombstone_of("y"), first.tombstone_of("x")), (None, None));
     }
 
     #[test]

@@ -49,6 +49,12 @@ rules! {
     ConfirmName = "confirm_name";
     /// There is no pair yet.
     PairNotAssociated = "pair.not_associated";
+    /// The machine was declared lost.
+    PairRetired = "pair.retired";
+    /// Each of the two machines has a mandate of its own.
+    PairTwoMandates = "pair.two_mandates";
+    /// The Master is new and holds nothing yet.
+    PeerRecovering = "peer.recovering";
     /// There is a pair already.
     PairAlreadyAssociated = "pair.already_associated";
     /// Both machines have the same role.

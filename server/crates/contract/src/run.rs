@@ -27,11 +27,13 @@ pub enum RunKind {
     Failback,
     /// The Client undoes the own steps of an activation whose service was taken from it otherwise.
     Undo,
+    /// Whoever serves declares the machines of the other site lost, and goes on serving.
+    Retirement,
 }
 
 impl RunKind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Activation,
         Self::Deactivation,
         Self::Suspension,
@@ -39,6 +41,7 @@ impl RunKind {
         Self::Takeover,
         Self::Failback,
         Self::Undo,
+        Self::Retirement,
     ];
 
     /// The word in JSON and tables.
@@ -52,6 +55,7 @@ impl RunKind {
             Self::Takeover => "takeover",
             Self::Failback => "failback",
             Self::Undo => "undo",
+            Self::Retirement => "retirement",
         }
     }
 
@@ -66,6 +70,7 @@ impl RunKind {
             Self::Takeover => lang.pick("Ripresa da parte del Master", "Take-over by the Master"),
             Self::Failback => lang.pick("Rientro sul Master con i dati del DR", "Failback with the data of the DR"),
             Self::Undo => lang.pick("Annullamento dei passi propri", "Undoing of the own steps"),
+            Self::Retirement => lang.pick("Dichiarazione di perdita dell'altra sede", "Declaring the other site lost"),
         }
     }
 }

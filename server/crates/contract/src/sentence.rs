@@ -1,6 +1,7 @@
 //! The sentences of the rules: what is wrong and what to do, in both languages, and the words for the fact that decided.
 
 mod beforehand;
+mod replacement;
 
 use crate::isolation::probe_label;
 use crate::lang::Lang;
@@ -52,14 +53,15 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
                 "Set the IP addresses, make the join token on the Master and paste it on the DR Client.",
             ),
         ),
+        Rule::PairRetired | Rule::PairTwoMandates | Rule::PeerRecovering => replacement::sentences(rule),
         Rule::PairAlreadyAssociated => (
             (
                 "Questo Master è già associato a {d}.",
-                "Per associare un'altra macchina, sciogliere prima l'associazione attuale.",
+                "Per associare un'altra macchina, sciogliere prima l'associazione attuale; se {d} è perduta, dichiararla perduta.",
             ),
             (
                 "This machine is already associated with {d}.",
-                "To associate another machine, dissolve the present association first.",
+                "To associate another machine, dissolve the present association first; where {d} is lost, declare it lost.",
             ),
         ),
         Rule::PairSameRole => (

@@ -53,6 +53,8 @@ states! {
     Unverified, "unverified", "In servizio, non verificato", "Serving, unverified";
     /// Master: somebody else holds the mandate, its services stay down.
     Fenced, "fenced", "Escluso dal servizio", "Fenced";
+    /// Master: it replaces one that was lost, and serves only once the Client has given it data and mandate.
+    Recovering, "recovering", "In ripristino", "Recovering";
 }
 
 impl fmt::Display for NodeState {
@@ -61,7 +63,7 @@ impl fmt::Display for NodeState {
     }
 }
 
-use NodeState::{Activating, Active, Fenced, HandingBack, Held, Receiving, Serving, Standby, Unverified};
+use NodeState::{Activating, Active, Fenced, HandingBack, Held, Receiving, Recovering, Serving, Standby, Unverified};
 
 /// Role, from, to, why: everything a node may do.
 pub const TRANSITIONS: &[(NodeRole, NodeState, NodeState, &str)] = &[
@@ -77,7 +79,7 @@ pub const TRANSITIONS: &[(NodeRole, NodeState, NodeState, &str)] = &[
     (NodeRole::Client, Held, Active, "the gate opened"),
     (NodeRole::Client, Held, Activating, "the run goes on, or an operator activates"),
     (NodeRole::Client, Held, Standby, "a mandate names the Master"),
-    (NodeRole::Client, Standby, Held, "something speaks against the mandate"),
+    (NodeRole::Client, Standby, Held, "something speaks against the mandate, or it was declared lost"),
     (NodeRole::Master, Held, Serving, "the gate opened"),
     (NodeRole::Master, Held, Unverified, "nobody answered and the policy allows it"),
     (NodeRole::Master, Held, Fenced, "a mandate names the Client"),
@@ -91,6 +93,11 @@ pub const TRANSITIONS: &[(NodeRole, NodeState, NodeState, &str)] = &[
     (NodeRole::Master, Receiving, Fenced, "the reverse sync ended"),
     (NodeRole::Master, Receiving, Held, "the content is in its place; the gate asks"),
     (NodeRole::Master, Fenced, Serving, "a mandate names the Master"),
+    (NodeRole::Master, Serving, Recovering, "it joined in the place of a Master that was lost"),
+    (NodeRole::Master, Recovering, Receiving, "failback brings the Client's data to it"),
+    (NodeRole::Master, Receiving, Recovering, "the reverse sync was given up"),
+    (NodeRole::Master, Recovering, Held, "a mandate names the Master; the gate asks"),
+    (NodeRole::Master, Recovering, Serving, "an operator takes the service on it"),
 ];
 
 /// A step that the table does not know.

@@ -11,7 +11,7 @@ use crate::gate::GateReport;
 use crate::lang::Lang;
 use crate::last_written::LastWritten;
 use crate::licence::LicenceSummary;
-use crate::mandate::{MandateFinding, MandateKind};
+use crate::mandate::{MandateFinding, MandateKind, Tombstone};
 use crate::recipient::Recipient;
 use crate::role::NodeRole;
 use crate::rule::Refused;
@@ -83,6 +83,12 @@ impl StatusReport {
             && if self.services.is_empty() { by_run() } else { self.services.iter().all(down) }
     }
 
+    /// Who declared this machine lost, where somebody did.
+    #[must_use]
+    pub fn declared_lost(&self) -> Option<&Tombstone> {
+        self.gate.as_ref()?.declared_lost.as_ref()
+    }
+
     /// The run that is not over.
     #[must_use]
     pub fn open_run(&self) -> Option<&RunBrief> {
@@ -125,6 +131,9 @@ pub struct MandateInfo {
     pub kind: MandateKind,
     /// What speaks against it.
     pub findings: Vec<MandateFinding>,
+    /// The machines that were declared lost.
+    #[serde(default)]
+    pub retired: Vec<Tombstone>,
 }
 
 /// The pair.

@@ -216,6 +216,7 @@ impl Node {
             Command::Failback(failback) => self.failback(act, failback).await,
             Command::Suspend(release) => self.suspend(act, release).await,
             Command::Takeover(take) => self.takeover(act, take).await,
+            Command::Retire(take) => self.retire(act, take).await,
             Command::Settle(settle) => self.settle_finding(act, settle).await,
             Command::SyncAccept(accept) => self.sync_accept(act, accept).await,
             Command::PreservedDiscard(discard) => self.preserved_discard(act, discard).await,

@@ -262,7 +262,7 @@ impl Node {
         });
         let asked = join_all(asks).await;
         let said: Vec<Asked> = asked.iter().map(Answered::said).collect();
-        let Some(answer) = all_in_all(&said) else { return };
+        let Some(answer) = all_in_all(&said).or_else(|| self.nobody_is_left()) else { return };
         self.gate.heard(said, answer, self.clock.now());
         let how = match answer {
             GateAnswer::Confirmed => Opening::Verified,
@@ -326,6 +326,7 @@ impl Node {
                 asked: memory.asked,
                 because: reasons::because(record, &boot),
                 held_by: record.held_by.clone(),
+                declared_lost: record.declared_lost.clone(),
             }
         })
     }
@@ -362,12 +363,14 @@ fn state(record: &Record, boot: &str, run: Option<RunKind>) -> NodeState {
         (NodeRole::Client, _, Some(RunKind::Activation)) => NodeState::Activating,
         (NodeRole::Client, _, Some(RunKind::Deactivation | RunKind::Failback)) => NodeState::HandingBack,
         (NodeRole::Client, ..) if serves => NodeState::Active,
+        (NodeRole::Client, ..) if record.declared_lost.is_some() => NodeState::Held,
         (NodeRole::Client, ..) if record.is_holder() || !record.findings().is_empty() => NodeState::Held,
         (NodeRole::Client, ..) => NodeState::Standby,
         (NodeRole::Master, ..) if record.receiving.is_some() => NodeState::Receiving,
         (NodeRole::Master, ..) if serves && unverified => NodeState::Unverified,
         (NodeRole::Master, ..) if serves => NodeState::Serving,
         (NodeRole::Master, ..) if record.is_holder() => NodeState::Held,
+        (NodeRole::Master, ..) if record.recovering => NodeState::Recovering,
         (NodeRole::Master, ..) => NodeState::Fenced,
     }
 }

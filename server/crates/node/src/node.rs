@@ -212,6 +212,7 @@ impl Node {
             self.tasks_running.spawn(Arc::clone(self).keep_contact(seat));
         }
         self.tasks_running.spawn(Arc::clone(self).keep_gate());
+        self.tasks_running.spawn(Arc::clone(self).keep_telling_the_lost());
         self.tasks_running.spawn(Arc::clone(self).keep_picture());
         self.tasks_running.spawn(Arc::clone(self).sweep());
         self.tasks_running.spawn(Arc::clone(self).watch_over());

@@ -57,6 +57,7 @@ impl Node {
             (Some(id), Some(node_id), Some(name), Some(fingerprint)) => Some(Pair { id, node_id, name, fingerprint }),
             _ => None,
         };
+        let pair = pair.filter(|pair| self.tombstone_of(&pair.fingerprint).is_none());
         Ok(Peer { address, pair })
     }
 
@@ -162,6 +163,9 @@ impl Node {
         let Some(pair) = self.peer().await?.pair else {
             return Err(Denied::rule(Rule::PairNotAssociated, &self.info.name, ""));
         };
+        if let Some(lost) = self.refuse_if_lost() {
+            return Err(Denied::Refused(vec![lost]));
+        }
         // Whoever does not know who may serve must not forget whom to ask.
         let state = self.state();
         if !matches!(state, NodeState::Serving | NodeState::Standby) || self.runs.open().is_some() {

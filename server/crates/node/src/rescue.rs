@@ -170,6 +170,7 @@ impl Rescue {
             let opened = Opened { boot, at, how: crate::mandate::file::Opening::Operator };
             record.opened = Some(opened);
             record.held_by = None;
+            record.declared_lost = None;
             record.suspended = false;
             record.yielded = false;
             record.revision += 1;
@@ -184,6 +185,7 @@ impl Rescue {
             reason: reason.to_owned(),
             evidence: Vec::new(),
             base: None,
+            retired: Vec::new(),
         };
         let mandate = raise.mandate(record, pair, at);
         rules::raise(record, mandate.clone(), &boot, at);

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const MOST: i64 = 1000;
 
 /// One generation, as it was given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Given {
     /// Its number.
     pub number: u64,
@@ -86,7 +86,7 @@ impl Node {
 
     /// Writes down what the sibling has given. The content of a number may still change until it is committed; what this
     /// member has given itself stays as it is, as long as it serves.
-    pub(super) async fn keep_generations(&self, given: &[Given]) -> Result<(), Denied> {
+    pub(crate) async fn keep_generations(&self, given: &[Given]) -> Result<(), Denied> {
         if given.is_empty() {
             return Ok(());
         }

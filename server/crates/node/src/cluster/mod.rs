@@ -88,6 +88,7 @@ impl Node {
             (Some(id), Some(node_id), Some(name), Some(fingerprint)) => Some(Pair { id, node_id, name, fingerprint }),
             _ => None,
         };
+        let pair = pair.filter(|pair: &Pair| self.tombstone_of(&pair.fingerprint).is_none());
         let (seat, sibling) = (Seat::Second, self.is_sibling(Seat::Second));
         Ok(Some(Machine { seat, sibling, address: PeerAddress { ip, port }, pair }))
     }

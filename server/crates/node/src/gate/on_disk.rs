@@ -26,6 +26,7 @@ pub fn gate_on_disk(root: &Path) -> Option<GateCheck> {
         asked: Vec::new(),
         because: reasons::because(&record, &boot),
         held_by: record.held_by.clone(),
+        declared_lost: record.declared_lost.clone(),
     };
     let open = reasons::may_start(&record, &boot);
     Some(GateCheck { schema: SCHEMA, open, name: record.name, role: record.site, by: CheckedBy::Files, gate })

@@ -28,7 +28,9 @@ pub(crate) fn because(record: &Record, boot: &str) -> Vec<GateReason> {
     let reasons = [
         (!paired && !record.missing, GateReason::NotPaired),
         (record.missing, GateReason::MandateMissing),
-        (paired && !holder, GateReason::Elsewhere),
+        (record.declared_lost.is_some(), GateReason::DeclaredLost),
+        (record.recovering && record.receiving.is_none(), GateReason::Recovering),
+        (paired && !holder && record.declared_lost.is_none() && !record.recovering, GateReason::Elsewhere),
         (closed && record.held_by.is_some(), GateReason::HeldByOperator),
         (closed && holder && !record.findings().is_empty(), GateReason::Finding),
         (record.receiving.is_some(), GateReason::Receiving),
@@ -67,6 +69,7 @@ mod tests {
             reason: String::new(),
             evidence: Vec::new(),
             at: Timestamp::UNIX_EPOCH,
+            retired: Vec::new(),
         });
         Record { mandate, ..Record::new("n", "milano", site) }
     }

@@ -16,6 +16,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::io::SyncIoBridge;
 
 use crate::clock::Clock;
+use crate::cluster::Given;
 use crate::link::errand::{Carried, Errand, Survey, Word};
 use crate::link::listener::Visitor;
 use crate::link::message;
@@ -40,7 +41,9 @@ impl Node {
             }
             match &errand {
                 Errand::Survey { datasets } => self.survey(datasets).await.map(Word::Surveyed),
-                Errand::Receive { run } => self.begin_to_receive(run, standing.as_ref()).await.map(|()| Word::Done),
+                Errand::Receive { run, past } => {
+                    self.begin_to_receive(run, past, standing.as_ref()).await.map(|()| Word::Done)
+                }
                 Errand::Bring { run, dataset } => self.make_ready(run, dataset).await,
                 Errand::Compare { run, contents } => self.compare_home(run, contents).await.map(|()| Word::Done),
                 Errand::Look => match self.home.trouble() {
@@ -82,18 +85,22 @@ impl Node {
 
     async fn survey(&self, datasets: &BTreeMap<String, Carried>) -> Result<Survey, Denied> {
         let mut survey = Survey { refused: self.cannot_receive(), ..Survey::default() };
+        // A machine in the place of one that was lost has offered nothing yet, and nothing of it is the DR's past.
+        let recovering = self.book.look(|record| record.recovering);
         for (name, carried) in datasets {
             let Some(feed) = self.feeds.get(name) else {
                 survey.refused.push(Refused::new(Rule::FailbackMaster, &self.info.name, "dataset"));
                 continue;
             };
-            if !self.was_offered(name, &carried.base).await? {
+            if !recovering && !self.was_offered(name, &carried.base).await? {
                 survey.refused.push(Refused::new(Rule::SyncContentUnknown, name, ""));
             }
             let staged = self.homecoming_of(&feed.dataset).exists();
             let (live, bytes) = self.look_at_live(&feed).await;
             let known = |live: &String| *live == carried.base || carried.newest.as_ref() == Some(live);
-            survey.tails.insert(name.clone(), live.as_ref().map(|live| !known(live)));
+            let nothing = recovering && bytes == 0;
+            let tail = |live: &String| !known(live) && !nothing;
+            survey.tails.insert(name.clone(), live.as_ref().map(tail));
             let more = carried.bytes.saturating_sub(bytes);
             survey.needed_bytes += more + if staged { 0 } else { carried.bytes.max(bytes) };
         }
@@ -124,7 +131,12 @@ impl Node {
     }
 
     /// Writes down that content comes in: from here on nothing is served until that is over.
-    async fn begin_to_receive(self: &Arc<Self>, run: &str, told: Option<&Standing>) -> Result<(), Denied> {
+    async fn begin_to_receive(
+        self: &Arc<Self>,
+        run: &str,
+        past: &[Given],
+        told: Option<&Standing>,
+    ) -> Result<(), Denied> {
         let refused = self.cannot_receive();
         if !refused.is_empty() {
             return Err(Denied::Refused(refused));
@@ -133,7 +145,7 @@ impl Node {
         if let Some(other) = self.book.look(|record| record.receiving.clone()).filter(|other| other != run) {
             self.give_up_receiving(&other).await?;
         }
-        let (named, name, told) = (run.to_owned(), self.info.name.clone(), told.cloned());
+        let (named, name, told, past) = (run.to_owned(), self.info.name.clone(), told.cloned(), past.to_vec());
         let marked = self.book.change(move |record| {
             let same = |told: &Standing| {
                 let id = |mandate: &contract::mandate::Mandate| mandate.id.clone();
@@ -144,6 +156,9 @@ impl Node {
                 return Err(Denied::rule(Rule::FailbackMaster, name, "holder"));
             }
             record.receiving = Some(named);
+            if record.recovering {
+                record.past = past;
+            }
             Ok(())
         });
         marked.await??;

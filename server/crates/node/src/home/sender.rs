@@ -17,6 +17,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_util::io::SyncIoBridge;
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster::Given;
 use crate::link::errand::{Carried, Errand, Survey, Word};
 use crate::link::message::{self, Purpose, Reply};
 use crate::mandate::file::Seat;
@@ -44,6 +45,21 @@ pub(crate) struct Serving {
     /// The generation that the copy was made from.
     generation: u64,
     tree: PathBuf,
+}
+
+impl Serving {
+    /// What came from the Master last, before this copy served.
+    pub(crate) fn last_of_master(&self) -> Option<Given> {
+        self.copy.standing(|standing| {
+            let commit = standing.commit.as_ref()?;
+            Some(Given {
+                number: commit.generation,
+                dataset: self.copy.dataset.name.clone(),
+                content: commit.content_id.to_string(),
+                captured_at: commit.captured_at,
+            })
+        })
+    }
 }
 
 impl Node {

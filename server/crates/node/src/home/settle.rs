@@ -111,6 +111,8 @@ impl Node {
             stands.insert(name.clone(), (feed, id));
         }
         injector::kill("settle", Moment::AfterDo);
+        // What the DR had of the Master that was lost is known from here on, and not before: until now nothing of it was here.
+        self.keep_generations(&self.book.look(|record| record.past.clone())).await?;
         for (feed, id) in stands.values() {
             // On disk before it is offered, like every content.
             self.give_generation(feed, *id, self.clock.now(), None).await?;
@@ -122,6 +124,8 @@ impl Node {
             if still {
                 record.settled = Some(id);
                 record.receiving = None;
+                record.recovering = false;
+                record.past = Vec::new();
             }
             still
         });

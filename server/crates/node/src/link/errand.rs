@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use contract::Refused;
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::Given;
+
 /// What the DR asks of the Master when its content travels home.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -18,6 +20,10 @@ pub enum Errand {
     Receive {
         /// The run.
         run: String,
+        /// What the DR had of the Master last, of each dataset that travels: to a machine in the place of one that was lost
+        /// it is the past, once the content that comes is in its place.
+        #[serde(default)]
+        past: Vec<Given>,
     },
     /// To take in one dataset: the engine has the connection after [`Word::Ready`], with the DR as the source.
     Bring {

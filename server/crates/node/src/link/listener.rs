@@ -126,10 +126,19 @@ impl Node {
                 .await
                 .map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
         }
-        let admitted = self.admit_visitor(&visitor, known.as_ref()).await;
-        let standing = match &known {
-            Some(machine) => Some(self.standing(machine.seat).await),
-            None => None,
+        // Whoever was declared lost gets the answer, and nothing else.
+        let lost = self.tombstone_of(&visitor.fingerprint);
+        if let (Some(told), Some(_)) = (&visitor.hello.standing, &lost) {
+            self.hear_the_lost(told).await.map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
+        }
+        let admitted = match &lost {
+            Some(lost) => Err(vec![Refused::new(Rule::PairRetired, &lost.name, "")]),
+            None => self.admit_visitor(&visitor, known.as_ref()).await,
+        };
+        let standing = match (&known, &lost) {
+            (Some(machine), _) => Some(self.standing(machine.seat).await),
+            (None, Some(_)) => Some(self.standing_to_the_lost().await),
+            (None, None) => None,
         };
         let pair = match admitted {
             Ok(pair) => pair,

@@ -6,6 +6,7 @@ use std::io;
 use contract::bandwidth::Kbits;
 use contract::command::Secret;
 use contract::dataset::Dataset;
+use contract::mandate::Mandate;
 use contract::status::DatasetBrief;
 use contract::{NodeRole, Refused, Timestamp};
 use serde::de::DeserializeOwned;
@@ -60,6 +61,9 @@ pub enum Purpose {
         /// The one who asks is associated with another machine of this site already: both must be of one pair.
         #[serde(default)]
         member: bool,
+        /// The mandate that the one who asks has of a pair whose other machine was lost: whoever joins inherits it.
+        #[serde(default)]
+        mandate: Option<Box<Mandate>>,
     },
     /// To exchange [`Pulse`] and [`Echo`] as long as both live.
     Control,

@@ -179,17 +179,20 @@ impl Node {
             // A stranger, or whoever is only about to become the pair, learns nothing of the mandate.
             let joining = matches!(purpose, Purpose::Join { .. });
             let known = seat.filter(|_| !joining);
+            let lost = fingerprint.is_some_and(|fingerprint| self.tombstone_of(fingerprint).is_some());
             let standing = match known {
                 Some(seat) => Some(self.standing(seat).await),
+                None if lost && !joining => Some(self.standing_to_the_lost().await),
                 None => None,
             };
             message::write(&mut stream, &Hello { who: self.who(), pair, purpose, standing }).await?;
             let reply: Reply = message::read(&mut stream).await?;
-            if let (Some(told), Some(seat)) = (reply.standing(), known) {
-                self.hear_standing(seat, told)
-                    .await
-                    .map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
-            }
+            let heard = match (reply.standing(), known) {
+                (Some(told), Some(seat)) => self.hear_standing(seat, told).await,
+                (Some(told), None) if lost => self.hear_the_lost(told).await,
+                _ => Ok(()),
+            };
+            heard.map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
             Ok(Dialled { stream, reply })
         };
         tokio::time::timeout(ANSWER, talk).await.map_err(|_| DialError::Silent)?

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use contract::gate::GatePolicy;
 use contract::{Denied, NodeRole};
+use futures_util::FutureExt as _;
 use serde_json::json;
 
 use super::file::{Record, Seat};
+use super::loss;
 use super::rules::{self, Heard, Learned, Standing};
 use super::session::{Ear, Word};
 use crate::cluster::Machine;
@@ -123,6 +125,11 @@ impl Node {
             return Ok(());
         }
         self.tell_what_was_heard(&heard, told).await;
+        let retired = |record: &Record| record.mandate.as_ref().map_or(0, |head| head.retired.len());
+        if self.book.look(retired) > retired(&now) {
+            // One of the machines that this one talks with may be among them.
+            self.pair_changed();
+        }
         Ok(())
     }
 
@@ -138,6 +145,9 @@ impl Node {
     }
 
     async fn tell_what_was_heard(&self, heard: &Heard, told: &Standing) {
+        if heard.declared_lost {
+            self.tell_that_it_is_lost().await;
+        }
         if heard.learned == Learned::Adopted {
             self.book.close_questions();
             let mandate = told.mandate.as_ref();
@@ -189,9 +199,10 @@ impl Node {
         })
     }
 
-    /// Takes the mandate of a new pair from its Master's answer.
-    pub(crate) async fn adopt_pair(&self, pair: &str, told: Option<&Standing>) -> Result<(), Denied> {
+    /// Takes the mandate of a new pair from its Master's answer; where this side has it, the Master takes it instead.
+    pub(crate) async fn adopt_pair(&self, seat: Seat, pair: &str, told: Option<&Standing>) -> Result<(), Denied> {
         let (pair, mandate) = (pair.to_owned(), told.and_then(|told| told.mandate.clone()));
+        let sibling = self.is_sibling(seat);
         self.book
             .change(move |record| {
                 if record.mandate.as_ref().is_none_or(|head| head.pair != pair) {
@@ -199,8 +210,12 @@ impl Node {
                         Record { revision: record.revision, ..Record::new(&record.node, &record.name, record.site) };
                 }
                 if let Some(mandate) = mandate.filter(|mandate| mandate.pair == pair) {
-                    rules::learn(record, &mandate);
+                    match record.mandate {
+                        Some(_) => drop(rules::learn(record, &mandate)),
+                        None => loss::inherit(record, mandate, sibling),
+                    }
                 }
+                loss::welcome(record, seat);
             })
             .await?;
         self.mandate_changed();
@@ -216,11 +231,13 @@ impl Node {
             epoch,
             ..crate::audit::Event::done(&actor, action, Some(self.info.name.clone()))
         };
+        // At the bottom of much that waits for it: as a type of its own, so that the compiler need not look through it all.
         let written = async {
             let mut tx = self.store.begin().await?;
             crate::audit::append(&mut tx, self.clock.now(), event).await?;
             tx.commit().await.map_err(crate::store::db("commit an audit row"))
-        };
+        }
+        .boxed();
         if let Err(error) = written.await {
             tracing::error!(?error, action, "what happened could not be written into the audit log");
         }

@@ -9,11 +9,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use contract::mandate::{Mandate, MandateFinding};
+use contract::mandate::{Mandate, MandateFinding, Tombstone};
 use contract::{NodeRole, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::session::Session;
+use crate::cluster::Given;
 use crate::data_dir::write_durably;
 use crate::identity::sha256;
 
@@ -130,6 +131,15 @@ pub struct Record {
     /// The mandate of the other side that was learnt while this machine still served: both have.
     #[serde(default)]
     pub overlapped: Option<String>,
+    /// This very machine was declared lost: it belongs to the pair no more, and only `tvox-dr rescue open` lets it serve.
+    #[serde(default)]
+    pub declared_lost: Option<Tombstone>,
+    /// It joined in the place of a Master that was lost: it has nothing to serve with before it was given that.
+    #[serde(default)]
+    pub recovering: bool,
+    /// What the Client had of the lost Master last, until the content that comes from there is in its place.
+    #[serde(default)]
+    pub past: Vec<Given>,
     /// Of the other node.
     pub peer: Remembered,
     /// The one-time secrets of both, under this mandate.
@@ -162,6 +172,9 @@ impl Record {
             receiving: None,
             settled: None,
             overlapped: None,
+            declared_lost: None,
+            recovering: false,
+            past: Vec::new(),
             peer: Remembered::default(),
             session: Session::default(),
             second: Acquaintance::default(),
@@ -213,10 +226,10 @@ impl Record {
         set.into_iter().collect()
     }
 
-    /// Whether the newest known mandate names this site.
+    /// Whether the newest known mandate names this site, and this machine still is one of it.
     #[must_use]
     pub fn is_holder(&self) -> bool {
-        self.mandate.as_ref().is_some_and(|mandate| mandate.holder == self.site)
+        self.declared_lost.is_none() && self.mandate.as_ref().is_some_and(|mandate| mandate.holder == self.site)
     }
 }
 

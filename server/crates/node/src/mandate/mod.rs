@@ -2,6 +2,8 @@
 
 mod exchange;
 pub mod file;
+pub mod loss;
+mod lost;
 pub mod rules;
 pub mod session;
 mod settle;
@@ -13,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use contract::mandate::{Mandate, MandateKind};
+use contract::mandate::{Mandate, MandateKind, Tombstone};
 use contract::status::MandateInfo;
 use contract::{Denied, NodeRole, Timestamp};
 use tokio::sync::watch;
@@ -240,6 +242,8 @@ pub struct Raise {
     pub evidence: Vec<String>,
     /// The content that the holder begins with, per dataset; `None` for whatever it has.
     pub base: Option<BTreeMap<String, String>>,
+    /// The machines that it declares lost.
+    pub retired: Vec<Tombstone>,
 }
 
 impl Raise {
@@ -247,6 +251,7 @@ impl Raise {
     #[must_use]
     pub fn mandate(self, record: &Record, pair: &str, at: Timestamp) -> Mandate {
         let parents: Vec<&Mandate> = record.mandate.iter().chain(&record.rival).collect();
+        let retired = Mandate::bury(&parents, self.retired);
         let (parents, ancestors, epoch) = Mandate::descend(&parents);
         Mandate {
             pair: pair.to_owned(),
@@ -262,6 +267,7 @@ impl Raise {
             reason: self.reason,
             evidence: self.evidence,
             at,
+            retired,
         }
     }
 }
@@ -278,7 +284,7 @@ impl Node {
         check: impl FnOnce(&Record) -> Result<(), Denied> + Send + 'static,
     ) -> Result<Mandate, Denied> {
         let pair = self.pair_id().await?;
-        let (at, boot) = (self.clock.now(), self.book.boot());
+        let (at, boot, buries) = (self.clock.now(), self.book.boot(), !raise.retired.is_empty());
         let raised = self.book.change(move |record| {
             if let Some(head) = record.mandate.as_ref().filter(|head| head.id == raise.id) {
                 return Ok(head.clone());
@@ -287,11 +293,18 @@ impl Node {
             let pair = record.mandate.as_ref().map(|head| head.pair.clone()).or(pair);
             let pair = pair.ok_or_else(|| Denied::rule(contract::Rule::PairNotAssociated, &record.name, ""))?;
             let mandate = raise.mandate(record, &pair, at);
-            rules::raise(record, mandate.clone(), &boot, at);
+            match mandate.kind {
+                MandateKind::Retirement => loss::retire(record, mandate.clone()),
+                _ => rules::raise(record, mandate.clone(), &boot, at),
+            }
             Ok(mandate)
         });
         let mandate = raised.await??;
         self.book.close_questions();
+        if buries {
+            // Whoever was the other machine is a stranger from here on.
+            self.pair_changed();
+        }
         self.mandate_changed();
         Ok(mandate)
     }
@@ -307,6 +320,7 @@ impl Node {
             reason: String::new(),
             evidence: Vec::new(),
             base: None,
+            retired: Vec::new(),
         };
         let begun = self.book.change(move |record| {
             if let Some(head) = record.mandate.as_ref().filter(|head| head.pair == pair) {
@@ -343,6 +357,7 @@ impl Node {
                 holder: mandate.holder,
                 kind: mandate.kind,
                 findings: record.findings(),
+                retired: mandate.retired.clone(),
             })
         })
     }

@@ -12,6 +12,7 @@ use contract::{NodeRole, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::file::{Opened, Opening, Record};
+use super::loss;
 use super::session::{self, Ear, Word};
 
 /// What a node says of itself at every contact with the other one.
@@ -70,6 +71,9 @@ pub struct Standing {
     /// The one-time secret; `None` where only the mandate is spoken of.
     #[serde(default)]
     pub session: Option<Word>,
+    /// It is in the place of a Master that was lost, and has no data yet.
+    #[serde(default)]
+    pub recovering: bool,
 }
 
 /// What came of hearing a mandate.
@@ -222,11 +226,17 @@ pub fn awaits_content(record: &Record) -> bool {
     head.is_some_and(|mandate| record.settled.as_ref() != Some(&mandate.id))
 }
 
+/// Whether the service may begin with what is here: it was not announced otherwise, and a machine that has never had
+/// anything waits until it was given something.
+fn has_its_content(record: &Record) -> bool {
+    !awaits_content(record) && !record.recovering
+}
+
 /// Whether the gate may open without an answer.
 #[must_use]
 pub fn may_open_in_silence(record: &Record) -> bool {
     record.is_holder()
-        && !awaits_content(record)
+        && has_its_content(record)
         && !record.yielded
         && record.held_by.is_none()
         && record.findings().is_empty()
@@ -241,6 +251,8 @@ pub fn raise(record: &mut Record, mandate: Mandate, boot: &str, at: Timestamp) {
     record.suspended = false;
     record.yielded = false;
     record.held_by = None;
+    record.declared_lost = None;
+    record.recovering = false;
     record.begin_anew();
     record.mandate = Some(mandate);
     let holder = record.is_holder();
@@ -284,7 +296,7 @@ pub const fn has_stood_down(told: &Standing) -> bool {
 pub fn open(record: &mut Record, boot: &str, at: Timestamp, how: Opening) -> bool {
     let allowed = match how {
         Opening::Verified => {
-            record.is_holder() && !awaits_content(record) && record.held_by.is_none() && record.findings().is_empty()
+            record.is_holder() && has_its_content(record) && record.held_by.is_none() && record.findings().is_empty()
         }
         Opening::Unverified => may_open_in_silence(record),
         Opening::Operator => record.is_holder(),
@@ -349,6 +361,7 @@ pub fn standing(record: &Record, boot: &str, down: bool, running: bool) -> Stand
         contents: BTreeMap::new(),
         last_written: BTreeMap::new(),
         session: None,
+        recovering: record.recovering,
     }
 }
 
@@ -388,6 +401,8 @@ pub struct Heard {
     pub gave_way: bool,
     /// Its gate, opened in silence, has been confirmed.
     pub confirmed: bool,
+    /// It has learnt that it was declared lost.
+    pub declared_lost: bool,
 }
 
 /// Hears the one-time secret of the other side: what is found by it is written down with the mandate it was found under.
@@ -422,10 +437,12 @@ fn hear_as(record: &mut Record, told: &Standing, generation: Option<u64>, ear: &
             findings: (before.clone(), before),
             gave_way: false,
             confirmed: false,
+            declared_lost: false,
         };
     }
     recall(record, told, generation);
     let learned = told.mandate.as_ref().map_or(Learned::Nothing, |mandate| learn(record, mandate));
+    let declared_lost = told.mandate.as_ref().is_some_and(|mandate| loss::hear(record, mandate));
     remember(record, told);
     hear_session(record, told, ear);
     let gave_way = !sibling && gives_way(record, told);
@@ -441,5 +458,5 @@ fn hear_as(record: &mut Record, told: &Standing, generation: Option<u64>, ear: &
         record.opened = Some(Opened { how: Opening::Verified, ..opened });
         confirmed = true;
     }
-    Heard { learned, findings: (before, record.findings()), gave_way, confirmed }
+    Heard { learned, findings: (before, record.findings()), gave_way, confirmed, declared_lost }
 }

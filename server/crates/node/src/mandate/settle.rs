@@ -36,7 +36,7 @@ impl Node {
             let head = record.mandate.clone().filter(|_| rules::may_settle(record, &told))?;
             let evidence = record.findings().iter().map(|finding| finding.as_str().to_owned()).collect();
             let (id, kind, holder) = (random::id(), MandateKind::Settlement, head.holder);
-            let raise = Raise { id, kind, holder, operator, reason, evidence, base: None };
+            let raise = Raise { id, kind, holder, operator, reason, evidence, base: None, retired: Vec::new() };
             let mandate = raise.mandate(record, &head.pair, at);
             rules::settle(record, mandate.clone());
             Some(mandate)

@@ -9,6 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::command::{JoinToken, Secret};
+use contract::mandate::Mandate;
 use contract::{Denied, NodeRole, Outcome, Rule, SCHEMA, Timestamp};
 use serde_json::json;
 
@@ -18,6 +19,7 @@ use crate::door::Act;
 use crate::identity::sha256;
 use crate::link::message::{Hello, Purpose, Reply};
 use crate::mandate::file::Seat;
+use crate::mandate::loss;
 use crate::node::Node;
 use crate::random;
 use crate::store::{Tx, db, time};
@@ -46,6 +48,9 @@ impl Token {
 
 impl Node {
     pub(crate) async fn peer_token(&self, act: Act<'_>) -> Result<Outcome, Denied> {
+        if let Some(lost) = self.refuse_if_lost() {
+            return Err(Denied::Refused(vec![lost]));
+        }
         if self.machines().await?.is_empty() {
             return Err(Denied::rule(Rule::PeerUnset, &self.info.name, ""));
         }
@@ -98,10 +103,15 @@ impl Node {
             return Err(Denied::rule(Rule::PairAlreadyAssociated, &self.info.name, name));
         };
         let subject = machine.address.to_string();
+        if let Some(lost) = self.tombstone_of(&token.fingerprint) {
+            return Err(Denied::rule(Rule::PairRetired, lost.name, ""));
+        }
         let known = self.pair_id().await?;
         // A second machine joins the pair that there is.
         let member = machine.pair.is_none() && known.is_some();
-        let purpose = Purpose::Join { secret: token.secret, member };
+        let mandate = if known.is_none() { self.mandate_to_be_inherited()? } else { None };
+        let brought = mandate.as_ref().map(|mandate| mandate.pair.clone());
+        let purpose = Purpose::Join { secret: token.secret, member, mandate: mandate.map(Box::new) };
         let (who, pair_id, standing) = match self.dial(machine.address, Some(&token.fingerprint), purpose).await {
             Ok(dialled) => match dialled.reply {
                 Reply::Welcome { who, pair: Some(pair), standing } => (who, pair, standing),
@@ -117,7 +127,10 @@ impl Node {
         if member && known.as_ref() != Some(&pair_id) {
             return Err(Denied::rule(Rule::PairAlreadyAssociated, &who.name, pair_id));
         }
-        self.adopt_pair(&pair_id, standing.as_ref()).await?;
+        if brought.is_some_and(|pair| pair != pair_id) {
+            return Err(Denied::rule(Rule::PairTwoMandates, &who.name, ""));
+        }
+        self.adopt_pair(machine.seat, &pair_id, standing.as_ref()).await?;
         let pair = Pair { id: pair_id, node_id: who.node_id, name: who.name, fingerprint: token.fingerprint };
         let mut tx = self.store.begin().await?;
         write_pair(&mut tx, machine.seat, &pair, self.clock.now()).await?;
@@ -125,6 +138,18 @@ impl Node {
         let outcome = act.done(tx, None, Some(after)).await?;
         self.pair_changed();
         Ok(outcome)
+    }
+
+    /// The mandate of a pair whose other machine was lost: only who holds it takes in another one.
+    fn mandate_to_be_inherited(&self) -> Result<Option<Mandate>, Denied> {
+        if let Some(lost) = self.refuse_if_lost() {
+            return Err(Denied::Refused(vec![lost]));
+        }
+        let state = self.state();
+        self.book.look(|record| match &record.mandate {
+            Some(_) if !record.is_holder() => Err(Denied::rule(Rule::StateIllegal, &self.info.name, state.as_str())),
+            mandate => Ok(mandate.clone()),
+        })
     }
 
     /// Of several machines the one that has the certificate of the token; of one alone, that one, whatever it has. `None`
@@ -169,6 +194,52 @@ impl Node {
         joined
     }
 
+    /// Two histories do not become one by a token.
+    fn refuse_two_mandates(&self, brought: Option<&Mandate>, subject: &str) -> Result<(), Denied> {
+        let two = self.book.look(|record| match (&record.mandate, brought) {
+            (Some(ours), Some(theirs)) => ours.id != theirs.id,
+            (None, Some(_)) => record.missing,
+            (_, None) => false,
+        });
+        if two { Err(Denied::rule(Rule::PairTwoMandates, subject, "")) } else { Ok(()) }
+    }
+
+    /// The pair that whoever joins becomes part of: the one that this machine is in, also where its other machine was lost;
+    /// the one whose mandate is brought along and inherited; or a new one. Its mandate is on disk when this returns.
+    async fn mandate_for(
+        &self,
+        seat: Seat,
+        known: Option<String>,
+        brought: Option<&Mandate>,
+        subject: &str,
+    ) -> Result<String, Denied> {
+        let ours = self.book.look(|record| record.mandate.as_ref().map(|head| head.pair.clone()));
+        let id = match (known.or(ours), brought) {
+            (None, Some(brought)) => {
+                let (mandate, pair) = (brought.clone(), brought.pair.clone());
+                let inherited = self.book.change(move |record| {
+                    let free = record.mandate.is_none() && !record.missing;
+                    if free {
+                        loss::inherit(record, mandate, false);
+                    }
+                    free
+                });
+                if !inherited.await? {
+                    return Err(Denied::rule(Rule::PairTwoMandates, subject, ""));
+                }
+                self.mandate_changed();
+                pair
+            }
+            (known, _) => {
+                let id = known.unwrap_or_else(random::id);
+                self.begin_mandate(&id).await?;
+                id
+            }
+        };
+        self.book.change(move |record| loss::welcome(record, seat)).await?;
+        Ok(id)
+    }
+
     /// The association is on disk before the answer leaves.
     async fn join_as_master(
         &self,
@@ -198,10 +269,11 @@ impl Node {
         if let Some(pair) = machine.pair.as_ref().filter(|pair| pair.fingerprint != fingerprint) {
             return Err(Denied::rule(Rule::PairAlreadyAssociated, &self.info.name, pair.name.clone()));
         }
-        let Purpose::Join { member, .. } = &hello.purpose else {
+        let Purpose::Join { member, mandate: brought, .. } = &hello.purpose else {
             return Err(Denied::rule(Rule::TokenInvalid, subject, ""));
         };
         let known = self.pair_id().await?;
+        self.refuse_two_mandates(brought.as_deref(), &subject)?;
         if *member && hello.pair != known {
             // Both members must be of one pair, and one of them knows it already.
             return Err(Denied::rule(Rule::SiblingFirst, &self.info.name, ""));
@@ -227,8 +299,7 @@ impl Node {
             .execute(&mut *tx)
             .await
             .map_err(db("use a token"))?;
-        let id = known.unwrap_or_else(random::id);
-        self.begin_mandate(&id).await?;
+        let id = self.mandate_for(seat, known, brought.as_deref(), &subject).await?;
         let pair = Pair {
             id: id.clone(),
             node_id: hello.who.node_id.clone(),

@@ -18,6 +18,7 @@ impl Node {
         let (mandate, suspended, findings) = self
             .book
             .look(|record| (record.mandate.is_some(), record.suspended && record.is_holder(), record.findings()));
+        let declared_lost = self.refuse_if_lost().is_some();
         let policy = self.approval_policy().await?;
         let approvers = if policy.activation.is_on() { Some(self.approvers().await?) } else { None };
         let copies = self.copies.all();
@@ -37,6 +38,7 @@ impl Node {
             mandate,
             suspended,
             findings,
+            declared_lost,
             run: self.run_in_the_way(),
             approvers,
             isolation: probed.machines.clone(),

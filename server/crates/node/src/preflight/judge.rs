@@ -31,6 +31,8 @@ pub(crate) struct Facts {
     /// It names this site, and an operator has stopped the services.
     pub(crate) suspended: bool,
     pub(crate) findings: Vec<MandateFinding>,
+    /// This machine was declared lost.
+    pub(crate) declared_lost: bool,
     /// The run that is not over.
     pub(crate) run: Option<RunBrief>,
     /// Where the house wants a second person: how many users of the panel may be the one or the other.
@@ -119,7 +121,11 @@ pub(crate) fn judge(facts: &Facts, take: &Take) -> Result<PreflightReport, Denie
 fn standing(facts: &Facts) -> Vec<Refused> {
     let mut found = Vec::new();
     let mut keep = |rule: Rule, detail: &str| found.push(Refused::new(rule, &facts.name, detail));
-    if facts.peer.is_none() {
+    if facts.declared_lost {
+        keep(Rule::PairRetired, "");
+    }
+    // Whose other machine was declared lost is associated with nobody, and knows all the same who may serve.
+    if facts.peer.is_none() && !facts.mandate {
         keep(Rule::PairNotAssociated, "");
     }
     let lost = facts.findings.contains(&MandateFinding::Missing);
@@ -143,7 +149,7 @@ fn standing(facts: &Facts) -> Vec<Refused> {
 fn may_begin(facts: &Facts) -> bool {
     match (facts.side, facts.state) {
         (NodeRole::Client, NodeState::Standby | NodeState::Held)
-        | (NodeRole::Master, NodeState::Fenced | NodeState::Held) => true,
+        | (NodeRole::Master, NodeState::Fenced | NodeState::Held | NodeState::Recovering) => true,
         (NodeRole::Client, NodeState::Active) => facts.suspended,
         (NodeRole::Client, NodeState::Activating | NodeState::HandingBack) => facts.run.is_some(),
         _ => false,

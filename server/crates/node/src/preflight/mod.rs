@@ -7,6 +7,7 @@ mod point;
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use contract::{Denied, NodeRole, Refused};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::isolation::Pace;
+use crate::isolation::{self, Pace};
 use crate::node::Node;
 
 pub(crate) use judge::remaining;
@@ -152,7 +153,7 @@ impl Node {
     fn has_a_button(&self) -> bool {
         match self.info.role {
             NodeRole::Client => self.state() != NodeState::Active || self.book.look(|record| record.suspended),
-            NodeRole::Master => matches!(self.state(), NodeState::Fenced | NodeState::Held),
+            NodeRole::Master => matches!(self.state(), NodeState::Fenced | NodeState::Held | NodeState::Recovering),
         }
     }
 
@@ -171,6 +172,15 @@ impl Node {
     pub(crate) async fn dry_run(&self, take: &Take) -> Result<PreflightReport, Denied> {
         self.check_power_off(&take.power_off).await?;
         self.judge_now(&self.probe_all(Pace::Now).await, take).await
+    }
+
+    /// What speaks against declaring the other site lost while this one serves: it must be as isolated as for a take.
+    pub(crate) async fn refuse_to_retire(&self, take: &Take) -> Result<Vec<Refused>, Denied> {
+        self.check_power_off(&take.power_off).await?;
+        let mut machines = self.probe_machines(Pace::Now).await;
+        isolation::attest(&mut machines, &take.attest)?;
+        let off: Vec<IpAddr> = take.power_off.iter().filter_map(|typed| typed.trim().parse().ok()).collect();
+        remaining(isolation::findings(&machines, &off), &take.overrides)
     }
 
     /// What was found out last, without anything that an operator would bring; `None` on a machine without a button.

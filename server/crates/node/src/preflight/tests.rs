@@ -77,6 +77,7 @@ fn facts() -> Facts {
         mandate: true,
         suspended: false,
         findings: Vec::new(),
+        declared_lost: false,
         run: None,
         approvers: None,
         isolation: vec![machine(MASTER_IP, IsolationOutcome::Alive)],

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use contract::isolation::Attestation;
+use contract::mandate::Tombstone;
 use contract::preflight::{Loss, Release, Take};
 use contract::run::{RunKind, RunState};
 use contract::{Denied, FieldError, Outcome, Problem, Rule};
@@ -30,16 +31,23 @@ impl Node {
             let plan = self.plan(RunKind::Resumption, &act, &take.reason, None).await?;
             return self.begin(act, plan, Testimony::default(), json!({})).await;
         }
-        self.take(act, RunKind::Activation, take).await
+        self.take(act, RunKind::Activation, take, Vec::new()).await
     }
 
     /// Takes the service back on the Master.
     pub(crate) async fn takeover(self: &Arc<Self>, act: Act<'_>, take: &Take) -> Result<Outcome, Denied> {
         let _beginning = self.runs.beginning.lock().await;
-        self.take(act, RunKind::Takeover, take).await
+        self.take(act, RunKind::Takeover, take, Vec::new()).await
     }
 
-    async fn take(self: &Arc<Self>, act: Act<'_>, kind: RunKind, take: &Take) -> Result<Outcome, Denied> {
+    /// Takes the service, and declares those machines lost.
+    pub(super) async fn take(
+        self: &Arc<Self>,
+        act: Act<'_>,
+        kind: RunKind,
+        take: &Take,
+        retires: Vec<Tombstone>,
+    ) -> Result<Outcome, Denied> {
         self.check_typed(&act, &take.reason, take.password.as_ref()).await?;
         let began = Instant::now();
         let found = self.dry_run(take).await?;
@@ -56,6 +64,7 @@ impl Node {
             consent: take.accept_data_loss,
             loss: found.loss,
             steps: with_power_off(steps, &take.power_off),
+            retires,
             ..plan
         };
         let mut testimony = Testimony::default();
@@ -128,6 +137,7 @@ impl Node {
             discard: Vec::new(),
             replace_tail: false,
             stable_seconds: 0,
+            retires: Vec::new(),
         })
     }
 

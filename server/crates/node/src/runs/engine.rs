@@ -186,7 +186,7 @@ impl Node {
                     .look(|record| record.mandate.as_ref().filter(|head| head.id != id).map(|head| head.epoch));
             }
             RunKind::Failback => true,
-            RunKind::Suspension | RunKind::Resumption => true,
+            RunKind::Suspension | RunKind::Resumption | RunKind::Retirement => true,
             // What was left over belongs here again.
             RunKind::Undo => {
                 return self.book.look(|record| {

@@ -186,7 +186,9 @@ impl Node {
         if !refused.is_empty() {
             return Err(Stop::refused(&refused));
         }
-        self.patiently(run, || self.errand(Errand::Receive { run: plan.id.clone() })).await.map(drop)
+        let past: Vec<_> = self.travelling(plan).await.values().filter_map(Serving::last_of_master).collect();
+        let receive = || self.errand(Errand::Receive { run: plan.id.clone(), past: past.clone() });
+        self.patiently(run, receive).await.map(drop)
     }
 
     pub(super) async fn bring_all(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {

@@ -47,8 +47,19 @@ impl Node {
             refused.push(Refused::new(Rule::StateIllegal, &self.info.name, "suspended"));
         } else if kind == RunKind::Deactivation && self.runs.open().is_none() {
             refused.extend(self.refuse_to_discard(&self.ledger().await?, release.discard_dr_data));
+            refused.extend(self.refuse_nobody().await?);
         }
         if refused.is_empty() { Ok(()) } else { Err(Denied::Refused(refused)) }
+    }
+
+    /// Why there is nobody to give the service to as it is: the other site was declared lost, or is there with no data yet.
+    async fn refuse_nobody(&self) -> Result<Option<Refused>, Denied> {
+        let Some(name) = self.site_name().await? else {
+            return Ok(Some(Refused::new(Rule::PairNotAssociated, &self.info.name, "")));
+        };
+        let told = self.link.source().and_then(|seat| self.link.last_standing(seat));
+        let recovering = told.is_some_and(|told| told.recovering);
+        Ok(recovering.then(|| Refused::new(Rule::PeerRecovering, name, "")))
     }
 
     /// The guards of every button.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use contract::approval::Person;
 use contract::isolation::MachineIsolation;
+use contract::mandate::Tombstone;
 use contract::own_step::{OwnStep, Work};
 use contract::preflight::{Loss, Override};
 use contract::run::{Ledger, RunBrief, RunEntry, RunKind, RunReport, RunState, StepReport, StepState};
@@ -72,6 +73,9 @@ pub(crate) struct Plan {
     /// Failback: seconds for which the Master must serve.
     #[serde(default)]
     pub(crate) stable_seconds: u32,
+    /// The machines that its mandate declares lost.
+    #[serde(default)]
+    pub(crate) retires: Vec<Tombstone>,
 }
 
 impl Plan {

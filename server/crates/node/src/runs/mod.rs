@@ -18,6 +18,7 @@ mod log;
 mod older_point;
 mod own;
 mod procedure;
+mod retiring;
 mod serving;
 mod step;
 mod store;

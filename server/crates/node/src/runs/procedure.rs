@@ -9,6 +9,7 @@
 //! resumption    resume → start:… → verify → telephony
 //! failback      receive → bring → revert:… → stop:… → revert:… → ledger → last_delta → compare → mandate → home →
 //!               preserve → stable
+//! retirement    power_off:… → evidence → mandate
 //! ```
 //!
 //! A restore point that was chosen is read again first: that may take long, and evidence perishes.
@@ -181,6 +182,7 @@ pub(crate) fn steps(kind: RunKind, services: &[Service], own: &[Declared], telep
         RunKind::Undo => back(after).chain(back(before)).collect(),
         RunKind::Suspension => [Step::Suspend].into_iter().chain(stop()).collect(),
         RunKind::Resumption => [Step::Resume].into_iter().chain(start()).chain(verified()).collect(),
+        RunKind::Retirement => vec![Step::Evidence, Step::Mandate],
     }
 }
 
@@ -326,6 +328,7 @@ mod tests {
         assert_eq!(ids(RunKind::Undo), "revert:carrier revert:mount");
         assert_eq!(ids(RunKind::Suspension), "suspend stop:pbx stop:db");
         assert_eq!(ids(RunKind::Resumption), "resume start:db start:pbx verify telephony");
+        assert_eq!(ids(RunKind::Retirement), "evidence mandate");
         assert_eq!(
             ids(RunKind::Failback),
             "receive bring revert:carrier stop:pbx stop:db revert:mount ledger last_delta compare mandate home preserve stable"

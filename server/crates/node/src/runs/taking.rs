@@ -64,6 +64,7 @@ impl Node {
             reason: plan.reason.clone(),
             evidence,
             base: None,
+            retired: plan.retires.clone(),
         };
         if plan.kind == RunKind::Failback {
             return self.give_with_content(run, plan, raise(MandateKind::Failback, Vec::new())).await;
@@ -74,12 +75,21 @@ impl Node {
             self.write_ledger(run, plan).await?;
             return self.give(run, plan, raise(MandateKind::Rollback, Vec::new())).await;
         }
-        let kind = if plan.kind == RunKind::Takeover { MandateKind::Takeover } else { MandateKind::Activation };
+        let kind = match plan.kind {
+            RunKind::Takeover => MandateKind::Takeover,
+            RunKind::Retirement => MandateKind::Retirement,
+            _ => MandateKind::Activation,
+        };
+        let (goes_on, name) = (plan.kind == RunKind::Retirement, self.info.name.clone());
         let held = self.fresh_evidence(run, plan).await?;
         let (run, book, evidence) = (Arc::clone(run), self.book.clone(), held.sentences());
         let base = plan.point.as_ref().map(Chosen::contents);
         let taken = self.raise_mandate(Raise { base, ..raise(kind, evidence) }, move |record| {
             run.goes_on()?;
+            // Who retires without taking must still have what it goes on with.
+            if goes_on && !record.is_holder() {
+                return Err(Denied::rule(Rule::StateIllegal, name, "standby"));
+            }
             held.holds(&book, record)
         });
         Ok(taken.await.map(drop)?)

@@ -13,7 +13,8 @@ impl Node {
     /// Whether this node takes data in: it is no holder, nothing speaks against what it knows, and no run is at work.
     pub(crate) fn may_receive(&self) -> bool {
         let waiting = self.book.look(|record| {
-            record.mandate.as_ref().is_some_and(|mandate| mandate.holder != record.site) && record.findings().is_empty()
+            let elsewhere = record.mandate.as_ref().is_some_and(|mandate| mandate.holder != record.site);
+            elsewhere && record.declared_lost.is_none() && record.findings().is_empty()
         });
         waiting && self.info.role == NodeRole::Client && self.runs.at_work().is_none()
     }

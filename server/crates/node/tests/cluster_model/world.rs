@@ -123,7 +123,16 @@ fn boot_id(boot: u8) -> String {
 
 fn raise(number: u8, kind: MandateKind, holder: NodeRole) -> Raise {
     let (operator, reason) = (String::new(), String::new());
-    Raise { id: format!("m{number}"), kind, holder, operator, reason, evidence: Vec::new(), base: None }
+    Raise {
+        id: format!("m{number}"),
+        kind,
+        holder,
+        operator,
+        reason,
+        evidence: Vec::new(),
+        base: None,
+        retired: Vec::new(),
+    }
 }
 
 /// It may serve, or whoever keeps its services is about to stop them.

@@ -364,6 +364,7 @@ pub fn stood_down(told: &Standing, without: Option<Rule>) -> bool {
 
 fn raise(number: u8, holder: NodeRole) -> Raise {
     Raise {
+        retired: Vec::new(),
         id: format!("m{number}"),
         kind: MandateKind::Initial,
         holder,

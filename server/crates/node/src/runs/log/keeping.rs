@@ -19,6 +19,8 @@ impl State {
             RunKind::Suspension => false,
             // Services are none of its business.
             RunKind::Undo => true,
+            // Nothing starts or stops by it.
+            RunKind::Retirement => true,
         }
     }
 
@@ -27,7 +29,9 @@ impl State {
         match self.plan.kind {
             RunKind::Activation | RunKind::Takeover => self.is_done(&Step::Mandate),
             RunKind::Resumption => !self.aborting && !self.awaits_approval(),
-            RunKind::Deactivation | RunKind::Failback | RunKind::Suspension | RunKind::Undo => false,
+            RunKind::Deactivation | RunKind::Failback | RunKind::Suspension | RunKind::Retirement | RunKind::Undo => {
+                false
+            }
         }
     }
 

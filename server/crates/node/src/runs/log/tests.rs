@@ -41,6 +41,7 @@ fn plan(kind: RunKind) -> Plan {
         rescued: None,
         discard: Vec::new(),
         replace_tail: false,
+        retires: Vec::new(),
         stable_seconds: 0,
         services,
         datasets: Vec::new(),

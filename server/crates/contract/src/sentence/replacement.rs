@@ -1,0 +1,40 @@
+//! The sentences of loss and replacement.
+
+use super::Pair;
+use crate::rule::Rule;
+
+/// Of the rules that are about a machine that was lost, or about the one in its place.
+pub(super) const fn sentences(rule: Rule) -> (Pair, Pair) {
+    match rule {
+        Rule::PairTwoMandates => (
+            (
+                "Sia questa macchina sia {s} appartengono già a una coppia, ognuna con il proprio mandato.",
+                "Associare una macchina appena inizializzata (tvox-dr init), oppure sciogliere prima l'associazione di quella che non deve decidere chi serve.",
+            ),
+            (
+                "Both this machine and {s} belong to a pair already, each with a mandate of its own.",
+                "Associate a machine that was just initialised (tvox-dr init), or first dissolve the association of the one that is not to decide who serves.",
+            ),
+        ),
+        Rule::PeerRecovering => (
+            (
+                "{s} sostituisce un Master perduto e non ha ancora i dati: con il rientro semplice servirebbe vuoto.",
+                "Eseguire il rientro con i dati (tvox-dr failback).",
+            ),
+            (
+                "{s} replaces a Master that was lost and has no data yet: after a plain roll back it would serve empty.",
+                "Go back with the data (tvox-dr failback).",
+            ),
+        ),
+        _ => (
+            (
+                "{s} è stata dichiarata perduta e non fa più parte della coppia.",
+                "Per riusarla, inizializzare un nodo nuovo in una directory vuota (tvox-dr init) e associarlo. Se è rimasta solo questa macchina: tvox-dr rescue open.",
+            ),
+            (
+                "{s} was declared lost and belongs to the pair no more.",
+                "To use it again, initialise a new node in an empty directory (tvox-dr init) and join it. Where only this machine is left: tvox-dr rescue open.",
+            ),
+        ),
+    }
+}

@@ -1,0 +1,186 @@
+//! Loss and replacement as pure decisions, like those of `rules`: a machine that an operator has declared lost is known by
+//! its key for ever, and whoever comes in its place gets the mandate before it gets anything else.
+
+use contract::NodeRole;
+use contract::mandate::{Mandate, Relation};
+
+use super::file::{Opening, Record, Remembered, Seat};
+
+/// Hears a mandate for what it says of this very machine. One that was declared lost stops and stays down, whatever it holds
+/// itself: the operator who said so knew of none better. Whether that is news.
+pub fn hear(record: &mut Record, told: &Mandate) -> bool {
+    let Some(tombstone) = told.tombstone_of(&record.node) else { return false };
+    if record.declared_lost.is_some() || outranks(record, told) {
+        return false;
+    }
+    record.declared_lost = Some(tombstone.clone());
+    record.opened = None;
+    true
+}
+
+/// Two that were cut off from each other and each declared the other lost: as in every fork the larger epoch, then the
+/// Client, keeps the service. Whoever else is declared lost has nothing to set against it.
+fn outranks(record: &Record, told: &Mandate) -> bool {
+    let Some(ours) = &record.mandate else { return false };
+    match ours.relation(told) {
+        Relation::Foreign => true,
+        Relation::Fork => {
+            let rank = |mandate: &Mandate| (mandate.epoch, mandate.holder == NodeRole::Client);
+            ours.tombstone_of(&told.issuer).is_some() && rank(ours) > rank(told)
+        }
+        Relation::Same | Relation::Newer | Relation::Older => false,
+    }
+}
+
+/// Writes a mandate by which whoever serves declares the other site lost. Nothing that serves stops by it, and nothing that
+/// was suspended starts; what was found is settled, as by any take.
+pub fn retire(record: &mut Record, mandate: Mandate) {
+    record.rival = None;
+    record.set_back = None;
+    record.cloned = None;
+    record.yielded = false;
+    record.begin_anew();
+    record.mandate = Some(mandate);
+    if let Some(opened) = &mut record.opened {
+        // There is nobody left to confirm it.
+        opened.how = Opening::Operator;
+    }
+}
+
+/// A machine joins in the place of another one: what was remembered of that one is not expected of this.
+pub fn welcome(record: &mut Record, seat: Seat) {
+    record.facing(seat, |record| record.peer = Remembered::default());
+}
+
+/// The record of a machine that joins a pair which has a mandate already. A Master that it does not name has come in the
+/// place of one that was lost, unless it joins the `sibling` with which it shares its content.
+pub fn inherit(record: &mut Record, mandate: Mandate, sibling: bool) {
+    let known = record.mandate.as_ref().is_some_and(|head| head.relation(&mandate) == Relation::Same);
+    if known {
+        return;
+    }
+    *record = Record { revision: record.revision, ..Record::new(&record.node, &record.name, record.site) };
+    record.recovering = !sibling && record.site == NodeRole::Master && mandate.holder != NodeRole::Master;
+    record.mandate = Some(mandate);
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::Timestamp;
+    use contract::mandate::{MandateKind, Tombstone};
+
+    use super::*;
+    use crate::mandate::Raise;
+    use crate::mandate::file::Opened;
+    use crate::mandate::rules;
+
+    fn lost(node: &str) -> Tombstone {
+        Tombstone {
+            fingerprint: format!("key of {node}"),
+            node: node.into(),
+            name: node.into(),
+            address: "10.0.0.1:5461".into(),
+            operator: "anna".into(),
+            reason: "fire".into(),
+            at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn raise(record: &Record, id: &str, retired: &[&str]) -> Mandate {
+        let raise = Raise {
+            id: id.into(),
+            kind: MandateKind::Activation,
+            holder: record.site,
+            operator: "anna".into(),
+            reason: "fire".into(),
+            evidence: Vec::new(),
+            base: None,
+            retired: retired.iter().map(|node| lost(node)).collect(),
+        };
+        raise.mandate(record, "p", Timestamp::UNIX_EPOCH)
+    }
+
+    fn opened() -> Option<Opened> {
+        Some(Opened { boot: "b".into(), at: Timestamp::UNIX_EPOCH, how: Opening::Unverified })
+    }
+
+    /// A Master that serves, and its Client, under one mandate.
+    fn pair() -> (Record, Record) {
+        let mut master = Record::new("m", "milano", NodeRole::Master);
+        master.mandate = Some(raise(&master, "1", &[]));
+        master.opened = opened();
+        let client = Record { mandate: master.mandate.clone(), ..Record::new("c", "roma", NodeRole::Client) };
+        (master, client)
+    }
+
+    #[test]
+    fn a_machine_that_was_declared_lost_stops_whatever_it_holds_itself() {
+        let (mut master, client) = pair();
+        let retired = raise(&client, "2", &["m"]);
+        assert!(hear(&mut master.clone(), &retired), "as it was");
+        // It took the service itself meanwhile, with a larger number.
+        let one = raise(&master, "a", &[]);
+        rules::raise(&mut master, one, "b", Timestamp::UNIX_EPOCH);
+        let two = raise(&master, "b", &[]);
+        rules::raise(&mut master, two, "b", Timestamp::UNIX_EPOCH);
+        assert!(rules::may_serve(&master, "b") && hear(&mut master, &retired));
+        assert!(!rules::may_serve(&master, "b") && !rules::must_ask(&master, "b"));
+        assert!(!hear(&mut master, &retired), "told once");
+        rules::open(&mut master, "b", Timestamp::UNIX_EPOCH, Opening::Operator);
+        assert!(!rules::may_serve(&master, "b"), "no gate opens for it any more");
+    }
+
+    #[test]
+    fn of_two_that_declared_each_other_lost_exactly_one_goes_on() {
+        let (master, client) = pair();
+        let (ours, theirs) = (raise(&master, "a", &["c"]), raise(&client, "b", &["m"]));
+        let (mut master, mut client) =
+            (Record { mandate: Some(ours.clone()), ..master }, Record { mandate: Some(theirs.clone()), ..client });
+        assert!(hear(&mut master, &theirs), "of the same epoch the Client goes on");
+        assert!(!hear(&mut client, &ours));
+    }
+
+    #[test]
+    fn whoever_serves_goes_on_and_whoever_was_suspended_stays_so() {
+        let (mut master, _) = pair();
+        master.suspended = true;
+        let retired = raise(&master, "2", &["c"]);
+        retire(&mut master, retired);
+        assert!(rules::may_serve(&master, "b") && master.suspended);
+        assert_eq!(master.opened.map(|opened| opened.how), Some(Opening::Operator));
+    }
+
+    #[test]
+    fn a_master_in_the_place_of_a_lost_one_serves_only_once_it_has_what_to_serve_with() {
+        let (_, client) = pair();
+        let taken = raise(&client, "2", &["m"]);
+        let mut fresh = Record::new("n", "milano2", NodeRole::Master);
+        assert!(rules::has_right(&fresh, "b"), "before there is a pair");
+        inherit(&mut fresh, taken.clone(), false);
+        assert!(fresh.recovering && !rules::has_right(&fresh, "b"));
+        // Given back without any content: it is named, and has nothing.
+        let given = Mandate {
+            id: "3".into(),
+            kind: MandateKind::Rollback,
+            holder: NodeRole::Master,
+            ancestors: vec!["1".into(), "2".into()],
+            ..taken
+        };
+        assert_eq!(rules::learn(&mut fresh, &given), rules::Learned::Adopted);
+        for how in [Opening::Verified, Opening::Unverified] {
+            assert!(!rules::open(&mut fresh, "b", Timestamp::UNIX_EPOCH, how), "{how:?}");
+        }
+        assert!(!rules::may_open_in_silence(&fresh));
+        let by_hand = raise(&fresh, "4", &[]);
+        rules::raise(&mut fresh, by_hand, "b", Timestamp::UNIX_EPOCH);
+        assert!(rules::may_serve(&fresh, "b"), "an operator may decide otherwise");
+    }
+
+    #[test]
+    fn a_client_in_the_place_of_a_lost_one_inherits_the_mandate_and_takes_nothing() {
+        let (master, _) = pair();
+        let mut fresh = Record::new("n", "roma2", NodeRole::Client);
+        inherit(&mut fresh, raise(&master, "2", &["c"]), false);
+        assert!(!fresh.recovering && !fresh.is_holder() && fresh.findings().is_empty());
+    }
+}
