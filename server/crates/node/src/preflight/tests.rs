@@ -165,7 +165,8 @@ fn each_guard_stands_for_its_own_fact() {
     use MandateFinding::Missing;
     let good = silent();
     for (expected, facts) in [
-        ("pair.not_associated@dr1", Facts { peer: None, ..good.clone() }),
+        ("pair.not_associated@dr1", Facts { peer: None, mandate: false, ..good.clone() }),
+        ("pair.retired@dr1", Facts { declared_lost: true, ..good.clone() }),
         ("mandate.missing@dr1", Facts { mandate: false, ..good.clone() }),
         ("mandate.missing@dr1", Facts { findings: vec![Missing], ..good.clone() }),
         ("run.in_progress@dr1", Facts { run: Some(run(RunKind::Suspension)), ..good.clone() }),
@@ -185,6 +186,8 @@ fn each_guard_stands_for_its_own_fact() {
         assert_eq!((report.verdict.ready, report.verdict.now), (expected.starts_with("isolation"), false));
     }
     assert!(judge(&good, &enough()).unwrap().allowed);
+    let alone = Facts { peer: None, ..good.clone() };
+    assert!(judge(&alone, &enough()).unwrap().allowed, "its other machine was declared lost");
     assert!(judge(&Facts { free: None, ..good }, &enough()).unwrap().allowed);
 }
 
@@ -192,6 +195,7 @@ fn each_guard_stands_for_its_own_fact() {
 fn every_guard_that_fails_is_told_at_once() {
     let worst = Facts {
         peer: None,
+        mandate: false,
         findings: vec![MandateFinding::Missing],
         run: Some(run(RunKind::Suspension)),
         state: NodeState::Active,
@@ -338,7 +342,7 @@ fn a_take_over_always_loses_what_the_dr_has_made_and_needs_no_copy_of_it() {
 /// What the remedy of a finding tells to do.
 fn remedy(finding: &Refused, facts: &mut Facts, take: &mut Take) {
     match finding.rule {
-        Rule::PairNotAssociated => facts.peer = Some("other".into()),
+        Rule::PairNotAssociated => (facts.peer, facts.mandate) = (Some("other".into()), true),
         Rule::MandateMissing => {
             facts.mandate = true;
             facts.findings.retain(|found| *found != MandateFinding::Missing);
