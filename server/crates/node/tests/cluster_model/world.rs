@@ -247,7 +247,10 @@ impl World {
         if run.giving {
             moves.push(if machine.services { Move::StopToGive } else { Move::Raise(one) });
         } else if run.raised {
-            moves.push(Move::Start(one));
+            // After a boot it goes on only through its gate.
+            if right {
+                moves.push(Move::Start(one));
+            }
         } else {
             moves.push(Move::Abort(one));
             for other in self.across(one) {
