@@ -47,8 +47,7 @@ pub(super) async fn stream(State(panel): State<Arc<Panel>>, uri: Uri, headers: H
     if session::peek(&panel, &headers).await.is_none() {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    // The first picture is drawn at once.
-    let live = panel.node.live();
+    let live = panel.node.live().await;
     let secure = panel.is_secure();
     let at = query::value(&visit::path(&uri), "at").unwrap_or_default();
     let state = Stream {

@@ -44,7 +44,7 @@ pub(super) async fn page(panel: &Panel, visit: &Visit, page: &Page, status: Stat
         Some(reader) => {
             // The picture of this moment: the one that is streamed may be a breath older than what was just done.
             let fresh = panel.node.ask(&visit.actor(reader), contract::query::Live {}).await;
-            let live = fresh.map_or_else(|_| Arc::clone(&panel.node.live().borrow()), Arc::new);
+            let live = fresh.map_or_else(|_| panel.node.last_picture(), Arc::new);
             Some((reader.clone(), live))
         }
         None => None,

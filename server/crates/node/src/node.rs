@@ -277,12 +277,18 @@ impl Node {
         &*self.clock
     }
 
-    /// The live picture: the last one that was drawn, which may be half a minute old, and each next one, of
-    /// which the first is drawn for whoever asks here.
+    /// The picture that was drawn last, which may be half a minute old.
     #[must_use]
-    pub fn live(&self) -> watch::Receiver<Arc<Live>> {
-        let live = self.live.subscribe();
+    pub fn last_picture(&self) -> Arc<Live> {
+        Arc::clone(&self.live.borrow())
+    }
+
+    /// The live picture, drawn anew for whoever asks here, and each next one for as long as somebody watches.
+    pub async fn live(&self) -> watch::Receiver<Arc<Live>> {
+        let mut live = self.live.subscribe();
         self.looked_for.notify_one();
+        self.draw().await;
+        live.mark_changed();
         live
     }
 

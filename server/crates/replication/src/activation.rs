@@ -44,10 +44,17 @@ impl Replica {
             None => self.newest()?,
         };
         let commit = commit.clone();
-        if self.store.free_bytes() < commit.bytes.saturating_add(reserve_bytes) {
-            self.make_room();
+        let run_once = |replica: &Self| {
+            let (store, kind) = (&replica.store, replica.kind);
+            Promotion { store, kind, commit: &commit, reserve_bytes, now, watch }.run(run)
+        };
+        match run_once(self) {
+            Err(error) if error.kind() == ErrorKind::DiskFull => {
+                self.make_room();
+                run_once(self)?;
+            }
+            done => drop(done?),
         }
-        Promotion { store: &self.store, kind: self.kind, commit: &commit, reserve_bytes, now, watch }.run(run)?;
         // From here on it counts, and recovering is what shows it.
         self.recover(false)?;
         pass(watch, Point::Flipped)?;

@@ -14,6 +14,7 @@ use crate::own_copy::{self, Lent};
 use crate::reuse::Reuse;
 use crate::spare::{Spare, Spares};
 use crate::stage::Stage;
+use crate::store::remove_tree;
 use crate::tree::{Arrived, Builder};
 use crate::update::Update;
 use crate::watch::{Point, Watch, pass};
@@ -64,10 +65,10 @@ impl Ground {
     ) -> Result<HashMap<u32, Lent>> {
         let mut lent = HashMap::new();
         let Some((spare, _)) = &mut self.spare else { return Ok(lent) };
-        let useful = own_copy::useful(spare, offered, asked, bases);
-        if useful.is_empty() {
+        if spare.own.is_empty() {
             return Ok(lent);
         }
+        let useful = own_copy::useful(spare, offered, asked, bases);
         spares.give_up(spare)?;
         for index in useful {
             let entry = &offered.entries()[index as usize];
@@ -77,7 +78,16 @@ impl Ground {
                 lent.insert(index, one);
             }
         }
+        own_copy::share_the_rest(spare)?;
         Ok(lent)
+    }
+
+    /// Nothing is built of it.
+    pub(crate) fn leave(self) -> Result<()> {
+        match self.spare {
+            Some((spare, _)) if spare.is_given_up() => remove_tree(&spare.place),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the spare holds less than it did at the first layout.

@@ -24,6 +24,8 @@ use crate::store::free_bytes_near;
 const IN_MEMORY: usize = 1 << 20;
 /// What no file system of ours goes beyond.
 const LONGEST: u64 = i64::MAX as u64;
+/// Places in a file that was written to which are remembered: 16 MiB.
+const MOST_PLACES: usize = 1 << 20;
 /// How often the free space is looked at while one object arrives.
 const LOOK_AT_DISK: u64 = 64 << 20;
 
@@ -50,8 +52,8 @@ struct Patch {
     lent: Lent,
     /// Bytes that were written, from and to.
     written: Vec<(u64, u64)>,
-    /// Zeros came, which are hashed otherwise.
-    zeros: bool,
+    /// Zeros came, which are hashed otherwise; or it was written to in more places than are worth remembering.
+    whole: bool,
 }
 
 impl Incoming {
@@ -76,7 +78,7 @@ impl Incoming {
 
     /// An object of which most may be in its place already.
     pub(crate) fn over(stage: &Stage, expected: ContentHash, lent: Lent, reserve: u64, hashing: Hashing) -> Self {
-        let sink = Sink::Patch(Box::new(Patch { lent, written: Vec::new(), zeros: false }));
+        let sink = Sink::Patch(Box::new(Patch { lent, written: Vec::new(), whole: false }));
         Self { expected, part: stage.part(&expected), hashing, len: 0, sink, reserve, since_look: 0 }
     }
 
@@ -103,16 +105,16 @@ impl Incoming {
                 Piece::Zeros(count) => content.resize(content.len() + count as usize, 0),
             },
             Sink::Patch(patch) => patch.take(piece, self.len - piece.len()).map_err(trouble)?,
-            Sink::Part(file) => {
-                file.take(piece).map_err(trouble)?;
-                self.since_look += if let Piece::Data(bytes) = piece { bytes.len() as u64 } else { 0 };
-                if self.since_look >= LOOK_AT_DISK {
-                    self.since_look = 0;
-                    let free = free_bytes_near(part);
-                    if free < self.reserve {
-                        return Err(Error::disk_full("the disk of the replica is full", self.reserve, free));
-                    }
-                }
+            Sink::Part(file) => file.take(piece).map_err(trouble)?,
+        }
+        if let (Piece::Data(bytes), Sink::Patch(_) | Sink::Part(_)) = (piece, &self.sink) {
+            self.since_look += bytes.len() as u64;
+        }
+        if self.since_look >= LOOK_AT_DISK {
+            self.since_look = 0;
+            let free = free_bytes_near(part);
+            if free < self.reserve {
+                return Err(Error::disk_full("the disk of the replica is full", self.reserve, free));
             }
         }
         Ok(())
@@ -184,7 +186,7 @@ impl Patch {
         match piece {
             Piece::Data(bytes) => file.write_all_at(bytes, at)?,
             Piece::Zeros(count) => {
-                self.zeros = true;
+                self.whole = true;
                 // Beyond the end a hole comes by itself.
                 let inside = file.metadata()?.len().saturating_sub(at).min(count);
                 if inside > 0 {
@@ -192,17 +194,19 @@ impl Patch {
                 }
             }
         }
+        let few = self.written.len() < MOST_PLACES;
         match self.written.last_mut() {
             Some((_, last)) if *last == at => *last = end,
-            _ => self.written.push((at, end)),
+            _ if few => self.written.push((at, end)),
+            _ => self.whole = true,
         }
         Ok(())
     }
 
     fn hash(&mut self, len: u64, announced: &ContentHash) -> io::Result<ContentHash> {
-        let Lent { file, values } = &mut self.lent;
+        let Lent { file, size, values } = &mut self.lent;
         file.set_len(len)?;
-        if !self.zeros {
+        if !self.whole && len / 4 <= *size {
             values.read_again(len, &self.written, |part, at| file.read_exact_at(part, at))?;
             if values.hash().as_ref() == Some(announced) {
                 return Ok(*announced);

@@ -81,7 +81,6 @@ mod tree;
 mod tree_changes;
 mod tree_source;
 mod update;
-mod visible;
 mod watch;
 mod way_home;
 mod wire;

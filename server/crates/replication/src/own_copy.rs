@@ -48,6 +48,7 @@ pub(crate) struct OwnCopy {
 /// One that was handed out, to be written to.
 pub(crate) struct Lent {
     pub(crate) file: File,
+    pub(crate) size: u64,
     pub(crate) values: HashTree,
 }
 
@@ -57,17 +58,17 @@ pub(crate) fn wanted(
     spare: &Spare,
     captured_at: Timestamp,
     free: u64,
-    unfit: &HashSet<ContentHash>,
+    unfit: &HashSet<TreePath>,
 ) -> Option<usize> {
     let since = captured_at.saturating_sub(RECENT).unwrap_or(Timestamp::MIN).as_second();
     let left = free.saturating_sub(ROOM.saturating_mul(manifest.bytes()));
     let recent = |(_, entry): &(usize, &Entry)| match entry.kind {
-        EntryKind::File { size, hash, group: 0 } => {
+        EntryKind::File { size, group: 0, .. } => {
             (SMALLEST..=LARGEST).contains(&size)
                 && entry.mtime.seconds >= since
                 && size <= left
                 && spare.own.iter().all(|own| own.path != entry.path)
-                && !unfit.contains(&hash)
+                && !unfit.contains(&entry.path)
         }
         _ => false,
     };
@@ -101,7 +102,8 @@ pub(crate) fn make(hidden: &Path, reuse: &mut Reuse, index: usize, watch: &dyn W
         return Err(error);
     }
     read.map_err(failed)?;
-    copy.finish().map_err(failed)?;
+    // What is vouched for is what was read; what was written must not be lost behind that.
+    copy.finish().and_then(|copy| copy.sync_data()).map_err(failed)?;
     if values.hash() != Some(hash) {
         // Whole blocks of zeros are hashed otherwise; or the disk has damaged it, which others find and tell.
         fs::remove_file(hidden.join(COPY)).map_err(failed)?;
@@ -109,6 +111,7 @@ pub(crate) fn make(hidden: &Path, reuse: &mut Reuse, index: usize, watch: &dyn W
     }
     dress(dir.as_fd(), COPY.as_bytes(), &entry).map_err(failed)?;
     pass(watch, Point::SpareHalfMade)?;
+    File::create(hidden.join(MARK)).map_err(failed)?;
     let mut tree = Beneath::open(&hidden.join("tree")).map_err(failed)?;
     let (parent, name) = tree.locate(&entry.path).map_err(failed)?;
     renameat(&dir, COPY, parent, name).map_err(|e| failed(e.into()))?;
@@ -121,6 +124,28 @@ pub(crate) fn make(hidden: &Path, reuse: &mut Reuse, index: usize, watch: &dyn W
 }
 
 const COPY: &str = "copy";
+/// Stands beside a tree that has files of its own.
+const MARK: &str = "own";
+
+pub(crate) fn is_marked(spare: &Path) -> bool {
+    spare.join(MARK).exists()
+}
+
+/// Takes out of a spare that belongs to nobody any more what copies of its own are left: what stays as it is is shared.
+pub(crate) fn share_the_rest(spare: &mut Spare) -> Result<()> {
+    let mut tree = Beneath::open(&spare.place.join("tree")).map_err(|e| trouble(&spare.place, e))?;
+    for own in std::mem::take(&mut spare.own) {
+        let full = spare.place.join("tree").join(own.path.as_path());
+        let (dir, name) = tree.locate(&own.path).map_err(|e| trouble(&full, e))?;
+        unlinkat(dir, name, AtFlags::empty()).map_err(|e| trouble(&full, e.into()))?;
+        spare.missing.insert(own.path.clone());
+    }
+    fs::remove_file(spare.place.join(MARK)).map_err(|e| trouble(&spare.place, e))
+}
+
+fn trouble(at: &Path, e: io::Error) -> Error {
+    Error::io("cannot use the copy of a spare tree", at, e)
+}
 
 fn parent_of<'m>(manifest: &'m Manifest, path: &TreePath) -> Option<&'m Entry> {
     let parent = TreePath::parse(path.split()?.0).ok()?;
@@ -141,19 +166,24 @@ pub(crate) fn useful(spare: &Spare, offered: &Manifest, asked: &HashMap<u32, u64
 /// Takes a copy out of a spare that belongs to nobody any more, into the stage; `None` where it is not what it should be.
 pub(crate) fn lend(spare: &mut Spare, path: &TreePath, stage: &Stage, expected: &ContentHash) -> Result<Option<Lent>> {
     let full = spare.place.join("tree").join(path.as_path());
-    let failed = |e: io::Error| Error::io("cannot use the copy of a spare tree", &full, e);
+    let failed = |e: io::Error| trouble(&full, e);
     let mut tree = Beneath::open(&spare.place.join("tree")).map_err(failed)?;
     let (dir, name) = tree.locate(path).map_err(failed)?;
     let Some(at) = spare.own.iter().position(|own| own.path == *path) else { return Ok(None) };
     let own = spare.own.swap_remove(at);
-    let Some(file) = writable(dir, name, own.size) else { return Ok(None) };
+    let size = own.size;
+    let Some(file) = writable(dir, name, size) else {
+        // It is somebody else's by now, and goes like the rest.
+        spare.own.push(own);
+        return Ok(None);
+    };
     let patch = Stage::patch(expected);
     let _ = unlinkat(stage.fd(), &patch, AtFlags::empty());
     linkat(dir, name, stage.fd(), &patch, AtFlags::empty()).map_err(|e| failed(e.into()))?;
     unlinkat(dir, name, AtFlags::empty()).map_err(|e| failed(e.into()))?;
     spare.missing.insert(path.clone());
     let values = std::sync::Arc::try_unwrap(own).map_or_else(|own| own.values.clone(), |own| own.values);
-    Ok(Some(Lent { file, values }))
+    Ok(Some(Lent { file, size, values }))
 }
 
 /// The file, if nobody else has it.

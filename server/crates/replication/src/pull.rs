@@ -16,9 +16,10 @@ use crate::difference::{Difference, Found};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ground::{Ground, Layout};
 use crate::hashing::Hashing;
-use crate::manifest::{ContentHash, ContentId, EntryKind, Manifest};
+use crate::manifest::{ContentHash, ContentId, Entry, EntryKind, Manifest};
 use crate::offer::{Answer, Limits, Offer, ask};
 use crate::older;
+use crate::own_copy::OwnCopy;
 use crate::owners::{self, Namesakes, here};
 use crate::path::TreePath;
 use crate::receiver::{Ended, Receiver};
@@ -118,7 +119,7 @@ impl Pull<'_> {
         self.check_shape(&offer.manifest)?;
         let mut stage = Stage::open(self.store.staged())?;
         stage.keep_only(&offer.manifest)?;
-        let mut ground = self.ground()?;
+        let mut ground = self.ground(&offer.manifest)?;
         // The list as it travels is the source's; as it is here it has the numbers of this machine.
         let listed = offer.manifest.clone();
         let offer = Offer { manifest: here(names.owners(&listed).as_ref(), &listed)?, ..offer };
@@ -139,6 +140,7 @@ impl Pull<'_> {
         let id = manifest.content_id();
         let equal = |last: &&Commit| last.content_id == id && last.offered_id() == offered && last.owners == owners;
         if let Some(last) = self.last.filter(equal).filter(|_| self.damage.is_empty()) {
+            ground.leave()?;
             stage.clear()?;
             return Ok((self.done(link, last.clone(), false, offer.captured_at, offer.generation, files)?, None));
         }
@@ -227,7 +229,7 @@ impl Pull<'_> {
 
     /// The committed generation, if it can serve, and a tree to change. A manifest that is damaged costs a full copy,
     /// not the replica.
-    fn ground(&mut self) -> Result<Ground> {
+    fn ground(&mut self, offered: &Manifest) -> Result<Ground> {
         let (Some(last), Some(held)) = (self.last, &self.held) else { return Ok(Ground::default()) };
         if !self.damage.is_empty() {
             // They share the files that were found damaged.
@@ -236,7 +238,14 @@ impl Pull<'_> {
         let distrusted: HashSet<TreePath> = self.damage.iter().map(|(path, _)| path.clone()).collect();
         let mut reuse = Reuse::new(held.clone(), &self.store.tree(last.generation), distrusted)?;
         let spare = match self.kind {
-            SourceKind::Files => Some(self.spares.ready(self.store, last.holds(), &mut reuse, self.watch)?),
+            SourceKind::Files => {
+                let other = |entry: &Entry, own: &OwnCopy| match entry.kind {
+                    EntryKind::File { hash, .. } => hash != own.hash,
+                    _ => false,
+                };
+                let is_wanted = |own: &OwnCopy| offered.get(&own.path).is_some_and(|entry| other(entry, own));
+                Some(self.spares.ready(self.store, last.holds(), &mut reuse, is_wanted, self.watch)?)
+            }
             SourceKind::Sqlite => None,
         };
         Ok(Ground::new(reuse, spare))

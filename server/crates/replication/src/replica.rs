@@ -175,9 +175,7 @@ impl Replica {
         options: &PullOptions<'_>,
         watch: &dyn Watch,
     ) -> Result<Pulled> {
-        if !self.settled {
-            self.recover(false)?;
-        }
+        self.be_settled()?;
         self.refuse_while_serving("nothing is copied from the source while this machine serves")?;
         self.settled = false;
         let damage = if options.heal && self.committed().is_some() { self.damage(watch)? } else { Vec::new() };

@@ -21,7 +21,7 @@ use rustix::fs::{AtFlags, Mode, linkat, openat};
 use crate::beneath::{Beneath, mtime_of};
 use crate::change::Changes;
 use crate::error::{Error, Result};
-use crate::manifest::{ContentHash, Entry, EntryKind, Manifest};
+use crate::manifest::{Entry, EntryKind, Manifest};
 use crate::manifests::Holds;
 use crate::own_copy::{self, OwnCopy};
 use crate::path::TreePath;
@@ -56,8 +56,8 @@ impl Spare {
 pub(crate) struct Spares {
     all: Vec<Spare>,
     next: u64,
-    /// Contents that cannot have a copy of their own.
-    unfit: HashSet<ContentHash>,
+    /// Paths whose content cannot have a copy of its own.
+    unfit: HashSet<TreePath>,
 }
 
 impl Spares {
@@ -78,8 +78,10 @@ impl Spares {
                 }
                 continue;
             };
+            // What of it is shared with nobody was known to whoever made it.
+            let known = same_boot && !own_copy::is_marked(&place);
             match read_record::<Holds>(&place) {
-                Ok(holds) if same_boot => {
+                Ok(holds) if known => {
                     spares.next = spares.next.max(number + 1);
                     spares.all.push(Spare { place, holds, missing: HashSet::new(), own: Vec::new(), manifest: None });
                 }
@@ -108,10 +110,15 @@ impl Spares {
         store: &Store,
         newest: Holds,
         reuse: &mut Reuse,
+        is_wanted: impl Fn(&OwnCopy) -> bool,
         watch: &dyn Watch,
     ) -> Result<(Spare, Manifest)> {
-        let nearest =
-            self.all.iter().max_by_key(|spare| (spare.holds == newest, spare.own.len(), spare.holds.generation));
+        // One with copies of its own where one of these is written to, else one without.
+        let own = |spare: &Spare| match spare.own.iter().any(|own| is_wanted(own)) {
+            true => 2,
+            false => u8::from(spare.own.is_empty()),
+        };
+        let nearest = self.all.iter().max_by_key(|spare| (spare.holds == newest, own(spare), spare.holds.generation));
         if let Some(spare) = nearest.cloned() {
             if spare.holds == newest {
                 return Ok((spare, reuse.manifest.clone()));
@@ -165,11 +172,7 @@ impl Spares {
         fs::rename(&spare.place, &hidden).map_err(|e| Error::io("cannot take a spare tree", &spare.place, e))?;
         match own_copy::make(&hidden, reuse, index, watch)? {
             Some(own) => spare.own.push(Arc::new(own)),
-            None => {
-                if let EntryKind::File { hash, .. } = reuse.manifest.entries()[index].kind {
-                    self.unfit.insert(hash);
-                }
-            }
+            None => drop(self.unfit.insert(reuse.manifest.entries()[index].path.clone())),
         }
         fs::rename(&hidden, &spare.place).map_err(|e| Error::io("cannot keep a spare tree", &spare.place, e))?;
         self.all.push(spare);
@@ -179,7 +182,11 @@ impl Spares {
     /// Drops all of them, and what they alone hold.
     pub(crate) fn drop_all(&mut self) -> Result<()> {
         while let Some(spare) = self.all.pop() {
-            remove_tree(&spare.place)?;
+            // Cut off in the middle, it must not be taken for a whole one.
+            let hidden = spare.place.with_extension(CHANGING);
+            remove_tree(&hidden)?;
+            fs::rename(&spare.place, &hidden).map_err(|e| Error::io("cannot drop a spare tree", &spare.place, e))?;
+            remove_tree(&hidden)?;
         }
         Ok(())
     }

@@ -33,7 +33,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{ContentId, Manifest};
 use crate::manifests::{Holds, Manifests};
 use crate::owners::Owners;
-use crate::visible::Visible;
 
 /// A committed generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +91,6 @@ const BETWEEN_LOCK_TRIES: rustix::thread::Timespec = rustix::thread::Timespec { 
 pub(crate) struct Store {
     pub(crate) root: PathBuf,
     pub(crate) manifests: Manifests,
-    pub(crate) visible: Visible,
     _lock: File,
 }
 
@@ -124,10 +122,7 @@ impl Store {
         let mut tries = 0;
         loop {
             match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {
-                    let (manifests, visible) = (Manifests::open(&root)?, Visible::of(&root));
-                    return Ok(Self { root, manifests, visible, _lock: lock });
-                }
+                Ok(()) => return Ok(Self { manifests: Manifests::open(&root)?, root, _lock: lock }),
                 // A process that is just being started holds a copy of our own earlier lock until it runs its program.
                 Err(rustix::io::Errno::WOULDBLOCK) if tries < LOCK_TRIES => {
                     tries += 1;
@@ -150,7 +145,7 @@ impl Store {
     }
 
     pub(crate) fn current(&self) -> PathBuf {
-        self.visible.link()
+        self.root.join("current")
     }
 
     pub(crate) fn generation(&self, generation: u64) -> PathBuf {
@@ -215,25 +210,27 @@ impl Store {
         Ok(commits)
     }
 
-    /// Where the link leads for a generation.
-    pub(crate) fn shown_as(generation: u64) -> PathBuf {
-        PathBuf::from(format!("generations/{generation}/tree"))
-    }
-
     /// Makes readers see this generation. What is committed is shown again after a power cut, so nobody waits until the
     /// link is durable.
     pub(crate) fn flip(&self, generation: u64) -> Result<()> {
-        self.visible.show(&Self::shown_as(generation)).map(|_| ())
+        self.show(Path::new(&format!("generations/{generation}/tree"))).map(|_| ())
     }
 
     /// Makes readers see this tree of ours, durably.
     pub(crate) fn flip_to(&self, tree: &Path) -> Result<()> {
-        self.visible.show_durably(tree)
+        if self.show(tree)? { sync_dir(&self.root) } else { Ok(()) }
+    }
+
+    fn show(&self, tree: &Path) -> Result<bool> {
+        if self.shows(tree) {
+            return Ok(false);
+        }
+        replace_link(tree, &self.current(), &self.root.join("current.new")).map(|()| true)
     }
 
     /// Whether readers see this tree of ours.
     pub(crate) fn shows(&self, tree: &Path) -> bool {
-        self.visible.shows(tree)
+        fs::read_link(self.current()).is_ok_and(|now| now == tree)
     }
 
     /// Bytes free for us.
@@ -289,6 +286,17 @@ pub(crate) fn read_record<T: DeserializeOwned>(dir: &Path) -> Result<T> {
     }
     let record: Record<T> = serde_json::from_str(json).map_err(|e| damaged().with(e))?;
     if record.format == FORMAT { Ok(record.content) } else { Err(damaged()) }
+}
+
+/// Replaces (or makes) a symlink in one step.
+pub(crate) fn replace_link(to: &Path, link: &Path, by_way_of: &Path) -> Result<()> {
+    let trouble = |e: io::Error| Error::io("cannot replace a link", link, e);
+    match fs::remove_file(by_way_of) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(trouble(e)),
+        _ => {}
+    }
+    std::os::unix::fs::symlink(to, by_way_of).map_err(trouble)?;
+    fs::rename(by_way_of, link).map_err(trouble)
 }
 
 /// Writes a file whole or not at all, durably.

@@ -12,16 +12,12 @@ use crate::pace::Budget;
 use crate::replica::Replica;
 use crate::reuse::Reuse;
 use crate::source::SourceKind;
-use crate::store::{Commit, PRUNED, Store, remove_tree, sync_dir};
+use crate::store::{Commit, PRUNED, remove_tree, sync_dir};
 use crate::watch::{Point, Unwatched, Watch, pass};
-
-/// How long a generation is kept that nobody has found through the link: somebody may have been on the way.
-const ON_THE_WAY: Duration = Duration::from_secs(2);
 
 impl Replica {
     /// Keeps the newest `keep` generations (at least one). A generation goes only when it has not been the visible one
-    /// for `grace`: a reader that resolved the link before may still be in it. One that nobody resolved the link for, as
-    /// far as the file system notes that, goes after two seconds.
+    /// for `grace`: a reader that resolved the link before may still be in it.
     pub fn prune(&mut self, keep: usize, now: Timestamp, grace: Duration) -> Result<()> {
         self.prune_except(keep, &HashSet::new(), now, grace, &Unwatched)
     }
@@ -36,9 +32,13 @@ impl Replica {
         grace: Duration,
         watch: &dyn Watch,
     ) -> Result<()> {
+        self.be_settled()?;
         let mut kept = 0;
+        let mut superseded_at: Option<Timestamp> = None;
         let mut going = Vec::new();
-        for (commit, free) in self.superseded(now, grace).into_iter().rev() {
+        for commit in self.commits.iter().rev() {
+            let free = superseded_at.is_some_and(|at| now.duration_since(at).unsigned_abs() >= grace && now >= at);
+            superseded_at = Some(commit.committed_at);
             let base = self.promoted.as_ref().is_some_and(|promoted| promoted.generation == commit.generation);
             if base || pinned.contains(&commit.generation) {
                 continue;
@@ -57,16 +57,9 @@ impl Replica {
         Ok(())
     }
 
-    /// Every generation, oldest first, and whether nobody can be in it any more.
-    fn superseded(&self, now: Timestamp, grace: Duration) -> Vec<(&Commit, bool)> {
-        let followers = self.commits.iter().skip(1).map(Some).chain([None]);
-        let free = |(commit, follower): (&'_ Commit, Option<&Commit>)| {
-            let unread = self.store.visible.was_unread(&Store::shown_as(commit.generation));
-            let grace = if unread { grace.min(ON_THE_WAY) } else { grace };
-            let past = |at: Timestamp| now >= at && now.duration_since(at).unsigned_abs() >= grace;
-            follower.is_some_and(|follower| past(follower.committed_at))
-        };
-        self.commits.iter().zip(followers).map(|pair| (pair.0, free(pair))).collect()
+    /// What is known here is what is on disk: an earlier piece of work may have ended anywhere.
+    pub(crate) fn be_settled(&mut self) -> Result<()> {
+        if self.settled { Ok(()) } else { self.recover(false) }
     }
 
     /// Takes the names of generations away, and keeps their trees as far as more spares are of use.
@@ -78,7 +71,6 @@ impl Replica {
             remove_tree(&aside)?;
             fs::rename(&place, &aside).map_err(|e| Error::io("cannot prune a generation", &place, e))?;
             self.commits.retain(|one| one.generation != commit.generation);
-            self.store.visible.forget(&Store::shown_as(commit.generation));
             pass(watch, Point::PruneRenamed)?;
         }
         // Once for all of them, and before anything in them goes.
@@ -91,11 +83,12 @@ impl Replica {
         // Of the youngest, which have the least to change.
         for commit in gone.iter().rev() {
             let aside = self.store.aside(commit.generation, PRUNED);
-            if self.spares.len() < most
-                && let Ok(manifest) = self.store.manifest(commit)
-            {
-                self.spares.keep(&self.store, &aside, commit.holds(), &manifest)?;
-            } else {
+            let spare = self.spares.len() < most
+                && self.store.manifest(commit).is_ok_and(|manifest| {
+                    // On a full disk not even that can be written down: then its room is what is wanted.
+                    self.spares.keep(&self.store, &aside, commit.holds(), &manifest).is_ok()
+                });
+            if !spare {
                 remove_tree(&aside)?;
             }
         }
@@ -119,6 +112,7 @@ impl Replica {
     /// Brings the spare trees to the newest generation: the next one then finds little to change, and nothing that is
     /// gone keeps its space. It costs what has changed, once for each of them: for a quiet time.
     pub fn freshen(&mut self, watch: &dyn Watch) -> Result<()> {
+        self.be_settled()?;
         let Some(newest) = self.committed().map(Commit::holds) else { return Ok(()) };
         if self.spares.holds().all(|held| held == newest) {
             return Ok(());
@@ -136,6 +130,7 @@ impl Replica {
     /// Makes ready for the next pull, so that it only has to change what changed. It may cost as much as there are files,
     /// where there is no tree to change. A pull without it does the same when it needs it.
     pub fn prepare(&mut self, watch: &dyn Watch) -> Result<()> {
+        self.be_settled()?;
         if self.spares.len() > 0 { Ok(()) } else { self.make_spare(watch) }
     }
 
@@ -145,6 +140,7 @@ impl Replica {
         if self.kind != SourceKind::Files || self.promoted.is_some() || self.commits.is_empty() {
             return Ok(false);
         }
+        self.be_settled()?;
         let ready = self.budget()?.ready();
         if self.spares.len() < ready {
             self.make_spare(watch)?;
@@ -164,8 +160,8 @@ impl Replica {
         Ok(made)
     }
 
-    /// Gives up what only saves time.
-    pub(crate) fn make_room(&mut self) {
+    /// Gives up what only saves time: for who needs the room on the disk.
+    pub fn make_room(&mut self) {
         if let Err(error) = self.spares.drop_all() {
             tracing::warn!(error = error.chain(), "the spare trees stay on the full disk");
         }
@@ -187,9 +183,9 @@ impl Replica {
     /// How long to wait before the next pull, where readers of a superseded generation are given `grace`: nothing after
     /// a quiet time, longer the more generations they may still be in.
     pub fn rest(&mut self, now: Timestamp, grace: Duration) -> Duration {
-        let in_use = self.superseded(now, grace).iter().filter(|(_, free)| !free).count() as u64;
-        // The newest one took nobody's place yet.
-        let superseded = in_use.saturating_sub(1);
+        let recent = |commit: &&Commit| now.duration_since(commit.committed_at).unsigned_abs() < grace;
+        // Each of these took the place of another one.
+        let superseded = self.commits.iter().skip(1).filter(recent).count() as u64;
         if superseded == 0 {
             return Duration::ZERO;
         }

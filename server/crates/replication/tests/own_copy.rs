@@ -205,3 +205,31 @@ fn where_the_room_for_a_copy_that_serves_would_be_taken_there_is_no_copy_of_its_
     assert!(promoted.is_ok() || fs::read_dir(small.0.join("store/spares")).unwrap().count() <= 1, "{promoted:?}");
     pair.replica = None;
 }
+
+#[test]
+fn what_is_not_written_to_stays_shared_with_the_generation_before() {
+    let mut pair = Pair::files();
+    write(&pair, "one", &noise(7, 5 << 20));
+    write(&pair, "two", &noise(8, 5 << 20));
+    pair.sync().unwrap();
+    for round in 0..3u8 {
+        assert!(!ready(&mut pair, "one").is_empty() && !ready(&mut pair, "two").is_empty(), "round {round}");
+        let inode = |pair: &mut Pair, name: &str| fs::metadata(committed(pair, name)).unwrap().ino();
+        let (one, two) = (inode(&mut pair, "one"), inode(&mut pair, "two"));
+        // Only what is small; then a large one.
+        pair.write("small", [round]);
+        if round == 2 {
+            let mut content = noise(7, 5 << 20);
+            content[99] ^= 1;
+            write(&pair, "one", &content);
+        }
+        pair.sync().unwrap();
+        pair.assert_equal();
+        assert_eq!(inode(&mut pair, "two"), two, "round {round}: twice on the disk");
+        assert_eq!(inode(&mut pair, "one") == one, round < 2, "round {round}");
+        if round == 1 {
+            // What was known of the copies is forgotten with the process.
+            pair.reopen();
+        }
+    }
+}

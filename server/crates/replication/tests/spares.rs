@@ -301,3 +301,42 @@ fn whatever_happens_to_a_tree_changing_a_spare_ends_where_building_anew_would() 
         }
     }
 }
+
+#[test]
+fn what_a_pull_left_half_done_is_cleared_up_before_trees_are_made_ready() {
+    for point in [Point::TreeHalfBuilt, Point::RecordWritten, Point::Synced, Point::Committed] {
+        let mut pair = Pair::files();
+        pair.write("a", "one");
+        pair.sync().unwrap();
+        pair.write("a", "two");
+        pair.sync_watched(false, &Bomb::new(point, 1), &Unwatched).0.unwrap_err();
+        pair.replica().stock_up(&Unwatched).unwrap();
+        prune(&mut pair, 5);
+        // The source gives the same content the same number.
+        pair.generation -= 1;
+        pair.sync().unwrap();
+        pair.assert_equal();
+        assert!(pair.replica().verify(&Unwatched).unwrap().is_empty(), "{point:?}");
+        let left = fs::read_dir(store(&pair, "generations")).unwrap();
+        let names: Vec<_> = left.map(|item| item.unwrap().file_name()).collect();
+        assert!(names.iter().all(|name| !name.to_string_lossy().contains('.')), "{point:?}: {names:?}");
+    }
+}
+
+#[test]
+fn a_spare_that_was_half_removed_is_not_taken_for_a_whole_one() {
+    let mut pair = Pair::files();
+    (0..20).for_each(|i| pair.write(&format!("dir/{i}"), "content"));
+    pair.sync().unwrap();
+    pair.replica().prepare(&Unwatched).unwrap();
+    let spares = store(&pair, "spares");
+    let spare = fs::read_dir(&spares).unwrap().map(|item| item.unwrap().path()).find(|path| path.is_dir()).unwrap();
+    // As a kill in the middle of a removal leaves it.
+    fs::rename(&spare, spare.with_extension("changing")).unwrap();
+    fs::remove_file(spare.with_extension("changing").join("tree/dir/7")).unwrap();
+    pair.reopen();
+    assert!(!spare.with_extension("changing").exists());
+    pair.write("new", "name");
+    pair.sync().unwrap();
+    pair.assert_equal();
+}

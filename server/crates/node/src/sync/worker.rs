@@ -84,7 +84,7 @@ impl Node {
             }
             let began = Instant::now();
             let pulled = self.pull_in_turn(heard, &copy, Manner::default()).await;
-            tidying.after_pull(&self, &copy, pulled.is_err()).await;
+            tidying.after_pull(&self, &copy, pulled.as_ref().map(|_| ())).await;
             due = match pulled {
                 Ok((done, stream)) => {
                     failures = 0;
