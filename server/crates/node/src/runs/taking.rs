@@ -6,7 +6,7 @@ use std::time::Duration;
 use contract::mandate::MandateKind;
 use contract::run::RunKind;
 use contract::{Denied, Lang, NodeRole, Rule, Text};
-use replication::{Difference, Promoted, Unwatched};
+use replication::{Difference, ErrorKind, Promoted, Replica, Unwatched};
 
 use super::Run;
 use super::giving::not_open;
@@ -119,24 +119,17 @@ impl Node {
     /// Makes a writable copy of each dataset and lets its target show it. A dataset without a complete generation has
     /// nothing to be made writable: that was consented to.
     pub(super) async fn make_data_writable(&self, plan: &Plan) -> Result<(), Stop> {
-        let keeps = self.keeps(plan);
         for copy in self.planned_copies(plan) {
-            let (now, run) = (self.clock.now(), plan.id.clone());
             let generation = plan.point.as_ref().and_then(|point| point.generation(&copy.dataset.name));
-            let keeps = keeps.clone();
-            let made = self.with_engine(&copy, move |replica| {
-                // What another run left serving: of the mandate that holds it is kept, of an older one it is put aside.
-                match replica.promoted().map(|serving| serving.run.clone()) {
-                    Some(other) if other != run && keeps.covers(&other) => return Ok(Vec::new()),
-                    Some(other) if other != run => replica.hand_back(&other, now, &Unwatched)?,
-                    _ => {}
+            let mut made = self.promote(plan, &copy, generation).await?;
+            if made.as_ref().is_err_and(|error| error.kind() == ErrorKind::DiskFull) {
+                // Replicas share a disk: what only saves time in one makes room for another.
+                for other in self.copies.all() {
+                    self.with_engine(&other, Replica::make_room).await;
                 }
-                if replica.committed().is_none() {
-                    return Ok(Vec::new());
-                }
-                Ok(replica.promote(&run, generation, RESERVE_OF_SERVING, now, &Unwatched)?.damaged)
-            });
-            let damaged = made.await.ok_or_else(|| not_open(&copy))?.map_err(|error| engine_failed(&copy, &error))?;
+                made = self.promote(plan, &copy, generation).await?;
+            }
+            let damaged = made.map_err(|error| engine_failed(&copy, &error))?;
             // It serves all the same; who is told of damage is told of this as well. What is known of damage is known of
             // the newest generation.
             if !damaged.is_empty()
@@ -147,6 +140,29 @@ impl Node {
             }
         }
         Ok(())
+    }
+
+    /// Makes the writable copy of one dataset; gives what of it is damaged.
+    async fn promote(
+        &self,
+        plan: &Plan,
+        copy: &Arc<Copy>,
+        generation: Option<u64>,
+    ) -> Result<replication::Result<Vec<Difference>>, Stop> {
+        let (now, run, keeps) = (self.clock.now(), plan.id.clone(), self.keeps(plan));
+        let made = self.with_engine(copy, move |replica| {
+            // What another run left serving: of the mandate that holds it is kept, of an older one it is put aside.
+            match replica.promoted().map(|serving| serving.run.clone()) {
+                Some(other) if other != run && keeps.covers(&other) => return Ok(Vec::new()),
+                Some(other) if other != run => replica.hand_back(&other, now, &Unwatched)?,
+                _ => {}
+            }
+            if replica.committed().is_none() {
+                return Ok(Vec::new());
+            }
+            Ok(replica.promote(&run, generation, RESERVE_OF_SERVING, now, &Unwatched)?.damaged)
+        });
+        Ok(made.await.ok_or_else(|| not_open(copy))?)
     }
 
     pub(super) async fn data_is_writable(&self, plan: &Plan) -> Result<Seen, Stop> {
