@@ -179,6 +179,30 @@ fn a_machine_that_was_only_cut_off_stops_when_it_is_found() {
 }
 
 #[test]
+fn a_machine_that_was_declared_lost_and_is_needed_again_does_not_tell_itself_that_it_is() {
+    let mut site = Site::without_master();
+    site.pair.master.start();
+    until("it is told", || knows_that_it_is_lost(&site.pair.master));
+    until("it has stopped", || !up(&site.pair.master).exists());
+    site.pair.master.kill();
+    site.pair.client.kill();
+    let master = &mut site.pair.master;
+    master.ok(&["rescue", "open", "--reason", "the DR burnt down as well"]);
+    assert_eq!(on_disk(master), (3, 0), "it is not dead");
+    master.start();
+    until("it serves", || master.status()["state"] == "serving" && up(master).exists());
+    master.ok(&["gate", "set", "--policy", "unverified", "--wait", "3"]);
+    // After a boot it tells whoever was declared lost before it asks, and is silent towards itself.
+    master.kill();
+    fs::remove_file(up(master)).unwrap();
+    master.boot("after the second fire");
+    master.start();
+    until("nobody has said a word", || master.status()["state"] == "unverified" && up(master).exists());
+    assert!(!knows_that_it_is_lost(master));
+    assert_eq!(on_disk(master), (3, 0));
+}
+
+#[test]
 fn a_client_in_the_place_of_a_lost_one_inherits_the_mandate_and_nobody_hears_of_it_on_the_phone() {
     let mut site = Site::new();
     let began = starts(&site.pair.master);

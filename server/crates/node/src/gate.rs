@@ -15,7 +15,7 @@ use contract::run::RunKind;
 use contract::service::Desired;
 use contract::state::NodeState;
 use contract::{Denied, NodeRole, SCHEMA, Timestamp};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 use tokio::sync::watch;
@@ -192,6 +192,7 @@ impl Node {
             if slept - naps > NAP {
                 tracing::warn!(seconds = slept - naps, "the machine was asleep: it must be confirmed as after a boot");
                 self.book.woke_up().await;
+                self.speak_first().await;
             }
             naps = slept;
             let boot = self.book.boot();
@@ -210,13 +211,14 @@ impl Node {
     }
 
     /// One word with every other machine before anything is started: whoever was replaced while it was down learns it now.
+    /// Also with those that were declared lost: one of them may serve all the same, and is heard before the gate opens.
     async fn speak_first(self: &Arc<Self>) {
         let machines = self.machines().await.unwrap_or_default();
         let words = machines.iter().filter_map(|machine| {
             let pair = machine.pair.as_ref()?;
             Some(self.dial(machine.address, Some(&pair.fingerprint), Purpose::Ask))
         });
-        let _ = tokio::time::timeout(FIRST_WORD, join_all(words)).await;
+        let _ = tokio::time::timeout(FIRST_WORD, join(join_all(words), self.tell_the_lost())).await;
         self.gate.spoken.send_replace(true);
     }
 

@@ -3,14 +3,24 @@
 
 use contract::NodeRole;
 use contract::mandate::{Mandate, Relation};
+use contract::state::NodeState;
 
 use super::file::{Opening, Record, Remembered, Seat};
+use super::rules::Standing;
+
+/// Whether whoever says this serves by its own gate. Services that were only not yet seen down stop nobody else.
+#[must_use]
+pub const fn serves(told: &Standing) -> bool {
+    use NodeState::{Fenced, Held, Receiving, Recovering, Standby};
+    told.serving && !matches!(told.state, Some(Fenced | Held | Receiving | Recovering | Standby))
+}
 
 /// Hears a mandate for what it says of this very machine. One that was declared lost stops and stays down, whatever it holds
-/// itself: the operator who said so knew of none better. Whether that is news.
-pub fn hear(record: &mut Record, told: &Mandate) -> bool {
+/// itself: the operator who said so knew of none better. `serving` is whether whoever tells it says that it serves. Whether
+/// that is news.
+pub fn hear(record: &mut Record, told: &Mandate, serving: bool) -> bool {
     let Some(tombstone) = told.tombstone_of(&record.node) else { return false };
-    if record.declared_lost.is_some() || outranks(record, told) {
+    if record.declared_lost.is_some() || outranks(record, told, serving) {
         return false;
     }
     record.declared_lost = Some(tombstone.clone());
@@ -18,16 +28,22 @@ pub fn hear(record: &mut Record, told: &Mandate) -> bool {
     true
 }
 
-/// Two that were cut off from each other and each declared the other lost: as in every fork the larger epoch, then the
-/// Client, keeps the service. Whoever else is declared lost has nothing to set against it.
-fn outranks(record: &Record, told: &Mandate) -> bool {
+/// Of two that were cut off from each other the one that serves goes on: what one that does not serve says stops nobody who
+/// does, and nobody begins against one that does. Where both serve, or neither, and each declared the other lost, it is as
+/// in every fork: the larger epoch, then the Client, keeps the service. Whoever else is declared lost has nothing to set
+/// against it.
+fn outranks(record: &Record, told: &Mandate, serving: bool) -> bool {
     let Some(ours) = &record.mandate else { return false };
     match ours.relation(told) {
         Relation::Foreign => true,
-        Relation::Fork => {
-            let rank = |mandate: &Mandate| (mandate.epoch, mandate.holder == NodeRole::Client);
-            ours.tombstone_of(&told.issuer).is_some() && rank(ours) > rank(told)
-        }
+        Relation::Fork => match (record.is_holder() && record.opened.is_some(), serving) {
+            (true, false) => true,
+            (false, true) => false,
+            (true, true) | (false, false) => {
+                let rank = |mandate: &Mandate| (mandate.epoch, mandate.holder == NodeRole::Client);
+                ours.tombstone_of(&told.issuer).is_some() && rank(ours) > rank(told)
+            }
+        },
         Relation::Same | Relation::Newer | Relation::Older => false,
     }
 }
@@ -117,27 +133,80 @@ mod tests {
     fn a_machine_that_was_declared_lost_stops_whatever_it_holds_itself() {
         let (mut master, client) = pair();
         let retired = raise(&client, "2", &["m"]);
-        assert!(hear(&mut master.clone(), &retired), "as it was");
+        assert!(hear(&mut master.clone(), &retired, false), "as it was");
         // It took the service itself meanwhile, with a larger number.
         let one = raise(&master, "a", &[]);
         rules::raise(&mut master, one, "b", Timestamp::UNIX_EPOCH);
         let two = raise(&master, "b", &[]);
         rules::raise(&mut master, two, "b", Timestamp::UNIX_EPOCH);
-        assert!(rules::may_serve(&master, "b") && hear(&mut master, &retired));
+        assert!(rules::may_serve(&master, "b") && hear(&mut master, &retired, true));
         assert!(!rules::may_serve(&master, "b") && !rules::must_ask(&master, "b"));
-        assert!(!hear(&mut master, &retired), "told once");
+        assert!(!hear(&mut master, &retired, true), "told once");
         rules::open(&mut master, "b", Timestamp::UNIX_EPOCH, Opening::Operator);
         assert!(!rules::may_serve(&master, "b"), "no gate opens for it any more");
     }
 
+    /// Two that declared each other lost, both with an open gate; the Client has the higher rank.
+    fn apart() -> (Record, Record) {
+        let (mut master, mut client) = pair();
+        (master.mandate, client.mandate) = (Some(raise(&master, "a", &["c"])), Some(raise(&client, "b", &["m"])));
+        client.opened = opened();
+        (master, client)
+    }
+
+    fn head(record: &Record) -> Mandate {
+        record.mandate.clone().unwrap()
+    }
+
     #[test]
-    fn of_two_that_declared_each_other_lost_exactly_one_goes_on() {
-        let (master, client) = pair();
-        let (ours, theirs) = (raise(&master, "a", &["c"]), raise(&client, "b", &["m"]));
-        let (mut master, mut client) =
-            (Record { mandate: Some(ours.clone()), ..master }, Record { mandate: Some(theirs.clone()), ..client });
-        assert!(hear(&mut master, &theirs), "of the same epoch the Client goes on");
-        assert!(!hear(&mut client, &ours));
+    fn of_two_that_declared_each_other_lost_and_serve_exactly_one_goes_on() {
+        let (mut master, mut client) = apart();
+        let (ours, theirs) = (head(&master), head(&client));
+        assert!(hear(&mut master, &theirs, true), "of the same epoch the Client goes on");
+        assert!(!hear(&mut client, &ours, true));
+    }
+
+    #[test]
+    fn whoever_serves_is_not_stopped_by_one_that_does_not() {
+        let (mut master, client) = apart();
+        assert!(!hear(&mut master, &head(&client), false), "whatever the rank");
+        assert!(rules::may_serve(&master, "b"));
+        // Also by one that it did not declare lost itself.
+        let (mut master, client) = pair();
+        let theirs = raise(&client, "b", &["m"]);
+        master.mandate = Some(raise(&master, "a", &[]));
+        assert!(!hear(&mut master, &theirs, false) && rules::may_serve(&master, "b"));
+        // A mandate that descends from its own is no fork: it was simply replaced.
+        let (mut master, client) = pair();
+        assert!(hear(&mut master, &raise(&client, "2", &["m"]), false));
+    }
+
+    #[test]
+    fn whoever_has_not_begun_gives_way_to_one_that_serves() {
+        let (master, mut client) = apart();
+        client.opened = None;
+        assert!(hear(&mut client, &head(&master), true), "whatever the rank");
+        assert!(!client.is_holder());
+    }
+
+    #[test]
+    fn of_two_that_do_not_serve_the_rank_decides() {
+        let (mut master, mut client) = apart();
+        (master.opened, client.opened) = (None, None);
+        let (ours, theirs) = (head(&master), head(&client));
+        assert!(hear(&mut master, &theirs, false) && !hear(&mut client, &ours, false));
+    }
+
+    #[test]
+    fn whoever_takes_the_service_by_hand_does_not_bury_itself() {
+        let (mut master, client) = pair();
+        let taken = raise(&client, "2", &["m", "x"]);
+        rules::learn(&mut master, &taken);
+        assert!(hear(&mut master, &taken, true));
+        let by_hand = raise(&master, "3", &[]);
+        assert_eq!((by_hand.tombstone_of("m"), by_hand.tombstone_of("x")), (None, Some(&lost("x"))));
+        rules::raise(&mut master, by_hand.clone(), "b", Timestamp::UNIX_EPOCH);
+        assert!(!hear(&mut master, &by_hand, true) && rules::may_serve(&master, "b"));
     }
 
     #[test]

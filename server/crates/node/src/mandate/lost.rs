@@ -68,11 +68,11 @@ impl Node {
     /// # Errors
     /// [`Denied::Failed`] when that cannot be written down.
     pub(crate) async fn hear_the_lost(&self, told: &Standing) -> Result<(), Denied> {
-        let Some(mandate) = told.mandate.clone() else { return Ok(()) };
-        if !loss::hear(&mut self.book.record(), &mandate) {
+        let (Some(mandate), serving) = (told.mandate.clone(), loss::serves(told)) else { return Ok(()) };
+        if !loss::hear(&mut self.book.record(), &mandate, serving) {
             return Ok(());
         }
-        if self.book.change(move |record| loss::hear(record, &mandate)).await? {
+        if self.book.change(move |record| loss::hear(record, &mandate, serving)).await? {
             self.tell_that_it_is_lost().await;
             self.mandate_changed();
         }
@@ -88,10 +88,27 @@ impl Node {
     }
 
     /// What a gate hears where every machine of the other site was declared lost: there is nobody left to speak against it.
+    /// They were told before, and what they answered was heard: one that serves speaks against it all the same.
     pub(crate) fn nobody_is_left(&self) -> Option<GateAnswer> {
         let retired = |mandate: &Mandate| !mandate.retired.is_empty();
         let left = self.book.look(|record| record.is_holder() && record.mandate.as_ref().is_some_and(retired));
         left.then_some(GateAnswer::Confirmed)
+    }
+
+    /// One word with every machine that was declared lost, where it was; what it answers is heard.
+    pub(crate) async fn tell_the_lost(self: &Arc<Self>) {
+        let lost = self.book.look(|record| record.mandate.as_ref().map(|head| head.retired.clone()));
+        let tells = lost.into_iter().flatten().filter_map(|lost| {
+            let address: PeerAddress = lost.address.parse().ok()?;
+            let (node, fingerprint) = (Arc::clone(self), lost.fingerprint);
+            // It would hear itself say that it is lost.
+            if fingerprint == node.identity.fingerprint() {
+                return None;
+            }
+            // Whoever answers there with another key is another machine.
+            Some(async move { drop(node.dial(address, Some(&fingerprint), Purpose::Ask).await) })
+        });
+        join_all(tells).await;
     }
 
     /// Tells the machines that were declared lost, until the node stops: one that was only cut off goes on serving until it
@@ -100,14 +117,7 @@ impl Node {
         let mut book = self.book.watch();
         while !self.stop.is_cancelled() {
             book.mark_unchanged();
-            let lost = self.book.look(|record| record.mandate.as_ref().map(|head| head.retired.clone()));
-            let tells = lost.into_iter().flatten().filter_map(|lost| {
-                let address: PeerAddress = lost.address.parse().ok()?;
-                let (node, fingerprint) = (Arc::clone(&self), lost.fingerprint);
-                // Whoever answers there with another key is another machine.
-                Some(async move { drop(node.dial(address, Some(&fingerprint), Purpose::Ask).await) })
-            });
-            join_all(tells).await;
+            self.tell_the_lost().await;
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 _ = book.changed() => {}

@@ -77,14 +77,17 @@ impl Book {
     /// Reads the record, or makes the first one. A node that is paired and has no whole record stays held.
     pub(crate) fn open(dir: &DataDir, fresh: Record, paired: bool) -> Result<Self, OpenError> {
         let files = Files::of(dir.root());
+        let boot = boot_id();
         let record = match files.read() {
-            Some(record) => {
+            Some(mut record) => {
                 if !files.agree() {
                     tracing::warn!("one of the two mandate files was behind or damaged: it is written again");
                     if let Err(error) = files.write(&record) {
                         tracing::error!(%error, "the mandate files cannot be made alike");
                     }
                 }
+                // A gate that was opened in an earlier boot is closed.
+                record.opened = record.opened.filter(|opened| opened.boot == boot);
                 record
             }
             None => {
@@ -102,7 +105,7 @@ impl Book {
         };
         let inner = Inner {
             files,
-            boot: Mutex::new(boot_id()),
+            boot: Mutex::new(boot),
             record: Mutex::new(record),
             changed: watch::Sender::new(0),
             question: AtomicU64::new(0),
@@ -251,7 +254,9 @@ impl Raise {
     #[must_use]
     pub fn mandate(self, record: &Record, pair: &str, at: Timestamp) -> Mandate {
         let parents: Vec<&Mandate> = record.mandate.iter().chain(&record.rival).collect();
-        let retired = Mandate::bury(&parents, self.retired);
+        let mut retired = Mandate::bury(&parents, self.retired);
+        // Whoever writes a mandate for itself is not dead: it would tell itself that it is.
+        retired.retain(|lost| lost.node != record.node);
         let (parents, ancestors, epoch) = Mandate::descend(&parents);
         Mandate {
             pair: pair.to_owned(),

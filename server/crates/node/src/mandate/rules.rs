@@ -442,7 +442,7 @@ fn hear_as(record: &mut Record, told: &Standing, generation: Option<u64>, ear: &
     }
     recall(record, told, generation);
     let learned = told.mandate.as_ref().map_or(Learned::Nothing, |mandate| learn(record, mandate));
-    let declared_lost = told.mandate.as_ref().is_some_and(|mandate| loss::hear(record, mandate));
+    let declared_lost = told.mandate.as_ref().is_some_and(|mandate| loss::hear(record, mandate, loss::serves(told)));
     remember(record, told);
     hear_session(record, told, ear);
     let gave_way = !sibling && gives_way(record, told);

@@ -86,6 +86,10 @@ impl Node {
         let base = plan.point.as_ref().map(Chosen::contents);
         let taken = self.raise_mandate(Raise { base, ..raise(kind, evidence) }, move |record| {
             run.goes_on()?;
+            // It may have learnt it since the run began; `tvox-dr rescue open` alone goes past that.
+            if record.declared_lost.is_some() {
+                return Err(Denied::rule(Rule::PairRetired, name, ""));
+            }
             // Who retires without taking must still have what it goes on with.
             if goes_on && !record.is_holder() {
                 return Err(Denied::rule(Rule::StateIllegal, name, "standby"));
