@@ -203,6 +203,33 @@ fn a_machine_that_was_declared_lost_and_is_needed_again_does_not_tell_itself_tha
 }
 
 #[test]
+fn whoever_boots_after_each_declared_the_other_lost_does_not_displace_the_one_that_serves() {
+    let mut site = Site::new();
+    site.pair.client.kill();
+    until("it is silent", || !reachable(&site.pair.master));
+    let retired = retire(&site.pair.master, "master1");
+    assert_eq!(retired.code, 0, "{retired:?}");
+    site.pair.master.kill();
+    site.pair.client.start();
+    until("it looked for the Master", || !reachable(&site.pair.client));
+    let retired = retire(&site.pair.client, "dr1");
+    assert_eq!(retired.code, 0, "{retired:?}");
+    let (master, client) = (&mut site.pair.master, &mut site.pair.client);
+    until("the DR serves", || client.status()["state"] == "active" && up(client).exists());
+    client.kill();
+    fs::remove_file(up(client)).unwrap();
+    master.start();
+    until("the Master serves on", || master.status()["state"] == "serving" && up(master).exists());
+    // Of the same epoch the Client has the higher rank; its gate is closed.
+    client.boot("when they are in reach again");
+    client.start();
+    until("it is told before its gate opens", || knows_that_it_is_lost(client));
+    assert_eq!((client.status()["state"].clone(), up(client).exists()), ("held".into(), false));
+    assert_eq!((master.status()["state"].clone(), up(master).exists()), ("serving".into(), true));
+    assert!(!knows_that_it_is_lost(master));
+}
+
+#[test]
 fn a_client_in_the_place_of_a_lost_one_inherits_the_mandate_and_nobody_hears_of_it_on_the_phone() {
     let mut site = Site::new();
     let began = starts(&site.pair.master);

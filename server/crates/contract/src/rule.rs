@@ -51,6 +51,8 @@ rules! {
     PairNotAssociated = "pair.not_associated";
     /// The machine was declared lost.
     PairRetired = "pair.retired";
+    /// The machine that made the token was declared lost.
+    PairRetiredToken = "pair.retired_token";
     /// Each of the two machines has a mandate of its own.
     PairTwoMandates = "pair.two_mandates";
     /// The Master is new and holds nothing yet.

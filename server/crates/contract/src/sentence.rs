@@ -53,7 +53,9 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
                 "Set the IP addresses, make the join token on the Master and paste it on the DR Client.",
             ),
         ),
-        Rule::PairRetired | Rule::PairTwoMandates | Rule::PeerRecovering => replacement::sentences(rule),
+        Rule::PairRetired | Rule::PairRetiredToken | Rule::PairTwoMandates | Rule::PeerRecovering => {
+            replacement::sentences(rule)
+        }
         Rule::PairAlreadyAssociated => (
             (
                 "Questo Master è già associato a {d}.",

@@ -16,6 +16,16 @@ pub(super) const fn sentences(rule: Rule) -> (Pair, Pair) {
                 "Associate a machine that was just initialised (tvox-dr init), or first dissolve the association of the one that is not to decide who serves.",
             ),
         ),
+        Rule::PairRetiredToken => (
+            (
+                "Il codice è di {s}, che è stata dichiarata perduta e non fa più parte della coppia.",
+                "Per riusare quella macchina, inizializzarvi un nodo nuovo in una directory vuota (tvox-dr init) e creare un codice nuovo.",
+            ),
+            (
+                "The token is of {s}, which was declared lost and belongs to the pair no more.",
+                "To use that machine again, initialise a new node on it in an empty directory (tvox-dr init) and make a new token.",
+            ),
+        ),
         Rule::PeerRecovering => (
             (
                 "{s} sostituisce un Master perduto e non ha ancora i dati: con il rientro semplice servirebbe vuoto.",
@@ -29,11 +39,11 @@ pub(super) const fn sentences(rule: Rule) -> (Pair, Pair) {
         _ => (
             (
                 "{s} è stata dichiarata perduta e non fa più parte della coppia.",
-                "Per riusarla, inizializzare un nodo nuovo in una directory vuota (tvox-dr init) e associarlo. Se è rimasta solo questa macchina: tvox-dr rescue open.",
+                "Per riusarla, inizializzare un nodo nuovo in una directory vuota (tvox-dr init) e associarlo. Se è rimasta solo questa macchina, e solo se l'altra è spenta per sempre: tvox-dr rescue open.",
             ),
             (
                 "{s} was declared lost and belongs to the pair no more.",
-                "To use it again, initialise a new node in an empty directory (tvox-dr init) and join it. Where only this machine is left: tvox-dr rescue open.",
+                "To use it again, initialise a new node in an empty directory (tvox-dr init) and join it. Where only this machine is left, and only if the other one is off for good: tvox-dr rescue open.",
             ),
         ),
     }

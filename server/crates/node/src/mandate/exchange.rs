@@ -200,7 +200,14 @@ impl Node {
     }
 
     /// Takes the mandate of a new pair from its Master's answer; where this side has it, the Master takes it instead.
-    pub(crate) async fn adopt_pair(&self, seat: Seat, pair: &str, told: Option<&Standing>) -> Result<(), Denied> {
+    pub(crate) async fn adopt_pair(
+        &self,
+        machine: &Machine,
+        pair: &str,
+        told: Option<&Standing>,
+    ) -> Result<(), Denied> {
+        // One that joins once more, with the same key, is remembered as it was.
+        let (seat, anew) = (machine.seat, machine.pair.is_none());
         let (pair, mandate) = (pair.to_owned(), told.and_then(|told| told.mandate.clone()));
         let sibling = self.is_sibling(seat);
         self.book
@@ -215,7 +222,9 @@ impl Node {
                         None => loss::inherit(record, mandate, sibling),
                     }
                 }
-                loss::welcome(record, seat);
+                if anew {
+                    loss::welcome(record, seat);
+                }
             })
             .await?;
         self.mandate_changed();

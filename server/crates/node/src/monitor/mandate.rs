@@ -14,8 +14,10 @@ use crate::node::Node;
 
 impl Node {
     pub(super) async fn look_at_mandate(&self, seen: &mut BTreeMap<Cause, Seen>) -> Result<(), Denied> {
-        let Some(theirs) = self.site_name().await? else { return Ok(()) };
         let (record, boot) = (self.book.record(), self.book.boot());
+        // Whoever is left alone by a loss serves without redundancy as before.
+        let lost = record.mandate.as_ref().and_then(|head| head.retired.last()).map(|lost| lost.name.clone());
+        let Some(theirs) = self.site_name().await?.or(lost) else { return Ok(()) };
         let machines = self.machines_across().await?;
         let heard: Vec<_> = machines.iter().filter_map(|one| Some((one.name(), self.standing_of(one.seat)?))).collect();
         let serves = rules::may_serve(&record, &boot);

@@ -104,12 +104,15 @@ impl Node {
         };
         let subject = machine.address.to_string();
         if let Some(lost) = self.tombstone_of(&token.fingerprint) {
-            return Err(Denied::rule(Rule::PairRetired, lost.name, ""));
+            return Err(Denied::rule(Rule::PairRetiredToken, lost.name, ""));
         }
         let known = self.pair_id().await?;
         // A second machine joins the pair that there is.
         let member = machine.pair.is_none() && known.is_some();
         let mandate = if known.is_none() { self.mandate_to_be_inherited()? } else { None };
+        // A join that was cut off between mandate and database is done once more, with the same pair alone.
+        let half = self.book.look(|record| record.mandate.as_ref().map(|head| head.pair.clone()));
+        let half = half.filter(|_| known.is_none() && mandate.is_none());
         let brought = mandate.as_ref().map(|mandate| mandate.pair.clone());
         let purpose = Purpose::Join { secret: token.secret, member, mandate: mandate.map(Box::new) };
         let (who, pair_id, standing) = match self.dial(machine.address, Some(&token.fingerprint), purpose).await {
@@ -127,10 +130,10 @@ impl Node {
         if member && known.as_ref() != Some(&pair_id) {
             return Err(Denied::rule(Rule::PairAlreadyAssociated, &who.name, pair_id));
         }
-        if brought.is_some_and(|pair| pair != pair_id) {
+        if brought.or(half).is_some_and(|pair| pair != pair_id) {
             return Err(Denied::rule(Rule::PairTwoMandates, &who.name, ""));
         }
-        self.adopt_pair(machine.seat, &pair_id, standing.as_ref()).await?;
+        self.adopt_pair(machine, &pair_id, standing.as_ref()).await?;
         let pair = Pair { id: pair_id, node_id: who.node_id, name: who.name, fingerprint: token.fingerprint };
         let mut tx = self.store.begin().await?;
         write_pair(&mut tx, machine.seat, &pair, self.clock.now()).await?;
@@ -140,16 +143,13 @@ impl Node {
         Ok(outcome)
     }
 
-    /// The mandate of a pair whose other machine was lost: only who holds it takes in another one.
+    /// The mandate of a pair whose other machine was lost: only who holds it takes in another one. Whoever does not hold the
+    /// one it has brings none.
     fn mandate_to_be_inherited(&self) -> Result<Option<Mandate>, Denied> {
         if let Some(lost) = self.refuse_if_lost() {
             return Err(Denied::Refused(vec![lost]));
         }
-        let state = self.state();
-        self.book.look(|record| match &record.mandate {
-            Some(_) if !record.is_holder() => Err(Denied::rule(Rule::StateIllegal, &self.info.name, state.as_str())),
-            mandate => Ok(mandate.clone()),
-        })
+        Ok(self.book.look(|record| record.mandate.as_ref().filter(|_| record.is_holder()).cloned()))
     }
 
     /// Of several machines the one that has the certificate of the token; of one alone, that one, whatever it has. `None`
@@ -205,10 +205,12 @@ impl Node {
     }
 
     /// The pair that whoever joins becomes part of: the one that this machine is in, also where its other machine was lost;
-    /// the one whose mandate is brought along and inherited; or a new one. Its mandate is on disk when this returns.
+    /// the one whose mandate is brought along and inherited; or a new one. Its mandate is on disk when this returns. `anew`
+    /// is whether its place was free: a machine that joins once more is remembered as it was.
     async fn mandate_for(
         &self,
         seat: Seat,
+        anew: bool,
         known: Option<String>,
         brought: Option<&Mandate>,
         subject: &str,
@@ -236,7 +238,9 @@ impl Node {
                 id
             }
         };
-        self.book.change(move |record| loss::welcome(record, seat)).await?;
+        if anew {
+            self.book.change(move |record| loss::welcome(record, seat)).await?;
+        }
         Ok(id)
     }
 
@@ -299,7 +303,8 @@ impl Node {
             .execute(&mut *tx)
             .await
             .map_err(db("use a token"))?;
-        let id = self.mandate_for(seat, known, brought.as_deref(), &subject).await?;
+        let anew = machine.pair.is_none();
+        let id = self.mandate_for(seat, anew, known, brought.as_deref(), &subject).await?;
         let pair = Pair {
             id: id.clone(),
             node_id: hello.who.node_id.clone(),

@@ -189,16 +189,16 @@ impl Node {
             RunKind::Suspension | RunKind::Resumption | RunKind::Retirement => true,
             // What was left over belongs here again.
             RunKind::Undo => {
-                return self.book.look(|record| {
-                    record.mandate.as_ref().filter(|head| head.holder == record.site).map(|head| head.epoch)
-                });
+                return self
+                    .book
+                    .look(|record| record.mandate.as_ref().filter(|_| record.is_holder()).map(|head| head.epoch));
             }
         };
         let id = run.look(|state| state.plan.mandate.clone());
         self.book.look(|record| {
-            let head = record.mandate.as_ref().filter(|head| stands_on_mandate && head.holder != record.site)?;
-            // Its own one, on disk before anybody wrote that down.
-            (head.id != id).then_some(head.epoch)
+            let head = record.mandate.as_ref().filter(|_| stands_on_mandate && !record.is_holder())?;
+            // Its own one, on disk before anybody wrote that down; one that was declared lost has nothing by it.
+            (head.id != id || head.holder == record.site).then_some(head.epoch)
         })
     }
 

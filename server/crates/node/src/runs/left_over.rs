@@ -13,6 +13,7 @@ use super::log::State;
 use super::procedure::Step;
 use super::store;
 use crate::door::Act;
+use crate::mandate::file::Record;
 use crate::node::Node;
 use crate::own_steps::Declared;
 
@@ -24,11 +25,11 @@ pub(super) struct LeftOver {
 }
 
 impl Node {
-    /// The own steps that are still in effect here although another site holds the mandate, in the order in which they were
-    /// taken. Nothing while it is this site's.
+    /// The own steps that are still in effect here although another site holds the mandate, or this machine was declared
+    /// lost, in the order in which they were taken. Nothing while the service is this site's.
     pub(crate) async fn steps_left(&self) -> Result<Vec<Declared>, Denied> {
-        let elsewhere = self.mandate_info().filter(|head| head.holder != self.info.role);
-        let Some(head) = elsewhere.filter(|_| self.info.role == NodeRole::Client) else { return Ok(Vec::new()) };
+        let elsewhere = self.info.role == NodeRole::Client && !self.book.look(Record::is_holder);
+        let Some(head) = self.mandate_info().filter(|_| elsewhere) else { return Ok(Vec::new()) };
         let last = self.runs.last().map(|run| run.look(|state| (state.plan.id.clone(), state.events)));
         let now = (head.id, last);
         let known = self.runs.left_over.lock().unwrap_or_else(PoisonError::into_inner).clone();
