@@ -264,8 +264,7 @@ fn an_activation_lets_both_members_stand_down_and_a_roll_back_gives_the_service_
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(site.client.status()["state"], "active");
     for member in [&site.m1, &site.m2] {
-        assert_eq!(member.status()["state"], "fenced");
-        assert!(!up(member).exists());
+        until("it stands down", || member.status()["state"] == "fenced" && !up(member).exists());
     }
     let refused = press(&site.client, "failback", &[]);
     assert_eq!((refused.code, refused.rule()), (3, "failback.cluster".to_owned()));
