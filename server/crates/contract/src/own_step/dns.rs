@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{number, typed};
+use super::form::{number, typed};
 use crate::field::{FieldError, Problem};
 
 /// The TTL of the record unless something else is said, in seconds.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::typed;
+use super::form::typed;
 use crate::field::{FieldError, Problem};
 
 /// Methods that can be used.

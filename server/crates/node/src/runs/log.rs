@@ -3,6 +3,7 @@
 
 mod approval;
 mod keeping;
+mod report;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,10 +13,10 @@ use contract::isolation::MachineIsolation;
 use contract::mandate::Tombstone;
 use contract::own_step::{OwnStep, Work};
 use contract::preflight::{Loss, Override};
-use contract::run::{Ledger, RunBrief, RunEntry, RunKind, RunReport, RunState, StepReport, StepState};
+use contract::run::{Ledger, RunKind, RunState, StepReport, StepState};
 use contract::service::Service;
-use contract::telephony::{Expected, Heard, RunTelephony, Telephony};
-use contract::{SCHEMA, Text, Timestamp};
+use contract::telephony::{Expected, Heard, Telephony};
+use contract::{Text, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::older_point::Chosen;
@@ -391,67 +392,6 @@ impl State {
         self.aborting
     }
 
-    /// The run in short.
-    pub(crate) fn brief(&self) -> RunBrief {
-        let at = if self.aborting { self.last_begun() } else { self.first_open() };
-        let step = at.filter(|_| !self.state.is_over()).map(|index| self.steps[index].id.clone());
-        RunBrief { id: self.plan.id.clone(), kind: self.plan.kind, state: self.state, step }
-    }
-
-    /// The run in a list.
-    pub(crate) fn entry(&self) -> RunEntry {
-        RunEntry {
-            brief: self.brief(),
-            started_by: self.plan.started_by.clone(),
-            reason: self.plan.reason.clone(),
-            started_at: self.plan.started_at,
-            ended_at: self.ended_at,
-        }
-    }
-
-    /// The run in full.
-    pub(crate) fn report(&self) -> RunReport {
-        let brief = self.brief();
-        let verified = self.report_of(&Step::Verify).filter(|report| report.state == StepState::Done);
-        let rto = verified.and_then(|report| report.ended_at).map(|end| seconds(self.plan.started_at, end));
-        RunReport {
-            schema: SCHEMA,
-            id: brief.id,
-            kind: brief.kind,
-            state: brief.state,
-            step: brief.step,
-            started_by: self.plan.started_by.clone(),
-            reason: self.plan.reason.clone(),
-            started_at: self.plan.started_at,
-            ended_at: self.ended_at,
-            epoch: self.epoch,
-            can_abort: self.can_abort(),
-            at_gate: false,
-            isolation: self.isolation.clone(),
-            point: self.plan.point.as_ref().map(|point| point.id.clone()),
-            loss: self.plan.loss.clone(),
-            rto_seconds: rto,
-            first_phone_rto_seconds: None,
-            telephony: self.telephony(),
-            ledger: self.ledger.clone(),
-            approval: self.approval(),
-            steps: self
-                .plan
-                .steps
-                .iter()
-                .zip(&self.steps)
-                .map(|(step, report)| self.step_report(step, report))
-                .collect(),
-        }
-    }
-
-    /// What was found out of the telephony; the phones are counted elsewhere.
-    fn telephony(&self) -> Option<RunTelephony> {
-        let (sip, trunks) = self.telephony.clone();
-        let proves = self.plan.steps.contains(&Step::Telephony);
-        proves.then_some(RunTelephony { sip, trunks, expected: self.plan.expected, phones: None })
-    }
-
     /// Whether it has brought the service here, or is about to: from its first service on.
     pub(crate) fn brings_service(&self) -> bool {
         let takes = matches!(self.plan.kind, RunKind::Activation | RunKind::Takeover | RunKind::Resumption);
@@ -463,12 +403,6 @@ impl State {
     /// When it was over.
     pub(crate) const fn ended_at(&self) -> Option<Timestamp> {
         self.ended_at
-    }
-
-    fn step_report(&self, step: &Step, report: &StepReport) -> StepReport {
-        let can_ack = self.acknowledge(step, "", "").is_some();
-        let duration_seconds = report.started_at.zip(report.ended_at).map(|(from, to)| seconds(from, to));
-        StepReport { ask: self.asks(step).cloned(), can_ack, duration_seconds, ..report.clone() }
     }
 
     fn first_open(&self) -> Option<usize> {
@@ -512,10 +446,6 @@ impl State {
 /// The words of whoever answers for a step.
 fn acknowledgement(by: &str, note: &str) -> String {
     format!("acknowledged by {by}: {}", if note.is_empty() { "-" } else { note })
-}
-
-fn seconds(from: Timestamp, to: Timestamp) -> f64 {
-    to.duration_since(from).as_secs_f64().max(0.0)
 }
 
 #[cfg(test)]
