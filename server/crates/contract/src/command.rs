@@ -1,11 +1,14 @@
-//! Everything that changes something, as one value. The door of the node takes it with its actor; the table here says
-//! which role it needs and what the audit log calls it.
+//! Everything that changes something, as one value. The door of the node takes it with its actor; tables beside it say
+//! which role it needs (`rights`) and what the audit log calls it (`audit`).
+
+mod audit;
+mod outcome;
+mod rights;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
 use crate::dataset::{DatasetForm, Group};
 use crate::failback::Failback;
 use crate::gate::GateUnits;
@@ -14,17 +17,18 @@ use crate::lag::LagLimitForm;
 use crate::lang::Lang;
 use crate::life::LifeSignsForm;
 use crate::own_step::OwnStepForm;
-use crate::power::{PowerForm, PowerOrder, PowerReading};
+use crate::power::{PowerForm, PowerOrder};
 use crate::preflight::{Accept, Release, Settle, Take};
 use crate::preserved::PreservedDiscard;
 use crate::recipient::Channel;
 use crate::retention::RetentionForm;
-use crate::role::{NodeRole, Role};
 use crate::service::ServiceForm;
 use crate::sms::SmsForm;
 use crate::smtp::SmtpForm;
 use crate::task::Scope;
 use crate::telephony::TelephonyForm;
+
+pub use outcome::{JoinToken, Outcome};
 
 /// A text that never appears in a log or a debug print.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -370,278 +374,6 @@ pub enum Command {
     },
 }
 
-impl Command {
-    /// The operator's reason, for the audit log.
-    #[must_use]
-    pub fn reason(&self) -> Option<&str> {
-        match self {
-            Self::Activate(take) | Self::Takeover(take) | Self::Retire(take) => Some(&take.reason),
-            Self::Deactivate(release) | Self::Suspend(release) => Some(&release.reason),
-            Self::PowerOff(order) | Self::PowerOn(order) => Some(&order.reason),
-            Self::Failback(failback) => Some(&failback.reason),
-            Self::Settle(settle) => Some(&settle.reason),
-            Self::SyncAccept(accept) => Some(&accept.reason),
-            Self::RunDecline { reason, .. } | Self::RunBypass { reason, .. } => Some(reason),
-            _ => None,
-        }
-    }
-
-    /// The role it needs.
-    #[must_use]
-    pub const fn role(&self) -> Role {
-        match self {
-            Self::PasswordChange { .. } => Role::Viewer,
-            Self::SyncSwitch { .. }
-            | Self::SyncFull { .. }
-            | Self::SyncVerify { .. }
-            | Self::SyncCancel
-            | Self::AlarmAck { .. }
-            | Self::PowerRead { .. }
-            | Self::PowerOff(_)
-            | Self::PowerOn(_)
-            | Self::Activate(_)
-            | Self::Deactivate(_)
-            | Self::Failback(_)
-            | Self::Suspend(_)
-            | Self::Takeover(_)
-            | Self::Retire(_)
-            | Self::Settle(_)
-            | Self::SyncAccept(_)
-            | Self::StepsUndo { .. }
-            | Self::RunResume { .. }
-            | Self::RunAbort
-            | Self::RunApprove { .. }
-            | Self::RunDecline { .. }
-            | Self::RunBypass { .. }
-            | Self::RunAck { .. } => Role::Operator,
-            Self::UserAdd { .. }
-            | Self::UserPassword { .. }
-            | Self::UserRemove { .. }
-            | Self::LicenceLoad { .. }
-            | Self::LicenceRemove
-            | Self::PeerSet { .. }
-            | Self::PeerToken
-            | Self::PeerJoin { .. }
-            | Self::PeerForget
-            | Self::SiblingSet(_)
-            | Self::SiblingJoin { .. }
-            | Self::SiblingForget
-            | Self::RecipientAdd { .. }
-            | Self::RecipientRemove { .. }
-            | Self::MessageLanguage { .. }
-            | Self::SmtpSet(_)
-            | Self::SmtpTest { .. }
-            | Self::SmsAccountAdd(_)
-            | Self::SmsAccountRemove { .. }
-            | Self::SmsAccountDefault { .. }
-            | Self::SmsTest { .. }
-            | Self::ThresholdSet { .. }
-            | Self::ThresholdsSet { .. }
-            | Self::ThresholdReset { .. }
-            | Self::DatasetAdd(_)
-            | Self::DatasetRemove { .. }
-            | Self::PreservedDiscard(_)
-            | Self::ScrubSet { .. }
-            | Self::RetentionSet(_)
-            | Self::LagLimitSet(_)
-            | Self::LagLimitReset { .. }
-            | Self::ServiceAdd(_)
-            | Self::ServiceRemove { .. }
-            | Self::BandwidthSet { .. }
-            | Self::GateSet { .. }
-            | Self::GateUnits(_)
-            | Self::ApprovalSet { .. }
-            | Self::LifeSignsSet(_)
-            | Self::TelephonySet(_)
-            | Self::TelephonyClear
-            | Self::PowerSet(_)
-            | Self::PowerRemove { .. }
-            | Self::StepAdd(_)
-            | Self::StepRemove { .. }
-            | Self::StepMove { .. } => Role::Admin,
-        }
-    }
-
-    /// The side of the pair it belongs to; `None` for both.
-    #[must_use]
-    pub const fn side(&self) -> Option<NodeRole> {
-        match self {
-            Self::PeerToken
-            | Self::SiblingSet(_)
-            | Self::SiblingJoin { .. }
-            | Self::SiblingForget
-            | Self::DatasetAdd(_)
-            | Self::DatasetRemove { .. }
-            | Self::Takeover(_) => Some(NodeRole::Master),
-            Self::PeerJoin { .. }
-            | Self::SyncSwitch { .. }
-            | Self::BandwidthSet { .. }
-            | Self::SyncFull { .. }
-            | Self::SyncVerify { .. }
-            | Self::ScrubSet { .. }
-            | Self::SyncCancel
-            | Self::RetentionSet(_)
-            | Self::LagLimitSet(_)
-            | Self::LagLimitReset { .. }
-            | Self::SyncAccept(_)
-            | Self::Activate(_)
-            | Self::Deactivate(_)
-            | Self::Failback(_)
-            | Self::StepsUndo { .. }
-            | Self::Suspend(_) => Some(NodeRole::Client),
-            _ => None,
-        }
-    }
-
-    /// Whether it is refused until a licence with this side's module was loaded once. What takes back or stops never is.
-    #[must_use]
-    pub const fn needs_licence(&self) -> bool {
-        match self {
-            Self::PeerSet { .. }
-            | Self::PeerToken
-            | Self::PeerJoin { .. }
-            | Self::SiblingSet(_)
-            | Self::SiblingJoin { .. }
-            | Self::DatasetAdd(_)
-            | Self::SyncFull { .. }
-            | Self::SyncVerify { .. } => true,
-            Self::SyncSwitch { on, .. } => *on,
-            _ => false,
-        }
-    }
-
-    /// What the audit log calls it.
-    #[must_use]
-    pub const fn action(&self) -> &'static str {
-        match self {
-            Self::UserAdd { .. } => "user.add",
-            Self::UserPassword { .. } => "user.password",
-            Self::UserRemove { .. } => "user.remove",
-            Self::PasswordChange { .. } => "password.change",
-            Self::LicenceLoad { .. } => "licence.load",
-            Self::LicenceRemove => "licence.remove",
-            Self::PeerSet { .. } => "peer.set",
-            Self::PeerToken => "peer.token",
-            Self::PeerJoin { .. } => "peer.join",
-            Self::PeerForget => "peer.forget",
-            Self::SiblingSet(_) => "sibling.set",
-            Self::SiblingJoin { .. } => "sibling.join",
-            Self::SiblingForget => "sibling.forget",
-            Self::RecipientAdd { .. } => "recipient.add",
-            Self::RecipientRemove { .. } => "recipient.remove",
-            Self::MessageLanguage { .. } => "message.language",
-            Self::SmtpSet(_) => "smtp.set",
-            Self::SmtpTest { .. } => "smtp.test",
-            Self::SmsAccountAdd(_) => "sms.account.add",
-            Self::SmsAccountRemove { .. } => "sms.account.remove",
-            Self::SmsAccountDefault { .. } => "sms.account.default",
-            Self::SmsTest { .. } => "sms.test",
-            Self::ThresholdSet { .. } => "threshold.set",
-            Self::ThresholdsSet { .. } => "thresholds.set",
-            Self::ThresholdReset { .. } => "threshold.reset",
-            Self::AlarmAck { .. } => "alarm.ack",
-            Self::DatasetAdd(_) => "dataset.add",
-            Self::DatasetRemove { .. } => "dataset.remove",
-            Self::SyncSwitch { on: true, .. } => "sync.start",
-            Self::SyncSwitch { on: false, .. } => "sync.stop",
-            Self::BandwidthSet { .. } => "bandwidth.set",
-            Self::SyncFull { .. } => "sync.full",
-            Self::SyncVerify { .. } => "sync.verify",
-            Self::SyncCancel => "sync.cancel",
-            Self::RetentionSet(_) => "sync.retention.set",
-            Self::LagLimitSet(_) => "sync.lag_limit.set",
-            Self::LagLimitReset { .. } => "sync.lag_limit.reset",
-            Self::ScrubSet { .. } => "sync.scrub.set",
-            Self::ServiceAdd(_) => "service.add",
-            Self::ServiceRemove { .. } => "service.remove",
-            Self::GateSet { .. } => "gate.set",
-            Self::GateUnits(units) => units.action(),
-            Self::ApprovalSet { .. } => "approval.set",
-            Self::LifeSignsSet(_) => "isolation.set",
-            Self::TelephonySet(_) => "telephony.set",
-            Self::TelephonyClear => "telephony.clear",
-            Self::PowerSet(_) => "power.set",
-            Self::PowerRemove { .. } => "power.remove",
-            Self::PowerRead { .. } => "power.read",
-            Self::PowerOff(_) => "power.off",
-            Self::PowerOn(_) => "power.on",
-            Self::Activate(_) => "activate",
-            Self::Deactivate(_) => "deactivate",
-            Self::Failback(_) => "failback",
-            Self::Suspend(_) => "suspend",
-            Self::Takeover(_) => "takeover",
-            Self::Retire(_) => "peer.retire",
-            Self::Settle(_) => "settle",
-            Self::SyncAccept(_) => "sync.accept",
-            Self::RunResume { .. } => "run.resume",
-            Self::RunAbort => "run.abort",
-            Self::RunApprove { .. } => "run.approve",
-            Self::RunDecline { .. } => "run.decline",
-            Self::RunBypass { .. } => "run.bypass",
-            Self::PreservedDiscard(_) => "preserved.discard",
-            Self::RunAck { .. } => "run.ack",
-            Self::StepAdd(_) => "step.add",
-            Self::StepRemove { .. } => "step.remove",
-            Self::StepMove { .. } => "step.move",
-            Self::StepsUndo { .. } => "steps.undo",
-        }
-    }
-
-    /// What it acts on, for the audit log.
-    #[must_use]
-    pub fn subject(&self) -> Option<String> {
-        match self {
-            Self::UserAdd { name, .. }
-            | Self::UserPassword { name, .. }
-            | Self::UserRemove { name }
-            | Self::DatasetRemove { name }
-            | Self::SmsAccountRemove { name }
-            | Self::SmsAccountDefault { name }
-            | Self::ThresholdSet { name, .. }
-            | Self::ThresholdReset { name }
-            | Self::ServiceRemove { name }
-            | Self::StepRemove { name }
-            | Self::StepMove { name, .. } => Some(name.clone()),
-            Self::SmsAccountAdd(form) => Some(form.name.clone()),
-            Self::SmtpSet(form) => Some(form.server.clone()),
-            Self::SmtpTest { to } => Some(to.clone()),
-            Self::SmsTest { name, .. } => name.clone(),
-            Self::AlarmAck { id, .. } => Some(id.clone()),
-            Self::SyncAccept(accept) => Some(accept.dataset.clone()),
-            Self::PreservedDiscard(discard) => Some(discard.run.clone()),
-            Self::MessageLanguage { language } => Some(language.tag().to_owned()),
-            Self::DatasetAdd(form) => Some(form.name.clone()),
-            Self::ScrubSet { every } => Some(every.clone()),
-            Self::LagLimitSet(form) => Some(form.dataset.clone()),
-            Self::LagLimitReset { dataset } => Some(dataset.clone()),
-            Self::ServiceAdd(form) => Some(form.name.clone()),
-            Self::StepAdd(form) => Some(form.name.clone()),
-            Self::GateSet { policy, .. } => Some(policy.clone()),
-            Self::GateUnits(told) => Some(told.units.join(", ")),
-            Self::ApprovalSet { activation, .. } => activation.clone(),
-            Self::RunApprove { run, .. } | Self::RunDecline { run, .. } | Self::RunBypass { run, .. } => {
-                Some(run.clone())
-            }
-            Self::LifeSignsSet(form) => Some(form.ip.clone()),
-            Self::PowerSet(form) => Some(form.ip.clone()),
-            Self::PowerRemove { ip } | Self::PowerRead { ip } => Some(ip.clone()),
-            Self::PowerOff(order) | Self::PowerOn(order) => Some(order.ip.clone()),
-            Self::BandwidthSet { limit, .. } => limit.clone(),
-            Self::RunAck { step, .. } => Some(step.clone()),
-            Self::PeerSet { address, .. } => Some(address.clone()),
-            Self::SiblingSet(form) => Some(form.address.clone()),
-            Self::RecipientAdd { channel, value } | Self::RecipientRemove { channel, value } => {
-                Some(format!("{}:{value}", channel.as_str()))
-            }
-            Self::SyncVerify { point: Some(point), .. } => Some(point.clone()),
-            Self::SyncSwitch { only, .. } | Self::SyncFull { only, .. } | Self::SyncVerify { only, .. } => {
-                only.map(|group| group.as_str().to_owned())
-            }
-            _ => None,
-        }
-    }
-}
-
 /// The other member of a cluster, as typed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SiblingForm {
@@ -651,48 +383,4 @@ pub struct SiblingForm {
     pub node_ip: String,
     /// The command that ends well where it is; none to look at the machine's interfaces.
     pub check: Option<String>,
-}
-
-/// What a command gives back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It is done.
-    Done,
-    /// It is done, and what the server on the other end said to it.
-    Answered {
-        /// Its words.
-        words: String,
-    },
-    /// The join token, shown once.
-    Token(JoinToken),
-    /// A task was started.
-    Task {
-        /// Its id, for [`crate::query::Task`].
-        id: String,
-    },
-    /// The power of a machine was read, or could not be.
-    Power(PowerReading),
-    /// A run was begun, or goes on.
-    Run {
-        /// Its id, for [`crate::query::Run`].
-        id: String,
-    },
-}
-
-/// `tvox-dr peer token --json`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JoinToken {
-    /// Always [`crate::SCHEMA`].
-    pub schema: u32,
-    /// To paste on the Client.
-    pub token: String,
-    /// 15 minutes after it was made.
-    pub expires_at: Timestamp,
-}
-
-impl fmt::Debug for JoinToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinToken").field("expires_at", &self.expires_at).finish_non_exhaustive()
-    }
 }
