@@ -134,7 +134,7 @@ pub async fn takeover(line: &Line, args: TakeArgs) -> Result<Exit, Exit> {
 }
 
 async fn take(line: &Line, args: TakeArgs, side: NodeRole) -> Result<Exit, Exit> {
-    let (dry_run, wait) = (args.dry_run, !args.no_wait);
+    let (dry_run, wait) = (args.dry_run, !args.brought.no_wait);
     let take = args.into_take();
     if dry_run {
         return preflight::dry_run(line, side, take).await;

@@ -32,23 +32,18 @@ pub(super) struct Word {
     pub(super) reason: String,
 }
 
-/// What an operator brings to take the service.
+/// What an operator brings wherever the other site must be out of service.
 #[derive(Debug, ClapArgs)]
-pub struct TakeArgs {
-    #[command(flatten)]
-    word: Word,
+pub struct Brought {
     /// Who saw that machine off, and how; once for each machine of the other site
     #[arg(long, value_name = "IP=TEXT")]
     attest: Vec<String>,
-    /// Consent to lose what the dry run lists
+    /// Consent to lose what the dry run lists, where the service is taken
     #[arg(long)]
     accept_data_loss: bool,
     /// Pass a guard, saying why; may be repeated
     #[arg(long = "override", value_name = "RULE[@SUBJECT]=REASON")]
     overrides: Vec<String>,
-    /// The restore point of `sync points` to go on from, read again first; the last complete generations unless given
-    #[arg(long, value_name = "ID")]
-    point: Option<String>,
     /// Switch this machine of the other site off on the way, before the evidence; may be repeated
     #[arg(long, value_name = "IP")]
     power_off: Vec<String>,
@@ -58,25 +53,45 @@ pub struct TakeArgs {
     /// Return at once instead of when it is done or stuck
     #[arg(long)]
     pub no_wait: bool,
+}
+
+impl Brought {
+    /// The same as the node takes it, for whoever gives their word. What lacks its text is told by the node, like
+    /// everything else that is wrong.
+    pub fn into_take(self, confirm_name: String, reason: String) -> Take {
+        Take {
+            confirm_name,
+            reason,
+            attest: self.attest.iter().map(|typed| attestation(typed)).collect(),
+            accept_data_loss: self.accept_data_loss,
+            overrides: self.overrides.iter().map(|typed| passed(typed)).collect(),
+            point: None,
+            power_off: self.power_off,
+            break_glass: self.break_glass,
+            password: None,
+        }
+    }
+}
+
+/// What an operator brings to take the service.
+#[derive(Debug, ClapArgs)]
+pub struct TakeArgs {
+    #[command(flatten)]
+    word: Word,
+    #[command(flatten)]
+    pub brought: Brought,
+    /// The restore point of `sync points` to go on from, read again first; the last complete generations unless given
+    #[arg(long, value_name = "ID")]
+    point: Option<String>,
     /// Change nothing; say what would happen
     #[arg(long)]
     pub dry_run: bool,
 }
 
 impl TakeArgs {
-    /// The same as the node takes it. What lacks its text is told by the node, like everything else that is wrong.
+    /// The same as the node takes it.
     pub fn into_take(self) -> Take {
-        Take {
-            confirm_name: self.word.confirm_name,
-            reason: self.word.reason,
-            attest: self.attest.iter().map(|typed| attestation(typed)).collect(),
-            accept_data_loss: self.accept_data_loss,
-            overrides: self.overrides.iter().map(|typed| passed(typed)).collect(),
-            point: self.point,
-            power_off: self.power_off,
-            break_glass: self.break_glass,
-            password: None,
-        }
+        Take { point: self.point, ..self.brought.into_take(self.word.confirm_name, self.word.reason) }
     }
 }
 
