@@ -116,6 +116,12 @@ actions! {
     StepAdd, "step.add", Role::Admin, "Passo salvato.", "Step saved.";
     /// Takes the declaration back.
     StepRemove, "step.remove", Role::Admin, "Passo tolto.", "Step removed.";
+    /// Includes a group of them again.
+    StepGroupOn, "step.group.on", Role::Admin, "Gruppo incluso.", "Group included.";
+    /// Leaves a group of them out.
+    StepGroupOff, "step.group.off", Role::Admin, "Gruppo escluso.", "Group left out.";
+    /// Moves a group of them past its neighbour, or to the other place.
+    StepGroupMove, "step.group.move", Role::Admin, "Gruppo spostato.", "Group moved.";
     /// Moves it past its neighbour.
     StepMove, "step.move", Role::Admin, "Ordine cambiato.", "Order changed.";
     /// Undoes the own steps that an activation has left behind.

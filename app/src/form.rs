@@ -213,6 +213,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::StepAdd => &[
             "name",
             "place",
+            "group",
             "order",
             "limit",
             "secret",
@@ -264,6 +265,9 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         | Action::PowerRead
         | Action::StepRemove
         | Action::StepMove
+        | Action::StepGroupOn
+        | Action::StepGroupOff
+        | Action::StepGroupMove
         | Action::ThresholdReset
         | Action::SmsAccountRemove
         | Action::UserRemove => &[],

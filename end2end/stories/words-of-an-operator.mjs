@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { browser, button, complaints, field, openAs, press, said, shows } from '../lib/browser.mjs';
-import { fill, form, registered, replicated, stance } from '../lib/button.mjs';
+import { fill, fitsThePhone, form, registered, replicated, stance } from '../lib/button.mjs';
 import { associated, Machine } from '../lib/machine.mjs';
 import { story, until } from '../lib/story.mjs';
 
@@ -51,6 +51,43 @@ await story(async (t) => {
     await shows(plain, 'the steps to come', plain.locator('li', { hasText: 'Passo proprio fax' }));
     const told = await plain.locator('ol li').allInnerTexts();
     assert.ok(told.indexOf('Passo proprio fax') < told.indexOf('Passo proprio carrier'), `${told}`);
+  });
+
+  await t.step('two steps become a group, which is moved and left out as a whole, and the activation says so', async () => {
+    for (const [page, name] of [[c, 'carrier'], [plain, 'fax']]) {
+      await page.goto(`/procedura?edit=${name}`);
+      await field(page, 'Gruppo').fill('Operatore telefonico');
+      assert.equal(await press(page, button(page, 'Salva')), 303);
+    }
+    await plain.goto('/procedura?new=manual');
+    await field(plain, 'Nome').fill('portineria');
+    await plain.locator('[name=text_it]').fill('Avvisare la portineria');
+    assert.equal(await press(plain, button(plain, 'Salva')), 303);
+    assert.deepEqual(await rows(plain), ['fax', 'carrier', 'portineria']);
+    assert.equal(await plain.locator('tbody.group tr').count(), 3, 'a heading and its two steps');
+    assert.equal(await press(plain, button(plain, 'Sposta giù il gruppo Operatore telefonico')), 303);
+    assert.deepEqual(await rows(plain), ['portineria', 'fax', 'carrier']);
+    for (const width of [360, 1440]) {
+      await c.setViewportSize({ width, height: 900 });
+      await c.goto('/procedura');
+      await fitsThePhone(c);
+      await t.picture(c, `groups-${width}`);
+    }
+    await c.setViewportSize({ width: 1280, height: 900 });
+    assert.equal(await press(c, button(c, 'Escludi il gruppo Operatore telefonico')), 303);
+    await said(c, 'Gruppo escluso.');
+    await c.locator('.group-head .badge', { hasText: 'Escluso' }).waitFor();
+    for (const page of [c, plain]) {
+      await page.goto('/attivazione');
+      await shows(page, 'what is left out', page.locator('.left-out li', { hasText: 'Passo proprio fax' }));
+      assert.equal(await page.locator('.left-out strong').innerText(), 'Operatore telefonico');
+    }
+    await t.picture(c, 'left-out');
+    await plain.goto('/procedura');
+    assert.equal(await press(plain, button(plain, 'Includi il gruppo Operatore telefonico')), 303);
+    await plain.goto('/attivazione');
+    await shows(plain, 'the group as one block', plain.locator('ol li', { has: plain.locator('strong', { hasText: 'Operatore telefonico' }) }).locator('ol li').nth(1));
+    assert.equal(await plain.locator('.left-out').count(), 0);
   });
 
   await t.step('a Master that was replaced by an empty machine erases nothing: the copy is held, and a card says why', async () => {
@@ -117,7 +154,7 @@ await story(async (t) => {
     await said(plain, 'Anomalia chiarita.');
     await until('nothing is found any more', async () => (await client.json(['status'])).mandate.findings.length === 0);
     await shows(plain, 'it waits', stance(plain, 'Il DR'));
-    await registered(plain, ['settle', 'sync.accept', 'step.move']);
+    await registered(plain, ['settle', 'sync.accept', 'step.move', 'step.group.off']);
     for (const page of [c, plain]) assert.deepEqual(complaints(page), []);
   });
 });

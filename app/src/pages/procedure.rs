@@ -1,8 +1,9 @@
 //! `/procedura`: the customer's own steps, in the order in which an activation takes them, and one form per kind.
 
-use contract::own_step::{HttpCall, OwnStep, Place, StepKind, Work};
+use contract::own_step::{Block, HttpCall, OwnStep, Place, StepKind, Work, blocks};
 use leptos::prelude::*;
 
+use super::procedure_groups::{self, Room};
 use super::{procedure_form, steps_left};
 use crate::action::Action;
 use crate::model::{Context, ProcedurePage, StepDraft};
@@ -25,8 +26,8 @@ pub(crate) fn view(cx: &Context, model: &ProcedurePage) -> AnyView {
 
 fn list(cx: &Context, model: &ProcedurePage) -> AnyView {
     let about = cx.t(
-        "Ciò che un'attivazione fa su questa macchina oltre ad avviare i servizi: comandi della casa e cose che fa una persona. Al rientro i passi che hanno un annullamento vengono annullati in ordine inverso. Un'operazione già avviata conserva i passi com'erano quando è stata avviata. Un riavvio della macchina non ripete nulla di ciò che è fatto.",
-        "What an activation does on this machine beside starting the services: commands of the house, and things that a person does. At the roll back the steps that have an undo are undone in reverse order. A run that has begun keeps its steps as they were when it began. A boot of the machine repeats nothing that is done.",
+        "Ciò che un'attivazione fa su questa macchina oltre ad avviare i servizi: comandi della casa e cose che fa una persona. I passi di uno stesso gruppo stanno insieme: il gruppo si sposta intero e si può escludere dalle prossime operazioni. Tutto si fa un passo alla volta, anche in un gruppo. Al rientro i passi che hanno un annullamento vengono annullati in ordine inverso. Un'operazione già avviata conserva i passi com'erano quando è stata avviata. Un riavvio della macchina non ripete nulla di ciò che è fatto.",
+        "What an activation does on this machine beside starting the services: commands of the house, and things that a person does. The steps of one group stand together: the group is moved as a whole and can be left out of the next operations. Everything is done one step at a time, in a group, too. At the roll back the steps that have an undo are undone in reverse order. A run that has begun keeps its steps as they were when it began. A boot of the machine repeats nothing that is done.",
     );
     let body = if model.steps.is_empty() {
         let none = cx.t(
@@ -83,18 +84,39 @@ fn table(cx: &Context, model: &ProcedurePage) -> AnyView {
                         {actions}
                     </tr>
                 </thead>
-                <tbody>{model.steps.iter().map(|step| row(cx, model, step)).collect_view()}</tbody>
+                {Place::ALL.map(|place| bodies(cx, model, place)).collect_view()}
             </table>
         </div>
     }
     .into_any()
 }
 
-fn row(cx: &Context, model: &ProcedurePage, step: &OwnStep) -> AnyView {
+/// One body of the table for each group, and for each step that is in none.
+fn bodies(cx: &Context, model: &ProcedurePage, place: Place) -> AnyView {
+    let from = model.steps.partition_point(|step| step.place < place);
+    let until = model.steps.partition_point(|step| step.place <= place);
+    let blocks = blocks(&model.steps[from..until], |step| step.group.as_deref());
+    let last = blocks.len().saturating_sub(1);
+    let body = |(at, block): (usize, &Block<'_, OwnStep>)| {
+        let room = Room { up: at > 0, down: at < last };
+        let heading = block.group.map(|name| {
+            procedure_groups::heading(cx, name, block, room, columns(cx).len() + usize::from(cx.may(ADD)) + 1)
+        });
+        let within = |at: usize| match block.group {
+            Some(_) => Room { up: at > 0, down: at + 1 < block.items.len() },
+            None => room,
+        };
+        let rows = block.items.iter().enumerate().map(|(at, step)| row(cx, step, within(at))).collect_view();
+        view! { <tbody class=block.group.map(|_| "group")>{heading} {rows}</tbody> }
+    };
+    blocks.iter().enumerate().map(body).collect_view().into_any()
+}
+
+fn row(cx: &Context, step: &OwnStep, room: Room) -> AnyView {
     let [when_head, what_head, limit_head, order_head] = columns(cx);
-    let actions = cx.may(ADD).then(|| actions(cx, model, step));
+    let actions = cx.may(ADD).then(|| actions(cx, step, room));
     view! {
-        <tr>
+        <tr class=step.off.then_some("left-out")>
             <th scope="row">{step.name.clone()}</th>
             <td data-label=when_head>{step.place.label(cx.lang)}</td>
             <td data-label=what_head>{what(cx, &step.work)}</td>
@@ -139,18 +161,15 @@ fn what(cx: &Context, work: &Work) -> AnyView {
     view! { <dl class="details">{rows.collect_view()}</dl> }.into_any()
 }
 
-fn actions(cx: &Context, model: &ProcedurePage, step: &OwnStep) -> AnyView {
+fn actions(cx: &Context, step: &OwnStep, room: Room) -> AnyView {
     let edit = cx.t("Modifica", "Edit");
     let path = routes::of(PageId::Procedure).path;
     let question = format!("{} {}?", cx.t("Togliere il passo", "Remove the step"), step.name);
-    let neighbours = |place: Place| model.steps.iter().filter(move |other| other.place == place);
-    let (first, last) = (neighbours(step.place).next(), neighbours(step.place).next_back());
-    let is = |end: Option<&OwnStep>| end.is_some_and(|end| end.name == step.name);
     view! {
         <td>
             <div class="row-actions">
-                {(!is(first)).then(|| shift(cx, step, "up"))}
-                {(!is(last)).then(|| shift(cx, step, "down"))}
+                {room.up.then(|| shift(cx, step, "up"))}
+                {room.down.then(|| shift(cx, step, "down"))}
                 <a
                     class="button"
                     href=format!("{path}?edit={}#step-form", step.name)

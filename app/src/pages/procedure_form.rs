@@ -153,6 +153,18 @@ fn numbers(cx: &Context, kind: StepKind, step: Option<&OwnStep>) -> AnyView {
     let places = Place::ALL.map(|place| (place.as_str(), place.label(cx.lang)));
     view! {
         <div class="columns">
+            {Field::new(
+                    ADD,
+                    "group",
+                    cx.t("Gruppo", "Group"),
+                    cx.t(
+                        "Ad esempio Operatore telefonico, o DNS. I passi con lo stesso gruppo stanno insieme. Vuoto: da solo.",
+                        "For example Carrier, or DNS. Steps of the same group stand together. Empty: on its own.",
+                    ),
+                )
+                .optional()
+                .saved(step.and_then(|step| step.group.as_deref()).unwrap_or_default())
+                .view(cx)}
             {select(
                 cx,
                 ADD,

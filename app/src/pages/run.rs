@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use contract::approval::Approval;
 use contract::isolation::IsolationOutcome;
-use contract::run::{DatasetLedger, RunReport, RunState, StepReport, StepState, step_label};
+use contract::own_step::{Block, blocks};
+use contract::run::{DatasetLedger, GroupReport, RunReport, RunState, StepReport, StepState, step_label};
 use contract::{Lang, Text, Timestamp};
 use leptos::prelude::*;
 
@@ -31,10 +32,7 @@ pub(crate) fn view(cx: &Context, run: &RunReport) -> AnyView {
     };
     let drive = Drive::of(run);
     let forms = cx.may(Action::RunResume).then(|| fresh_keyed(cx, "drive", format!("{drive:?}"), drive.view(cx)));
-    let step = |(index, step): (usize, &StepReport)| {
-        view! { <li>{fresh(cx, &format!("step-{index}"), step_view(step, lang))}</li> }
-    };
-    let steps = run.steps.iter().enumerate().map(step).collect_view();
+    let steps = steps(cx, run);
     view! {
         {title(run.kind.label(lang), buttons)}
         <section class="card run">
@@ -44,6 +42,42 @@ pub(crate) fn view(cx: &Context, run: &RunReport) -> AnyView {
             <ol class="run-steps">{steps}</ol>
             {fresh(cx, "run-report", report(run, cx.offset(cx.now), lang))}
         </section>
+    }
+    .into_any()
+}
+
+/// Every step, those of a group as one block under its heading. Each is a piece of its own, so that what a reader opened
+/// stays open.
+fn steps(cx: &Context, run: &RunReport) -> AnyView {
+    let mut pieces = 0..;
+    let mut one = |step: &StepReport| {
+        let piece = pieces.next().unwrap_or_default();
+        view! { <li>{fresh(cx, &format!("step-{piece}"), step_view(step, cx.lang))}</li> }
+    };
+    let mut block = |(at, block): (usize, Block<'_, StepReport>)| {
+        let inner = block.items.iter().map(&mut one).collect_view();
+        let Some(name) = block.group else { return inner.into_any() };
+        let sum = group_view(&GroupReport::of(name, block.items), cx.lang);
+        view! { <li class="run-group">{fresh(cx, &format!("group-{at}"), sum)} <ol class="run-steps">{inner}</ol></li> }
+            .into_any()
+    };
+    let blocks = blocks(&run.steps, |step| step.group.as_deref()).into_iter().enumerate();
+    blocks.map(&mut block).collect_view().into_any()
+}
+
+/// The heading of a group, and what it has come to.
+fn group_view(group: &GroupReport, lang: Lang) -> AnyView {
+    let done = match lang {
+        Lang::It => format!("{} di {} fatti", group.done, group.of),
+        Lang::En => format!("{} of {} done", group.done, group.of),
+    };
+    let took = group.duration_seconds.map(|seconds| format::span(seconds, lang));
+    let sum = [Some(done), took].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+    view! {
+        <p class="step-line">
+            <strong>{group.name.clone()}</strong>
+            <span class="muted">{sum}</span>
+        </p>
     }
     .into_any()
 }

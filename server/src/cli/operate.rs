@@ -346,6 +346,10 @@ fn show(run: &Value) {
             &["id", "state", "attempts", "started_at", "ended_at", "duration_seconds", "output"],
         ),
     );
+    for group in run["groups"].as_array().into_iter().flatten() {
+        let [name, done, of, took] = ["name", "done", "of", "duration_seconds"].map(|key| print::text(&group[key]));
+        print::line(&format!("Group:      {name}  {done} of {of} done, {took} s"));
+    }
     for step in steps(run).filter(|step| !step["remedy"].is_null()) {
         print::line(&format!("{}: {}", print::text(&step["id"]), print::text(&step["remedy"]["en"])));
     }

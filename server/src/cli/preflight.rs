@@ -2,6 +2,7 @@
 
 use clap::Args as ClapArgs;
 use contract::isolation::Attestation;
+use contract::own_step::blocks;
 use contract::preflight::{Override, PreflightReport, Take};
 use contract::{Denied, Lang, NodeRole, Rule, query};
 use serde_json::Value;
@@ -164,8 +165,20 @@ fn words(report: &Value) {
             &print::rows(&report["loss"], &keys),
         );
     }
-    let steps: Vec<String> = items("steps").map(|step| print::text(&step["id"])).collect();
-    print::line(&format!("Steps: {}", steps.join(" → ")));
+    print::line(&format!("Steps: {}", in_blocks(&report["steps"])));
+    if items("left_out").next().is_some() {
+        print::line(&format!("Left out, their group is off: {}", in_blocks(&report["left_out"])));
+    }
+}
+
+/// Steps in their order, those of a group in brackets behind its name.
+fn in_blocks(steps: &Value) -> String {
+    let steps = steps.as_array().map(Vec::as_slice).unwrap_or_default();
+    let told = blocks(steps, |step| step["group"].as_str()).into_iter().map(|block| {
+        let ids = block.items.iter().map(|step| print::text(&step["id"])).collect::<Vec<_>>().join(" → ");
+        block.group.map_or(ids.clone(), |group| format!("{group} [{ids}]"))
+    });
+    told.collect::<Vec<_>>().join(" → ")
 }
 
 /// What every machine of the other site came to.

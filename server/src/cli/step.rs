@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
-use contract::own_step::{DnsForm, HttpForm, OwnStepForm, StepKind, WorkForm};
+use contract::own_step::{DnsForm, GroupOrder, HttpForm, OwnStepForm, StepGroup, StepKind, WorkForm};
 use contract::{Command, Denied, query};
 use serde_json::Value;
 
@@ -30,6 +30,31 @@ pub enum StepVerb {
         /// up, down or a number
         to: String,
     },
+    /// A whole group of them
+    #[command(subcommand)]
+    Group(GroupVerb),
+}
+
+/// What can be done with a group.
+#[derive(Debug, Subcommand)]
+pub enum GroupVerb {
+    /// Take its steps again
+    On {
+        /// Its name
+        name: String,
+    },
+    /// Leave its steps out of the next runs; a run that is open, and its roll back, keep them
+    Off {
+        /// Its name
+        name: String,
+    },
+    /// Move it past what stands before or behind it, or to the end of the other place
+    Move {
+        /// Its name
+        name: String,
+        /// up, down, before_services or after_services
+        to: String,
+    },
 }
 
 /// A step. Which of the options belong to it depends on its kind.
@@ -40,9 +65,12 @@ pub struct StepArgs {
     /// command, manual, dns, http or wait
     #[arg(long)]
     kind: String,
-    /// before_services or after_services; the latter unless given
+    /// before_services or after_services; where its group stands, or else the latter, unless given
     #[arg(long, default_value = "", hide_default_value = true)]
     place: String,
+    /// The group in which it stands, as people read it; none unless given
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    group: String,
     /// Its number: done in this order, undone in the reverse one; the last unless given
     #[arg(long, value_name = "N", default_value = "", hide_default_value = true)]
     order: String,
@@ -157,17 +185,25 @@ pub async fn run(line: &Line, verb: StepVerb) -> Result<Exit, Exit> {
         StepVerb::List => return Ok(line.show(&line.ask(query::OwnSteps {}).await?, steps)),
         StepVerb::Remove { name } => Command::StepRemove { name },
         StepVerb::Move { name, to } => Command::StepMove { name, to },
+        StepVerb::Group(verb) => {
+            let (name, order) = match verb {
+                GroupVerb::On { name } => (name, GroupOrder::On),
+                GroupVerb::Off { name } => (name, GroupOrder::Off),
+                GroupVerb::Move { name, to } => (name, GroupOrder::Move { to }),
+            };
+            Command::StepGroup(StepGroup { name, order })
+        }
         StepVerb::Add(args) => Command::StepAdd(form(line, *args)?),
     };
     line.tell(command).await.map(|_| Exit::Done)
 }
 
 fn form(line: &Line, args: StepArgs) -> Result<OwnStepForm, Exit> {
-    let StepArgs { name, kind, place, order, limit, secret_stdin, work } = args;
+    let StepArgs { name, kind, place, group, order, limit, secret_stdin, work } = args;
     let kind: StepKind = kind.parse().map_err(|problem| line.deny(&Denied::field("kind", problem)))?;
     let work = work.into_form(kind)?;
     let secret = secret_stdin.then(secret).transpose()?;
-    Ok(OwnStepForm { name, place, order, limit, secret, work })
+    Ok(OwnStepForm { name, place, group, order, limit, secret, work })
 }
 
 impl WorkArgs {
@@ -270,14 +306,17 @@ fn join(values: &mut Vec<String>) -> String {
 
 fn steps(report: &Value) {
     let rows = report["steps"].as_array().into_iter().flatten().map(|step| {
-        let mut row = print::cells(step, &["place", "order", "name", "kind", "limit_seconds"]);
+        let mut row = print::cells(step, &["place", "group", "order", "name", "kind", "limit_seconds"]);
+        if step["off"] == true {
+            row[1].push_str(" (off)");
+        }
         // A text may be many lines; a table has one.
         row.push(what(step).replace('\n', " "));
         let undone = step["kind"] == "dns" || !step["undo"].is_null();
         row.push(print::text(&undone.into()));
         row
     });
-    print::table(&["PLACE", "ORDER", "STEP", "KIND", "LIMIT s", "WHAT", "UNDO"], &rows.collect::<Vec<_>>());
+    print::table(&["PLACE", "GROUP", "ORDER", "STEP", "KIND", "LIMIT s", "WHAT", "UNDO"], &rows.collect::<Vec<_>>());
 }
 
 /// What a step does, in short.

@@ -130,7 +130,13 @@ pub(super) const fn page_of(action: Action) -> PageId {
         | Action::Failback
         | Action::Suspend
         | Action::Settle => PageId::Activation,
-        Action::StepAdd | Action::StepRemove | Action::StepMove | Action::StepsUndo => PageId::Procedure,
+        Action::StepAdd
+        | Action::StepRemove
+        | Action::StepMove
+        | Action::StepGroupOn
+        | Action::StepGroupOff
+        | Action::StepGroupMove
+        | Action::StepsUndo => PageId::Procedure,
         Action::RunResume
         | Action::RunAbort
         | Action::RunAck
@@ -322,6 +328,7 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         Action::RunAck => Command::RunAck { step: text("id"), note: Some(trimmed("note")) },
         Action::StepAdd => Command::StepAdd(procedure::step(fields)?),
         Action::StepRemove => Command::StepRemove { name: text("name") },
+        Action::StepGroupOn | Action::StepGroupOff | Action::StepGroupMove => procedure::group(action, fields),
         Action::StepMove => Command::StepMove { name: text("name"), to: text("to") },
         Action::GateSet => Command::GateSet { policy: text("policy"), wait: trimmed("wait") },
         Action::LifeSignsSet => Command::LifeSignsSet(isolation::signs(fields)),

@@ -283,6 +283,7 @@ mod tests {
             telephony: None,
             ledger: None,
             approval: None,
+            groups: Vec::new(),
             steps: Vec::new(),
         }))
     }

@@ -1,9 +1,10 @@
 //! The page Procedura: which form is open, and what is typed into it.
 
+use app::action::Action;
 use app::model::{ProcedurePage, StepDraft};
-use contract::Denied;
 use contract::command::Secret;
-use contract::own_step::{DnsForm, HttpForm, OwnStepForm, OwnStepsReport, StepKind, WorkForm};
+use contract::own_step::{DnsForm, GroupOrder, HttpForm, OwnStepForm, OwnStepsReport, StepGroup, StepKind, WorkForm};
+use contract::{Command, Denied};
 
 use super::forms::{Fields, lines, value};
 use super::query;
@@ -58,7 +59,17 @@ pub(super) fn step(fields: &Fields) -> Result<OwnStepForm, Denied> {
             undo_en: text("undo_en"),
         },
     };
-    let [name, place, order, limit] = ["name", "place", "order", "limit"].map(trimmed);
+    let [name, place, group, order, limit] = ["name", "place", "group", "order", "limit"].map(trimmed);
     let secret = Some(value(fields, "secret")).filter(|typed| !typed.is_empty()).map(Secret::new);
-    Ok(OwnStepForm { name, place, order, limit, secret, work })
+    Ok(OwnStepForm { name, place, group, order, limit, secret, work })
+}
+
+/// What is asked of a whole group.
+pub(super) fn group(action: Action, fields: &Fields) -> Command {
+    let order = match action {
+        Action::StepGroupOn => GroupOrder::On,
+        Action::StepGroupOff => GroupOrder::Off,
+        _ => GroupOrder::Move { to: value(fields, "to").to_owned() },
+    };
+    Command::StepGroup(StepGroup { name: value(fields, "name").to_owned(), order })
 }

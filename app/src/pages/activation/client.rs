@@ -204,7 +204,8 @@ fn waiting(cx: &Context, live: &Live, model: &ActivationPage) -> AnyView {
 
 /// What happens to the phones, and whether it can be undone.
 fn aftermath(cx: &Context, live: &Live) -> AnyView {
-    let has_own = live.preflight.iter().flat_map(|report| &report.steps).any(|step| step.id.starts_with("own:"));
+    let planned = live.preflight.iter().flat_map(|report| report.steps.iter().chain(&report.left_out));
+    let has_own = planned.into_iter().any(|step| step.id.starts_with("own:"));
     let own = if has_own {
         cx.t(
             "I passi propri dichiarati nella pagina Procedura, come l'instradamento dell'operatore telefonico e i nomi DNS, vengono fatti nell'ordine indicato sotto; quelli di una persona aspettano la sua conferma.",

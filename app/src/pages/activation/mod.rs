@@ -17,7 +17,7 @@ use contract::state::NodeState;
 use leptos::prelude::*;
 
 pub(super) use self::outlook::stance;
-use super::evidence;
+use super::{evidence, steps_to_come};
 use crate::action::Action;
 use crate::banner::{held_text, held_title};
 use crate::format;
@@ -155,9 +155,7 @@ fn fold(open: bool, summary: &str, body: AnyView) -> AnyView {
 fn background(cx: &Context, live: &Live) -> Option<AnyView> {
     let report = live.preflight.as_ref()?;
     let offset = cx.offset(cx.now);
-    let steps = report.steps.iter();
-    let steps = steps.map(|step| view! { <li>{step_label(&step.id, cx.lang)}</li> }).collect_view();
-    let steps = view! { <ol>{steps}</ol> };
+    let steps = fresh(cx, "steps", steps_to_come::view(cx, report));
     let warnings = (!report.warnings.is_empty()).then(|| {
         let list = report.warnings.iter().collect::<Vec<_>>();
         card(cx.t("Da sapere", "To be known"), outlook::findings(&list, cx.lang))

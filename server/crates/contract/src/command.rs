@@ -16,7 +16,7 @@ use crate::isolation::Attestation;
 use crate::lag::LagLimitForm;
 use crate::lang::Lang;
 use crate::life::LifeSignsForm;
-use crate::own_step::OwnStepForm;
+use crate::own_step::{OwnStepForm, StepGroup};
 use crate::power::{PowerForm, PowerOrder};
 use crate::preflight::{Accept, Release, Settle, Take};
 use crate::preserved::PreservedDiscard;
@@ -363,6 +363,8 @@ pub enum Command {
         /// `up`, `down` or a number.
         to: String,
     },
+    /// Moves a whole group of them, or switches it on or off.
+    StepGroup(StepGroup),
     /// Discards what a failback has replaced.
     PreservedDiscard(PreservedDiscard),
     /// Acknowledges a step: what a person has done, or what is passed because a person answers for it.

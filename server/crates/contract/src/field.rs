@@ -114,6 +114,8 @@ pub enum Problem {
     TooMany(u32),
     /// A site of two members that is not an address and two others.
     TwoMembers,
+    /// A step whose group stands in the other place.
+    GroupElsewhere,
     /// Two fields of which only one may be filled in.
     OnlyOne,
     /// Several fields of which only one may be filled in.
@@ -211,6 +213,10 @@ impl Problem {
             Self::TwoMembers => (
                 "Un cluster ha un IP di nodo e due macchine, con indirizzi IP tutti diversi",
                 "A cluster has a node IP and two machines, all with different IP addresses",
+            ),
+            Self::GroupElsewhere => (
+                "Il suo gruppo sta nell'altro punto: spostare il gruppo intero",
+                "Its group stands in the other place: move the group as a whole",
             ),
             Self::Taken => ("Già in uso", "Already in use"),
             Self::NotFound => ("Non esiste", "There is no such item"),

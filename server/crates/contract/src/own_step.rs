@@ -7,6 +7,7 @@
 
 mod dns;
 mod form;
+mod group;
 mod http;
 mod order;
 mod wait;
@@ -20,6 +21,7 @@ use crate::lang::{Lang, Text};
 
 pub use dns::{DNS_TTL, DNS_TTL_LONG, DNS_TYPES, DnsForm, DnsWork, TSIG_ALGORITHMS, TsigKey};
 pub use form::{OwnStepForm, WorkForm};
+pub use group::{Block, GROUP_MAX, GroupMove, GroupOrder, StepGroup, blocks, group_name, put_in_order};
 pub use http::{HTTP_METHODS, HttpCall, HttpForm, HttpWork, SECRET};
 pub use order::Move;
 pub use wait::WaitWork;
@@ -144,7 +146,13 @@ pub struct OwnStep {
     pub name: String,
     /// Before or after the services.
     pub place: Place,
-    /// Done in this order among those of its place, undone in the reverse one; equal numbers by name.
+    /// The group in which it stands: all of a group are in one place and stand together.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// Whether that group is switched off: the next runs leave the step out.
+    #[serde(default)]
+    pub off: bool,
+    /// Done in this order among those of its place and group, undone in the reverse one; equal numbers by name.
     pub order: u32,
     /// How long one attempt may take, in seconds.
     pub limit_seconds: u32,

@@ -158,6 +158,16 @@ pub fn age(from: Timestamp, to: Timestamp) -> f64 {
 pub struct PlannedStep {
     /// `close_inbound`, `point`, `power_off:IP`, `evidence`, `mandate`, `freeze`, `start:NAME`, `verify`, …
     pub id: String,
+    /// The group of own steps in which it stands.
+    #[serde(default)]
+    pub group: Option<String>,
+}
+
+impl PlannedStep {
+    /// One that is none of the customer's own.
+    pub fn of_every_site(id: impl Into<String>) -> Self {
+        Self { id: id.into(), group: None }
+    }
 }
 
 /// `tvox-dr activate --dry-run --json`, with `F` in words; and what the page Attivazione stands on.
@@ -183,6 +193,9 @@ pub struct PreflightReport<F = Refused> {
     pub loss: Vec<Loss>,
     /// Every step to come.
     pub steps: Vec<PlannedStep>,
+    /// The own steps that will not be done, because their group is switched off.
+    #[serde(default)]
+    pub left_out: Vec<PlannedStep>,
 }
 
 impl PreflightReport<Refused> {
@@ -200,6 +213,7 @@ impl PreflightReport<Refused> {
             point: self.point,
             loss: self.loss,
             steps: self.steps,
+            left_out: self.left_out,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A run: a long operation as an append-only log of steps. A step is done when its postcondition was observed.
 
+mod group;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
@@ -8,6 +10,8 @@ use crate::isolation::MachineIsolation;
 use crate::lang::{Lang, Text};
 use crate::preflight::Loss;
 use crate::telephony::RunTelephony;
+
+pub use group::GroupReport;
 
 /// What a run does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -202,6 +206,9 @@ pub struct RunBrief {
 pub struct StepReport {
     /// Its id, unique in the run.
     pub id: String,
+    /// The group of own steps in which it stands.
+    #[serde(default)]
+    pub group: Option<String>,
     /// How it stands.
     pub state: StepState,
     /// How often it was begun.
@@ -273,6 +280,9 @@ pub struct RunReport {
     /// The second person; `null` where none was needed.
     #[serde(default)]
     pub approval: Option<Approval>,
+    /// The groups of own steps, in the order of the run.
+    #[serde(default)]
+    pub groups: Vec<GroupReport>,
     /// Every step.
     pub steps: Vec<StepReport>,
 }

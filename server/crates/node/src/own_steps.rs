@@ -3,7 +3,9 @@
 
 pub(crate) mod command;
 pub(crate) mod dns;
+mod groups;
 pub(crate) mod http;
+mod order;
 mod preview;
 mod store;
 pub(crate) mod wait;

@@ -142,3 +142,38 @@ async fn a_key_is_kept_without_being_shown_until_another_one_is_typed() {
     let Work::Dns(work) = &step.work else { panic!("not a record") };
     assert!(step.has_secret && work.ttl == 30 && work.old.len() == 2, "{step:?}");
 }
+
+#[tokio::test]
+async fn a_group_is_moved_and_left_out_without_javascript() {
+    let bench = Bench::new(NodeRole::Client).await;
+    let admin = bench.login(Role::Admin).await;
+    for (name, group) in [("carrier", "Operatore <1>"), ("sms", " Operatore  <1> "), ("fax", "")] {
+        let add = [("action", "step.add"), ("kind", "command"), ("name", name), ("run", "true"), ("group", group)];
+        assert_eq!(bench.post("/procedura", &admin, &add).await.status, StatusCode::SEE_OTHER);
+    }
+    let page = bench.get("/procedura", &admin).await.body;
+    assert!(page.contains("Operatore &lt;1&gt;") && page.contains("2 passi, al massimo"), "{page}");
+    assert_eq!(page.matches("class=\"group-head\"").count(), 1);
+    let form = bench.get("/procedura?edit=sms", &admin).await.body;
+    assert!(form.contains("name=\"group\"") && form.contains("value=\"Operatore &lt;1&gt;\""), "{form}");
+    let order = |action: &'static str, to: &'static str| [("action", action), ("name", "Operatore <1>"), ("to", to)];
+    let moved = bench.post("/procedura", &admin, &order("step.group.move", "down")).await;
+    assert_eq!(moved.status, StatusCode::SEE_OTHER, "{}", moved.body);
+    assert_eq!(names(&bench).await, "fax carrier sms");
+    let off = bench.post("/procedura", &admin, &order("step.group.off", "")).await;
+    assert_eq!(off.location(), "/procedura");
+    assert!(declared(&bench).await.iter().all(|step| step.off == step.group.is_some()));
+    let page = bench.get("/procedura", &admin).await.body;
+    assert!(page.contains("Escluso") && page.contains("value=\"step.group.on\""), "{page}");
+    assert!(bench.post("/procedura", &admin, &order("step.group.on", "")).await.status.is_redirection());
+    assert!(!declared(&bench).await.iter().any(|step| step.off));
+    let left = bench.post("/procedura", &admin, &order("step.group.move", "left")).await;
+    assert_eq!(left.status, StatusCode::UNPROCESSABLE_ENTITY, "it cannot go there");
+    let add = [("action", "step.add"), ("kind", "command"), ("name", "gate"), ("run", "true")];
+    let elsewhere = [&add[..], &[("group", "Operatore <1>"), ("place", "before_services")]].concat();
+    let elsewhere = bench.post("/procedura?new=command", &admin, &elsewhere).await;
+    assert!(elsewhere.body.contains("id=\"step-add-place-error\""), "{}", elsewhere.body);
+    let operator = bench.login(Role::Operator).await;
+    let no = bench.post("/procedura", &operator, &order("step.group.off", "")).await;
+    assert_eq!(no.status, StatusCode::FORBIDDEN);
+}

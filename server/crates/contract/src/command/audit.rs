@@ -91,6 +91,7 @@ impl Command {
             Self::StepAdd(_) => "step.add",
             Self::StepRemove { .. } => "step.remove",
             Self::StepMove { .. } => "step.move",
+            Self::StepGroup(group) => group.action(),
             Self::StepsUndo { .. } => "steps.undo",
         }
     }
@@ -124,6 +125,7 @@ impl Command {
             Self::LagLimitReset { dataset } => Some(dataset.clone()),
             Self::ServiceAdd(form) => Some(form.name.clone()),
             Self::StepAdd(form) => Some(form.name.clone()),
+            Self::StepGroup(group) => Some(group.name.clone()),
             Self::GateSet { policy, .. } => Some(policy.clone()),
             Self::GateUnits(told) => Some(told.units.join(", ")),
             Self::ApprovalSet { activation, .. } => activation.clone(),

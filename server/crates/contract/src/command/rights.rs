@@ -76,7 +76,8 @@ impl Command {
             | Self::PowerRemove { .. }
             | Self::StepAdd(_)
             | Self::StepRemove { .. }
-            | Self::StepMove { .. } => Role::Admin,
+            | Self::StepMove { .. }
+            | Self::StepGroup(_) => Role::Admin,
         }
     }
 

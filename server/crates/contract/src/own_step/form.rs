@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::group::group_name;
 use super::{
     CommandWork, DnsForm, HttpForm, ManualWork, OwnStep, Place, STEP_LIMIT_RANGE, STEP_ORDER_MAX, STEP_TEXT_MAX,
     StepKind, WaitWork, Work,
@@ -16,8 +17,11 @@ use crate::name;
 pub struct OwnStepForm {
     /// Its name.
     pub name: String,
-    /// `before_services` or `after_services`; empty for the latter.
+    /// `before_services` or `after_services`; empty for where its group stands, or else for the latter.
     pub place: String,
+    /// The group's name; empty for none.
+    #[serde(default)]
+    pub group: String,
     /// Its number; empty for the end.
     pub order: String,
     /// Seconds; empty for the default of its kind.
@@ -122,28 +126,30 @@ fn too_long<const N: usize>(fields: [(&str, &String); N]) -> Vec<FieldError> {
 }
 
 impl OwnStepForm {
-    /// Checks everything that can be checked without running anything. `last` is the number of a step without one.
+    /// Checks everything that can be checked without running anything. `last` is the number of a step without one,
+    /// `place` where one stands of which nothing is said.
     ///
     /// # Errors
     /// One [`FieldError`] for each field that cannot be taken.
-    pub fn check(&self, last: u32) -> Result<OwnStep, Vec<FieldError>> {
+    pub fn check(&self, last: u32, place: Place) -> Result<OwnStep, Vec<FieldError>> {
         let mut errors = Vec::new();
         let mut keep = |field: &str, problem: Problem| errors.push(FieldError::new(field, problem));
         if let Err(problem) = name::check(&self.name) {
             keep("name", problem);
         }
         let place = match self.place.trim() {
-            "" => Ok(Place::AfterServices),
-            word => word.parse(),
+            "" => place,
+            word => word.parse().map_err(|problem| keep("place", problem)).unwrap_or(place),
         };
-        let place = place.map_err(|problem| keep("place", problem)).unwrap_or(Place::AfterServices);
+        let group = group_name(&self.group).map_err(|problem| keep("group", problem)).unwrap_or_default();
         let order = number(&self.order, last, (0, STEP_ORDER_MAX));
         let order = order.map_err(|problem| keep("order", problem)).unwrap_or_default();
         let limit = number(&self.limit, self.work.kind().default_limit(), STEP_LIMIT_RANGE);
         let limit_seconds = limit.map_err(|problem| keep("limit", problem)).unwrap_or_default();
         match self.work.check() {
             Ok(work) if errors.is_empty() => {
-                Ok(OwnStep { name: self.name.clone(), place, order, limit_seconds, has_secret: false, work })
+                let name = self.name.clone();
+                Ok(OwnStep { name, place, group, off: false, order, limit_seconds, has_secret: false, work })
             }
             Ok(_) => Err(errors),
             Err(wrong) => Err(errors.into_iter().chain(wrong).collect()),
@@ -167,8 +173,8 @@ mod tests {
     use super::*;
 
     fn form(work: WorkForm) -> OwnStepForm {
-        let [place, order, limit] = [(); 3].map(|()| String::new());
-        OwnStepForm { name: "carrier".into(), place, order, limit, secret: None, work }
+        let [place, group, order, limit] = [(); 4].map(|()| String::new());
+        OwnStepForm { name: "carrier".into(), place, group, order, limit, secret: None, work }
     }
 
     fn command() -> OwnStepForm {
@@ -181,12 +187,12 @@ mod tests {
     }
 
     fn fields(form: &OwnStepForm) -> Vec<String> {
-        form.check(0).unwrap_err().into_iter().map(|error| error.field).collect()
+        form.check(0, Place::AfterServices).unwrap_err().into_iter().map(|error| error.field).collect()
     }
 
     #[test]
     fn a_step_has_sensible_defaults_and_is_one_flat_object() {
-        let step = command().check(40).unwrap();
+        let step = command().check(40, Place::AfterServices).unwrap();
         assert_eq!((step.place, step.order, step.limit_seconds), (Place::AfterServices, 40, 60));
         assert!(!step.work.has_undo());
         let told = serde_json::to_value(&step).unwrap();
@@ -196,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_text_in_one_language_stands_for_the_other() {
-        let step = manual("", "call the carrier").check(0).unwrap();
+        let step = manual("", "call the carrier").check(0, Place::AfterServices).unwrap();
         let Work::Manual(work) = step.work else { panic!("{step:?}") };
         assert_eq!(work.text, Text::new("call the carrier", "call the carrier"));
         assert_eq!(work.undo, Some(Text::new("tell them again", "tell them again")));
@@ -209,11 +215,12 @@ mod tests {
         let wrong = OwnStepForm {
             name: "Il carrier".into(),
             place: "later".into(),
+            group: "x".repeat(61),
             order: "first".into(),
             limit: "0".into(),
             secret: None,
             work: WorkForm::Command { run: " ".into(), undo: String::new(), check: String::new() },
         };
-        assert_eq!(fields(&wrong), ["name", "place", "order", "limit", "run"]);
+        assert_eq!(fields(&wrong), ["name", "place", "group", "order", "limit", "run"]);
     }
 }

@@ -10,9 +10,9 @@ use crate::node::Node;
 use crate::process::program::missing;
 
 impl Node {
-    /// Looks at every declared step.
+    /// Looks at every step that a run would take.
     pub(crate) async fn preview_own_steps(&self) -> Result<Vec<Refused>, Denied> {
-        let declared = self.declared_own_steps().await?;
+        let declared = self.own_steps_to_take().await?;
         // At once: servers that are down, each waited for, must not add up on the day.
         Ok(join_all(declared.iter().map(|step| self.preview(step))).await.concat())
     }

@@ -2,10 +2,13 @@
 //! press: nothing here reaches an open one.
 
 use contract::command::Secret;
-use contract::own_step::{Move, OwnStep, OwnStepForm, OwnStepsReport, STEP_ORDER_MAX, Work};
+use contract::own_step::{
+    Move, OwnStep, OwnStepForm, OwnStepsReport, Place, STEP_ORDER_MAX, Work, group_name, put_in_order,
+};
 use contract::{Denied, FieldError, Outcome, Problem, SCHEMA};
 use serde_json::{Value, json};
 
+use super::order::{self, Placed, STEP};
 use super::{Declared, dns, http, what};
 use crate::delivery::seal;
 use crate::door::Act;
@@ -13,29 +16,35 @@ use crate::identity::sha256;
 use crate::node::Node;
 use crate::store::{Tx, db};
 
-/// How far a step without a number comes behind the last one.
-const STEP: u32 = 10;
-
-/// Name, place, number, limit, work, secret: one row of the table.
-type Row = (String, String, u32, u32, String, Option<Vec<u8>>);
+/// Name, place, group and whether it is switched off, number, limit, work, secret: one row of the table.
+type Row = (String, String, Option<String>, bool, u32, u32, String, Option<Vec<u8>>);
 
 impl Node {
     /// All declared steps, in the order in which they are done.
     pub(crate) async fn declared_own_steps(&self) -> Result<Vec<Declared>, Denied> {
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT name, place, position, timeout, work, secret FROM own_step \
-             ORDER BY place <> 'before_services', position, name",
+            "SELECT own_step.name, place, group_name, coalesce(off, 0), position, timeout, work, secret FROM own_step \
+             LEFT JOIN step_group ON step_group.name = group_name",
         )
         .fetch_all(self.store.pool())
         .await
         .map_err(db("read the own steps"))?;
-        let step = |(name, place, order, limit_seconds, work, sealed): Row| {
+        let step = |(name, place, group, off, order, limit_seconds, work, sealed): Row| {
             let place = place.parse().map_err(|problem: Problem| Denied::failed("read the own steps", problem))?;
             let work = serde_json::from_str(&work).map_err(|error| Denied::failed("read the own steps", error))?;
-            let step = OwnStep { name, place, order, limit_seconds, has_secret: false, work };
+            let step = OwnStep { name, place, group, off, order, limit_seconds, has_secret: false, work };
             Ok(Declared::new(step, sealed.as_deref()))
         };
-        rows.into_iter().map(step).collect()
+        let mut declared = rows.into_iter().map(step).collect::<Result<Vec<_>, Denied>>()?;
+        put_in_order(&mut declared, |declared| &declared.step);
+        Ok(declared)
+    }
+
+    /// Those of them that a run takes: without the groups that are switched off.
+    pub(crate) async fn own_steps_to_take(&self) -> Result<Vec<Declared>, Denied> {
+        let mut declared = self.declared_own_steps().await?;
+        declared.retain(|declared| !declared.step.off);
+        Ok(declared)
     }
 
     pub(crate) async fn own_steps_report(&self) -> Result<OwnStepsReport, Denied> {
@@ -48,14 +57,23 @@ impl Node {
         let before = known.iter().find(|declared| declared.step.name == form.name);
         let last = known.iter().map(|declared| declared.step.order).max().unwrap_or(0);
         let number = before.map_or((last + STEP).min(STEP_ORDER_MAX), |declared| declared.step.order);
-        let step = form.check(number).map_err(Denied::Invalid)?;
+        let others = || known.iter().map(|declared| &declared.step).filter(|other| other.name != form.name);
+        let typed = group_name(&form.group).ok().flatten();
+        let fellow = others().find(|other| typed.is_some() && other.group == typed);
+        let place = fellow.map_or(Place::AfterServices, |fellow| fellow.place);
+        let step = form.check(number, place).map_err(Denied::Invalid)?;
+        if fellow.is_some_and(|fellow| fellow.place != step.place) {
+            return Err(Denied::field("place", Problem::GroupElsewhere));
+        }
         let secret = self.secret_of(&step, form.secret.as_ref(), before)?;
         check(&step.work, secret.as_ref()).map_err(Denied::Invalid)?;
         let sealed = secret.map(|secret| seal::seal(&self.dir, &what(&step.name), &secret)).transpose();
         let sealed = sealed.map_err(|error| Denied::failed("declare an own step", error))?;
-        let step = OwnStep { has_secret: sealed.is_some(), ..step };
+        let off = fellow.is_some_and(|fellow| fellow.off);
+        let step = OwnStep { has_secret: sealed.is_some(), off, ..step };
         let mut tx = self.store.begin().await?;
         write(&mut tx, &step, sealed.as_deref()).await?;
+        forget_empty_groups(&mut tx).await?;
         act.done(tx, before.map(|declared| told(&declared.step)), Some(told(&step))).await
     }
 
@@ -87,6 +105,7 @@ impl Node {
             .execute(&mut *tx)
             .await
             .map_err(db("take an own step back"))?;
+        forget_empty_groups(&mut tx).await?;
         act.done(tx, Some(told(step)), None).await
     }
 
@@ -95,18 +114,10 @@ impl Node {
         let known: Vec<OwnStep> = self.declared_own_steps().await?.into_iter().map(|declared| declared.step).collect();
         let step = known.iter().find(|step| step.name == name);
         let step = step.ok_or_else(|| Denied::field("name", Problem::NotFound))?;
-        let orders = reordered(&known, step, to);
+        let moved = order::step_moved(&known, step, to);
         let mut tx = self.store.begin().await?;
-        for (name, order) in &orders {
-            sqlx::query("UPDATE own_step SET position = ? WHERE name = ?")
-                .bind(order)
-                .bind(name)
-                .execute(&mut *tx)
-                .await
-                .map_err(db("move an own step"))?;
-        }
-        let after = orders.iter().map(|(name, order)| (name.clone(), json!(order))).collect::<serde_json::Map<_, _>>();
-        act.done(tx, Some(json!({ "order": step.order })), Some(json!(after))).await
+        place(&mut tx, &moved).await?;
+        act.done(tx, Some(json!({ "order": step.order })), Some(order::told(&moved))).await
     }
 }
 
@@ -124,18 +135,50 @@ fn told(step: &OwnStep) -> Value {
     let Work::Http(work) = &step.work else { return json!(step) };
     let text = serde_json::to_string(work).unwrap_or_default();
     json!({
-        "name": step.name, "place": step.place, "order": step.order, "limit_seconds": step.limit_seconds, "kind": "http",
+        "name": step.name, "place": step.place, "group": step.group, "off": step.off, "order": step.order, "limit_seconds": step.limit_seconds, "kind": "http",
         "servers": work.servers(), "definition_sha256": sha256(text.as_bytes()), "has_secret": step.has_secret,
     })
 }
 
+/// Gives steps their new numbers.
+pub(super) async fn place(tx: &mut Tx, moved: &[Placed]) -> Result<(), Denied> {
+    for Placed { name, place, order } in moved {
+        sqlx::query("UPDATE own_step SET place = ?, position = ? WHERE name = ?")
+            .bind(place.as_str())
+            .bind(order)
+            .bind(name)
+            .execute(&mut **tx)
+            .await
+            .map_err(db("move an own step"))?;
+    }
+    Ok(())
+}
+
+/// A group whose last step is gone is gone: one of that name which is made later begins switched on.
+async fn forget_empty_groups(tx: &mut Tx) -> Result<(), Denied> {
+    sqlx::query("DELETE FROM step_group WHERE name NOT IN (SELECT group_name FROM own_step WHERE group_name NOT NULL)")
+        .execute(&mut **tx)
+        .await
+        .map_err(db("forget the groups without a step"))?;
+    Ok(())
+}
+
 async fn write(tx: &mut Tx, step: &OwnStep, sealed: Option<&[u8]>) -> Result<(), Denied> {
+    if let Some(group) = &step.group {
+        sqlx::query("INSERT OR IGNORE INTO step_group (name) VALUES (?)")
+            .bind(group)
+            .execute(&mut **tx)
+            .await
+            .map_err(db("make a group of own steps"))?;
+    }
     let work = serde_json::to_string(&step.work).map_err(|error| Denied::failed("declare an own step", error))?;
     sqlx::query(
-        "INSERT OR REPLACE INTO own_step (name, place, position, timeout, work, secret) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO own_step (name, place, group_name, position, timeout, work, secret) \
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&step.name)
     .bind(step.place.as_str())
+    .bind(&step.group)
     .bind(step.order)
     .bind(step.limit_seconds)
     .bind(work)
@@ -144,45 +187,4 @@ async fn write(tx: &mut Tx, step: &OwnStep, sealed: Option<&[u8]>) -> Result<(),
     .await
     .map_err(db("declare an own step"))?;
     Ok(())
-}
-
-/// The numbers that change when one step is moved. Up and down go past the neighbour in its place; where two have the same
-/// number that place is numbered anew, because a number alone would not tell them apart.
-fn reordered(known: &[OwnStep], step: &OwnStep, to: Move) -> Vec<(String, u32)> {
-    let mut place: Vec<&OwnStep> = known.iter().filter(|other| other.place == step.place).collect();
-    let Some(at) = place.iter().position(|other| other.name == step.name) else { return Vec::new() };
-    match to {
-        Move::To(order) => return vec![(step.name.clone(), order)],
-        Move::Up if at > 0 => place.swap(at, at - 1),
-        Move::Down if at + 1 < place.len() => place.swap(at, at + 1),
-        Move::Up | Move::Down => return Vec::new(),
-    }
-    let numbered = place.into_iter().zip((1..).map(|number: u32| (number * STEP).min(STEP_ORDER_MAX)));
-    numbered.filter(|(step, order)| step.order != *order).map(|(step, order)| (step.name.clone(), order)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use contract::own_step::{CommandWork, Place, Work};
-
-    use super::*;
-
-    fn step(name: &str, order: u32) -> OwnStep {
-        let work = Work::Command(CommandWork { run: "true".into(), undo: None, check: None });
-        OwnStep { name: name.into(), place: Place::AfterServices, order, limit_seconds: 60, has_secret: false, work }
-    }
-
-    #[test]
-    fn a_step_goes_past_its_neighbour_also_where_both_have_the_same_number() {
-        let known = [step("a", 5), step("b", 5), step("c", 30)];
-        let told = |at: usize, to| {
-            let moved = reordered(&known, &known[at], to);
-            moved.iter().map(|(name, order)| format!("{name}{order}")).collect::<Vec<_>>().join(" ")
-        };
-        assert_eq!(told(1, Move::Up), "b10 a20");
-        assert_eq!(told(1, Move::Down), "a10 c20 b30");
-        assert_eq!(told(0, Move::Up), "", "it is the first already");
-        assert_eq!(told(2, Move::Down), "");
-        assert_eq!(told(2, Move::To(1)), "c1");
-    }
 }

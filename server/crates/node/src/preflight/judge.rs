@@ -45,7 +45,7 @@ pub(crate) struct Facts {
     pub(crate) services_preview: Vec<Refused>,
     /// Machines of which nobody has chosen what they do in silence.
     pub(crate) gate_unchosen: Vec<String>,
-    /// The customer's own steps, in the order in which they are done.
+    /// The customer's own steps, in the order in which they are done, those that are switched off among them.
     pub(crate) own: Vec<OwnStep>,
     /// What is worth knowing about them.
     pub(crate) own_preview: Vec<Refused>,
@@ -114,6 +114,7 @@ pub(crate) fn judge(facts: &Facts, take: &Take) -> Result<PreflightReport, Denie
         point: choice.point.map(|point| point.id.clone()),
         loss: if facts.resumes() { Vec::new() } else { choice.losses.clone() },
         steps: steps(facts, &off, choice.point.is_some()),
+        left_out: own(facts).filter(|step| step.off).map(planned).collect(),
     })
 }
 
@@ -268,26 +269,33 @@ fn steps(facts: &Facts, off: &[IpAddr], goes_back: bool) -> Vec<PlannedStep> {
         NodeRole::Master => &["close_inbound", "evidence", "mandate"],
     };
     let starts = facts.services.iter().map(|name| format!("start:{name}"));
-    let own = |place| {
-        let there = facts.own.iter().filter(move |step| step.place == place && !facts.resumes());
-        there.map(|step| format!("own:{}", step.name))
-    };
-    let mut ids: Vec<String> = before
+    let there = |place| own(facts).filter(move |step| step.place == place && !step.off).map(planned);
+    let mut steps: Vec<PlannedStep> = before
         .iter()
-        .map(|id| (*id).to_owned())
-        .chain(own(Place::BeforeServices))
-        .chain(starts)
-        .chain(["verify".to_owned()])
-        .chain(facts.telephony.then(|| "telephony".to_owned()))
-        .chain(own(Place::AfterServices))
+        .map(|id| PlannedStep::of_every_site(*id))
+        .chain(there(Place::BeforeServices))
+        .chain(starts.map(PlannedStep::of_every_site))
+        .chain([PlannedStep::of_every_site("verify")])
+        .chain(facts.telephony.then(|| PlannedStep::of_every_site("telephony")))
+        .chain(there(Place::AfterServices))
         .collect();
     // What takes long comes before what perishes; what switches a machine off is part of the evidence.
-    if let Some(at) = ids.iter().position(|id| id == "evidence") {
+    if let Some(at) = steps.iter().position(|step| step.id == "evidence") {
         let point = goes_back.then(|| "point".to_owned());
-        ids.splice(at..at, point.into_iter().chain(off.iter().map(|ip| format!("power_off:{ip}"))));
+        let more = point.into_iter().chain(off.iter().map(|ip| format!("power_off:{ip}")));
+        steps.splice(at..at, more.map(PlannedStep::of_every_site));
     }
     if facts.approvers.is_some() && !facts.resumes() {
-        ids.insert(0, "approval".to_owned());
+        steps.insert(0, PlannedStep::of_every_site("approval"));
     }
-    ids.into_iter().map(|id| PlannedStep { id }).collect()
+    steps
+}
+
+/// The customer's own steps; whoever only starts its services again takes none.
+fn own(facts: &Facts) -> impl Iterator<Item = &OwnStep> {
+    facts.own.iter().filter(|_| !facts.resumes())
+}
+
+fn planned(step: &OwnStep) -> PlannedStep {
+    PlannedStep { id: format!("own:{}", step.name), group: step.group.clone() }
 }

@@ -103,6 +103,7 @@ impl Node {
     pub(crate) async fn failback_report(&self, failback: &Failback) -> Result<FailbackReport, Denied> {
         let mut blocked: Vec<Refused> = self.something_runs().into_iter().collect();
         let state = self.state();
+        let own = self.own_steps_of(RunKind::Failback).await?;
         let mut report = FailbackReport {
             schema: SCHEMA,
             allowed: false,
@@ -111,16 +112,14 @@ impl Node {
             needed_bytes: None,
             free_bytes: None,
             steps: with_approval(
-                steps(
-                    RunKind::Failback,
-                    &self.declared_services().await?,
-                    &self.own_steps_of(RunKind::Failback).await?,
-                    false,
-                ),
+                steps(RunKind::Failback, &self.declared_services().await?, &own, false),
                 self.approval_policy().await?.asks_for(RunKind::Failback),
             )
             .iter()
-            .map(|step| PlannedStep { id: step.to_string() })
+            .map(|step| PlannedStep {
+                id: step.to_string(),
+                group: step.declared_in(&own).and_then(|declared| declared.step.group.clone()),
+            })
             .collect(),
         };
         if state != NodeState::Active {

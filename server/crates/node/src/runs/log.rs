@@ -94,8 +94,7 @@ impl Plan {
 
     /// The same with what only the machine itself can read.
     pub(crate) fn declared(&self, step: &Step) -> Option<&Declared> {
-        let (Step::Own(name) | Step::Revert(name)) = step else { return None };
-        self.own.iter().find(|own| own.step.name == *name)
+        step.declared_in(&self.own)
     }
 }
 
@@ -192,6 +191,7 @@ impl State {
     pub(crate) fn new(plan: Plan) -> Self {
         let waiting = |step: &Step| StepReport {
             id: step.to_string(),
+            group: plan.own_step(step).and_then(|own| own.group.clone()),
             state: StepState::Waiting,
             attempts: 0,
             started_at: None,

@@ -42,11 +42,11 @@ pub(super) fn own_remedy(step: &Step) -> Text {
 }
 
 impl Node {
-    /// The steps that a run of this kind takes: those that are declared now, or, on the way back, those that were taken on
+    /// The steps that a run of this kind takes: those that are declared and switched on now, or, on the way back, those that were taken on
     /// the way to the service, as they were then.
     pub(super) async fn own_steps_of(&self, kind: RunKind) -> Result<Vec<Declared>, Denied> {
         match kind {
-            RunKind::Activation | RunKind::Takeover => self.declared_own_steps().await,
+            RunKind::Activation | RunKind::Takeover => self.own_steps_to_take().await,
             RunKind::Deactivation | RunKind::Failback => {
                 let taken =
                     store::load_newest(self.store.pool(), RunKind::Activation, |state| state.is_done(&Step::Mandate));

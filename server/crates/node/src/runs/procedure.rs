@@ -271,6 +271,12 @@ impl Step {
         matches!(self, Self::Telephony) || self.is_own()
     }
 
+    /// What it was declared as, where it is one of these.
+    pub(crate) fn declared_in<'a>(&self, own: &'a [Declared]) -> Option<&'a Declared> {
+        let (Self::Own(name) | Self::Revert(name)) = self else { return None };
+        own.iter().find(|declared| declared.step.name == *name)
+    }
+
     /// Whether it is one of the customer's own.
     pub(crate) const fn is_own(&self) -> bool {
         matches!(self, Self::Own(_) | Self::Revert(_))
@@ -300,8 +306,10 @@ mod tests {
 
     fn own(name: &str, place: Place, undo: bool) -> Declared {
         let work = CommandWork { run: "true".into(), undo: undo.then(|| "true".into()), check: None };
-        let work = Work::Command(work);
-        Declared::new(OwnStep { name: name.into(), place, order: 0, limit_seconds: 5, has_secret: false, work }, None)
+        let (work, name) = (Work::Command(work), name.to_owned());
+        let step =
+            OwnStep { name, place, group: None, off: false, order: 0, limit_seconds: 5, has_secret: false, work };
+        Declared::new(step, None)
     }
 
     fn ids(kind: RunKind) -> String {

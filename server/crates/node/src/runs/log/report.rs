@@ -1,6 +1,6 @@
 //! What a run is told as: in short, in a list and in full, with the figures that follow from its events.
 
-use contract::run::{RunBrief, RunEntry, RunReport, StepReport, StepState};
+use contract::run::{GroupReport, RunBrief, RunEntry, RunReport, StepReport, StepState};
 use contract::telephony::RunTelephony;
 use contract::{SCHEMA, Timestamp};
 
@@ -29,6 +29,8 @@ impl State {
     /// The run in full.
     pub(crate) fn report(&self) -> RunReport {
         let brief = self.brief();
+        let told = self.plan.steps.iter().zip(&self.steps).map(|(step, report)| self.step_report(step, report));
+        let steps: Vec<StepReport> = told.collect();
         let verified = self.report_of(&Step::Verify).filter(|report| report.state == StepState::Done);
         let rto = verified.and_then(|report| report.ended_at).map(|end| seconds(self.plan.started_at, end));
         RunReport {
@@ -52,13 +54,8 @@ impl State {
             telephony: self.telephony(),
             ledger: self.ledger.clone(),
             approval: self.approval(),
-            steps: self
-                .plan
-                .steps
-                .iter()
-                .zip(&self.steps)
-                .map(|(step, report)| self.step_report(step, report))
-                .collect(),
+            groups: GroupReport::all(&steps),
+            steps,
         }
     }
 

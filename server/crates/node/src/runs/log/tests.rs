@@ -55,7 +55,19 @@ fn plan(kind: RunKind) -> Plan {
 fn own(name: &str, place: Place) -> Declared {
     let text = || Text::new("chiamare", "call");
     let work = Work::Manual(ManualWork { text: text(), undo: Some(text()) });
-    Declared::new(OwnStep { name: name.into(), place, order: 0, limit_seconds: 5, has_secret: false, work }, None)
+    Declared::new(
+        OwnStep {
+            name: name.into(),
+            place,
+            group: None,
+            off: false,
+            order: 0,
+            limit_seconds: 5,
+            has_secret: false,
+            work,
+        },
+        None,
+    )
 }
 
 fn person(name: &str) -> Person {

@@ -2,7 +2,10 @@
 //! through every bad day of the runs, are undone in reverse order, and are passed only by somebody who answers for it.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+mod groups;
+#[path = "../machines/mod.rs"]
 mod machines;
+#[path = "../procedures/mod.rs"]
 mod procedures;
 
 use std::fs;
@@ -29,7 +32,7 @@ fn lines(file: &Path) -> Vec<String> {
     fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
-/// A step with a check, one that a person does, and one of which nothing can be seen but how it ended.
+/// A step with a check; and in a group one that a person does, and one of which nothing can be seen but how it ended.
 fn declare(machine: &Machine) {
     let (mounted, fax) = (trace(machine, "mounted"), trace(machine, "fax"));
     let (mounted, fax) = (mounted.display(), fax.display());
@@ -50,11 +53,15 @@ fn declare(machine: &Machine) {
     ]);
     let carrier =
         ["--text-it", "Chiamare l'operatore", "--text-en", "Call the carrier", "--undo-en", "Call them again"];
-    machine.ok(&[&["step", "add", "carrier", "--kind", "manual"], &carrier[..]].concat());
+    machine
+        .ok(&[&["step", "add", "carrier", "--group", "Operatore telefonico", "--kind", "manual"], &carrier[..]]
+            .concat());
     machine.ok(&[
         "step",
         "add",
         "fax",
+        "--group",
+        "Operatore telefonico",
         "--kind",
         "command",
         "--run",
