@@ -33,7 +33,7 @@ apt_install() {
 programs=(
   cc:gcc make:make git:git chromium:chromium rsync:rsync sqlite3:sqlite3 ip:iproute2 ps:procps
   ipmitool:ipmitool openssl:openssl lsyncd:lsyncd mkfs.ext4:e2fsprogs mount:mount
-  nft:nftables sipp:sip-tester
+  nft:nftables sipp:sip-tester systemctl:systemd
 )
 # The libraries of Kannel and of the management controller: the programs themselves are unpacked below.
 packages=(
