@@ -33,6 +33,30 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
+fn a_machine_that_was_put_back_and_joins_once_more_is_still_found() {
+    let mut pair = Pair::new();
+    until("the Master knows its ticket", || pair.client.ticket() > 0);
+    pair.client.kill();
+    let before = pair.path("before");
+    copy(&pair.client.dir, &before);
+    start_and_renew(&mut pair.client);
+    pair.client.kill();
+    fs::remove_dir_all(&pair.client.dir).unwrap();
+    copy(&before, &pair.client.dir);
+    pair.client.start();
+    until("it says so", || pair.client.findings() == ["set_back"]);
+    let joined = pair.client.run_with(&["peer", "join", "-"], &pair.token());
+    assert_eq!(joined.code, 0, "the key is the same: {joined:?}");
+    // What is known of it only by talking, it hears again.
+    pair.client.kill();
+    pair.client.start();
+    until("they talk", || pair.client.status()["pair"]["peer"]["machines"][0]["reachable"] == true);
+    until("it still says so", || pair.client.findings() == ["set_back"]);
+    let held = pair.client.status()["state"].clone();
+    assert_eq!(held, "held", "a token settles nothing");
+}
+
+#[test]
 fn a_client_put_back_to_before_the_activation_says_so_stays_down_and_overwrites_nothing() {
     let mut pair = Pair::new();
     let (on_master, on_client) = (pair.path("up-on-master"), pair.path("up-on-client"));

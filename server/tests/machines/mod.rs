@@ -186,7 +186,11 @@ impl Machine {
 
     /// A second machine with all that this one has on its disk, at addresses of its own. Not started.
     pub fn copied(&self, dir: &Path) -> Self {
-        assert!(Command::new("cp").arg("-a").args([&self.dir, dir]).status().unwrap().success());
+        // Of a machine that runs a file may be gone before it is copied.
+        until("it is copied whole", || {
+            let _ = fs::remove_dir_all(dir);
+            Command::new("cp").arg("-a").args([&self.dir, dir]).status().unwrap().success()
+        });
         let (panel, peer) = (free_port(), free_port());
         let file = dir.join("tvox-dr.toml");
         let text = fs::read_to_string(&file).unwrap();

@@ -1,6 +1,6 @@
 //! The return gate's drop-in under a real systemd: what a boot wants and a gate refuses is left inactive, never failed, and
 //! runs as soon as the gate is open. `return_gate` shows the rest of it without one.
-#![allow(clippy::panic, clippy::unwrap_used, reason = "test code")]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "test code")]
 
 #[path = "../machines/mod.rs"]
 mod machines;

@@ -2,7 +2,10 @@
 //! its place begins with what the pair has.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+mod declared_lost;
+#[path = "../machines/mod.rs"]
 mod machines;
+mod rejoin;
 
 use std::fs;
 use std::path::PathBuf;
