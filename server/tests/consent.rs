@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 mod machines;
+mod records;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use machines::{Machine, Pair, Ran, until};
+use records::{earlier, rewrite};
 
 fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
@@ -89,6 +91,51 @@ fn an_empty_master_never_erases_the_good_copy_and_with_consent_exactly_once() {
     let content = held(&pair.client, "etc");
     assert_ne!(content, emptied);
     assert!(reads(&target.join("b"), "new"), "one consent is not another");
+}
+
+#[test]
+fn what_was_replaced_is_kept_for_thirty_days_that_were_lived_through_whatever_the_clock_says() {
+    let mut pair = Pair::new();
+    let (source, target) = pair.declare("etc", "files");
+    fs::write(source.join("a"), "good").unwrap();
+    until("it follows", || reads(&target.join("a"), "good"));
+    let good = pair.client.dataset("etc")["generation"].as_u64().unwrap();
+    let few = ["--newest", "1", "--minutes", "0", "--hours", "0", "--days", "0"];
+    pair.client.ok(&[&["sync", "retention", "set"][..], &few].concat());
+    replace_master(&mut pair, "master2", &target);
+    let content = held(&pair.client, "etc");
+    assert_eq!(accept(&pair.client, "etc", &content, "dr1").code, 0);
+    let source = pair.path("src-of-master2");
+    let follows = |text: &str| {
+        fs::write(source.join("b"), text).unwrap();
+        until("it follows the new Master", || reads(&target.join("b"), text));
+    };
+    follows("first");
+    let client = &mut pair.client;
+    // To a clock that is set a year forward everything was a year ago.
+    client.kill();
+    rewrite(&client.dir.join("replicas/etc.files/generations"), |record| {
+        record["committed_at"] = earlier(&record["committed_at"], 365 * 86_400);
+    });
+    client.start();
+    follows("second");
+    until("what nothing keeps is gone", || {
+        client.run(&["sync", "full", "--wait"]);
+        points(client).len() <= 3
+    });
+    assert!(points(client).contains(&good), "a date is no time that went by");
+    client.kill();
+    let db = rusqlite::Connection::open(client.dir.join("tvox-dr.db")).unwrap();
+    let days: i64 =
+        db.query_row("SELECT left_s / 86400 FROM pin WHERE why = 'replaced'", (), |row| row.get(0)).unwrap();
+    assert!((29..=30).contains(&days), "{days} days are left");
+    db.execute("UPDATE pin SET left_s = 0", ()).unwrap();
+    drop(db);
+    client.start();
+    until("its days have gone by", || {
+        client.run(&["sync", "full", "--wait"]);
+        !points(client).contains(&good)
+    });
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod machines;
 #[path = "procedures/mod.rs"]
 mod procedures;
+mod records;
 #[path = "failback/site.rs"]
 #[allow(dead_code, reason = "a site of the failback, of which this file needs a part")]
 mod site;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 
 use machines::{Machine, Ran, until};
 use procedures::{die_at, press, resume};
+use records::earlier;
 use serde_json::Value;
 use site::{Site, accounts, last, sql, step, up};
 
@@ -274,21 +276,8 @@ fn a_damaged_point_is_refused_before_anything_is_changed_and_the_newest_sound_on
 /// Changes what is written down of each generation, or of each copy that has served. The node is down.
 fn rewrite(client: &Machine, which: &str, change: impl Fn(&mut Value)) {
     for dataset in ["conf.files", "voice.sqlite"] {
-        for dir in fs::read_dir(client.dir.join("replicas").join(dataset).join(which)).unwrap().flatten() {
-            let path = dir.path().join("record");
-            let Ok(text) = fs::read_to_string(&path) else { continue };
-            let mut record: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
-            change(&mut record);
-            let json = record.to_string();
-            fs::write(&path, format!("{json}\n{}\n", blake3::hash(json.as_bytes()).to_hex())).unwrap();
-        }
+        records::rewrite(&client.dir.join("replicas").join(dataset).join(which), &change);
     }
-}
-
-/// So much earlier.
-fn earlier(at: &Value, seconds: i64) -> Value {
-    let at: contract::Timestamp = at.as_str().unwrap().parse().unwrap();
-    contract::Timestamp::from_second(at.as_second() - seconds).unwrap().to_string().into()
 }
 
 /// Lets every generation look an hour older to whoever prunes.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use contract::preflight::Accept;
 use contract::{Denied, FieldError, Outcome, Problem, Refused, Rule};
-use jiff::SignedDuration;
 use replication::Commit;
 use serde_json::json;
 
@@ -21,7 +20,7 @@ use crate::store::{db, time};
 const VALID: Duration = Duration::from_secs(3600);
 
 /// How long what was replaced is kept for whoever finds out that it was the good one.
-const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+const KEPT: Duration = Duration::from_secs(30 * 86_400);
 
 impl Copy {
     /// Whether the Master refused to replace what is here, or would have replaced it by something older.
@@ -83,8 +82,7 @@ impl Node {
             self.drop_consent(copy).await?;
             return Ok(None);
         }
-        let until = now.checked_add(KEPT).map_err(|error| Denied::failed("keep what is replaced", error))?;
-        self.pin(&copy.dataset.name, here.generation, Why::Replaced, Some(until)).await?;
+        self.pin_for(&copy.dataset.name, here.generation, Why::Replaced, KEPT).await?;
         Ok(Some(self.highest_generation().await?.unwrap_or(here.generation).max(here.generation)))
     }
 

@@ -13,6 +13,7 @@ use crate::sync::tidy::GRACE;
 
 /// How long what was made on a DR is kept after it was handed back and the Master's data has come again. It is time in
 /// which this node ran and was in sync that counts, by a clock that nobody sets: a wrong date costs nobody what was made.
+/// What is pinned for a time grows older in the same way.
 const KEEP_DR: Duration = Duration::from_secs(24 * 3600);
 /// How often that time is written down.
 const COUNT_EVERY: Duration = Duration::from_secs(600);
@@ -33,11 +34,16 @@ impl Node {
         if came_forward && let Err(error) = self.came_forward(dataset).await {
             return tracing::error!(?error, "nothing is pruned");
         }
-        let kept_for_good = match self.pinned(dataset, now).await {
+        let kept_for = copy.change(|standing| kept_for(&mut standing.counted, Instant::now()));
+        if let Some(time) = kept_for
+            && let Err(error) = self.pins_were_kept(dataset, time).await
+        {
+            return tracing::error!(?error, "nothing is pruned");
+        }
+        let kept_for_good = match self.pinned(dataset).await {
             Ok(pinned) => pinned,
             Err(error) => return tracing::error!(?error, "nothing is pruned"),
         };
-        let kept_for = copy.change(|standing| kept_for(&mut standing.counted, Instant::now()));
         let points = self.with_engine(copy, move |replica| {
             let there = replica.restore_points()?;
             let there: Vec<_> = there.iter().map(|point| (point.generation, point.captured_at)).collect();

@@ -215,7 +215,7 @@ impl Node {
         let (commit, points, dr_points, pinned, shown) =
             opened.await.map_err(|error| self.error("io", error))?.map_err(told)?;
         // What cannot be read is not shown as pinned, and kept all the same.
-        let kept = self.pinned(&copy.dataset.name, self.clock.now()).await.unwrap_or_default();
+        let kept = self.pinned(&copy.dataset.name).await.unwrap_or_default();
         copy.change(|standing| {
             standing.confirmed = standing.confirmed.max(commit.as_ref().map(|commit| commit.captured_at));
             standing.commit = commit;
