@@ -68,12 +68,14 @@ fn buttons(cx: &Context, name: &str, place: Place, off: bool, room: Room) -> Any
             </form>
         }
     };
-    let shift = |to, sign, words| button(Action::StepGroupMove, to, sign, words);
+    let shift = |to, sign, words: &str| button(Action::StepGroupMove, to, sign, words);
+    // What is read aloud begins with what is seen.
+    let to_the_other = format!("{there}: {}", cx.t("sposta", "move"));
     view! {
         <div class="row-actions">
             {room.up.then(|| shift("up", "▲", cx.t("Sposta su", "Move up")))}
             {room.down.then(|| shift("down", "▼", cx.t("Sposta giù", "Move down")))}
-            {shift(other.as_str(), there, cx.t("Sposta", "Move"))}
+            {shift(other.as_str(), there, &to_the_other)}
             {button(switch, "", word, word)}
         </div>
     }
