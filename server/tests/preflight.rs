@@ -204,3 +204,23 @@ fn whatever_takes_connections_at_the_masters_address_counts_as_alive_whether_it_
         assert!(!blocked(&dry_run(&pair.client, &["--override", &passed])).contains(&alive));
     }
 }
+
+#[test]
+fn a_sign_of_life_refuses_a_press_that_need_not_wait_for_a_silence_that_is_known() {
+    let mut pair = seeded();
+    pair.master.kill();
+    until("it is silent", || pair.client.status()["pair"]["peer"]["machines"][0]["reachable"] == false);
+    let press = |more: &[&str]| {
+        let words = ["activate", "--confirm-name", "dr1", "--reason", "prova", "--override", NO_SERVICE, "--json"];
+        pair.client.run(&[&words[..], more].concat())
+    };
+    let rules = |ran: &Ran| told(&ran.json()["refused"]);
+    until("only the operator's words are missing", || {
+        rules(&press(&[])) == [format!("isolation.unattested@{MASTER}"), "data_loss.consent@dr1".into()]
+    });
+    let _ = impostor(pair.master.peer, b"");
+    let ran = press(&["--attest", ATTESTED, "--accept-data-loss"]);
+    assert_eq!((ran.code, rules(&ran)), (3, vec![format!("isolation.alive@{MASTER}")]), "{ran:?}");
+    let runs = pair.client.ok(&["run", "list", "--json"]).json();
+    assert_eq!(runs["runs"], json!([]), "nothing was begun");
+}

@@ -4,6 +4,7 @@
 //! that sees the machine off (`power`), or an operator's word, and that is kept apart from what was found.
 
 mod life_signs;
+mod look;
 mod power;
 mod probe;
 
@@ -18,6 +19,7 @@ use futures_util::future::join_all;
 
 use crate::cluster::Machine;
 use crate::node::Node;
+pub(crate) use look::Look;
 pub(crate) use power::{Pace, Power};
 use probe::Probe;
 

@@ -4,6 +4,7 @@
 mod facts;
 mod judge;
 mod point;
+mod press;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +13,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use contract::isolation::MachineIsolation;
 use contract::preflight::{PreflightReport, Take};
 use contract::state::NodeState;
 use contract::telephony::Telephony;
@@ -20,13 +20,15 @@ use contract::{Denied, NodeRole, Refused};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::isolation::{self, Pace};
+use crate::isolation::{self, Look, Pace};
 use crate::node::Node;
 
 pub(crate) use judge::remaining;
 
 /// How often the other site is probed while nothing happens.
 const EVERY: Duration = Duration::from_secs(15);
+/// And while it is silent: the button may be pressed any moment, and silence takes seconds to see.
+const SILENT_EVERY: Duration = Duration::from_secs(1);
 /// How soon it is probed again when something did.
 const PROBE_PACE: Duration = Duration::from_secs(5);
 /// How soon the judgement is made again at most.
@@ -38,6 +40,8 @@ const MOVED_PACE: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(crate) struct Lookout {
     latest: Mutex<Option<PreflightReport>>,
+    /// The last probes, and how many changes there had been when they began.
+    probed: Mutex<Option<(Arc<Probed>, u64)>>,
     /// Counts the changes: a judgement that was begun before one is stale when it ends.
     changes: AtomicU64,
     wake: Notify,
@@ -55,6 +59,14 @@ impl Lookout {
         self.moved.notify_one();
     }
 
+    fn probed(&self) -> Option<(Arc<Probed>, u64)> {
+        self.probed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep(&self, probed: Option<(Arc<Probed>, u64)>) {
+        *self.probed.lock().unwrap_or_else(PoisonError::into_inner) = probed;
+    }
+
     fn latest<T>(&self, look: impl FnOnce(&mut Option<PreflightReport>) -> T) -> T {
         look(&mut self.latest.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -63,8 +75,14 @@ impl Lookout {
 /// What the last probes have shown.
 #[derive(Debug)]
 struct Probed {
-    machines: Vec<MachineIsolation>,
-    /// What is worth knowing about the customer's own steps.
+    look: Look,
+    preview: Arc<Preview>,
+}
+
+/// What whoever the customer's own steps and the telephony need has to say. It stands in nobody's way, and is asked for
+/// less often than the machines.
+#[derive(Debug)]
+struct Preview {
     own: Vec<Refused>,
     /// What is to be proved of the telephony, and what is worth knowing about it.
     telephony: (Telephony, Vec<Refused>),
@@ -82,19 +100,31 @@ impl Node {
 
     async fn look_ahead_for_ever(&self) {
         let mut pair = self.link.watch_pair();
-        let mut probed: Option<Probed> = None;
-        let mut due = Instant::now();
+        let mut probed: Option<Arc<Probed>> = None;
+        let (mut due, mut preview_due) = (Instant::now(), Instant::now());
         loop {
             let moved = pair.has_changed().unwrap_or(false);
             pair.mark_unchanged();
             if !self.has_a_button() {
                 probed = None;
+                self.lookout.keep(None);
                 due = Instant::now() + EVERY;
             } else if moved || probed.is_none() || Instant::now() >= due {
-                probed = Some(self.probe_all(Pace::Standing).await);
-                due = Instant::now() + EVERY;
+                let changes = self.lookout.changes.load(Ordering::SeqCst);
+                let known = probed.take().filter(|_| !moved && Instant::now() < preview_due);
+                let found = match known {
+                    Some(known) => {
+                        Probed { look: self.look_across(Pace::Standing).await, preview: Arc::clone(&known.preview) }
+                    }
+                    None => self.probe_all(Pace::Standing).await,
+                };
+                due = Instant::now() + if found.look.is_silent() { SILENT_EVERY } else { EVERY };
+                preview_due = found.preview.at + EVERY;
+                let found = Arc::new(found);
+                self.lookout.keep(Some((Arc::clone(&found), changes)));
+                probed = Some(found);
             }
-            self.look_ahead(probed.as_ref()).await;
+            self.look_ahead(probed.as_deref()).await;
             let judged = Instant::now();
             let moved = async {
                 self.lookout.moved.notified().await;
@@ -106,7 +136,8 @@ impl Node {
                 () = moved => {}
                 () = self.lookout.wake.notified() => {
                     // The judgement follows at once, the probes when it is their turn again.
-                    due = due.min(probed.as_ref().map_or(due, |probed| probed.at + PROBE_PACE));
+                    let soon = probed.as_ref().map_or(due, |probed| probed.preview.at + PROBE_PACE);
+                    (due, preview_due) = (due.min(soon), preview_due.min(soon));
                 }
             }
         }
@@ -132,8 +163,8 @@ impl Node {
 
     /// Asks the other site, and whoever the customer's own steps need.
     async fn probe_all(&self, pace: Pace) -> Probed {
-        let (machines, own, telephony) =
-            tokio::join!(self.probe_machines(pace), self.preview_own_steps(), self.preview_telephony());
+        let (look, own, telephony) =
+            tokio::join!(self.look_across(pace), self.preview_own_steps(), self.preview_telephony());
         let own = own.unwrap_or_else(|error| {
             tracing::error!(?error, "the own steps cannot be looked at");
             Vec::new()
@@ -142,7 +173,7 @@ impl Node {
             tracing::error!(?error, "the telephony cannot be looked at");
             <(Telephony, Vec<Refused>)>::default()
         });
-        Probed { machines, own, telephony, at: Instant::now() }
+        Probed { look, preview: Arc::new(Preview { own, telephony, at: Instant::now() }) }
     }
 
     async fn judge_now(&self, probed: &Probed, take: &Take) -> Result<PreflightReport, Denied> {

@@ -15,7 +15,8 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 
 use super::judge::{Facts, judge};
-use super::{EVERY, Probed};
+use super::{EVERY, Preview, Probed};
+use crate::isolation::Look;
 use crate::{Init, Node, SystemClock};
 
 const MASTER_IP: &str = "192.0.2.1";
@@ -440,7 +441,9 @@ async fn any_change_makes_the_verdict_stale_until_it_was_found_out_again() {
     let dir = tempfile::tempdir().unwrap();
     let node = machine_of(&dir, NodeRole::Client).await;
     assert_eq!(node.preflight(), None);
-    let probed = Probed { machines: Vec::new(), own: Vec::new(), telephony: Default::default(), at: Instant::now() };
+    let preview = Preview { own: Vec::new(), telephony: Default::default(), at: Instant::now() };
+    let look = Look::since(std::time::Instant::now(), Vec::new());
+    let probed = Probed { look, preview: Arc::new(preview) };
     let stale = || node.preflight().unwrap().verdict.stale;
     node.look_ahead(Some(&probed)).await;
     assert!(!stale());

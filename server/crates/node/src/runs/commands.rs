@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use contract::isolation::Attestation;
 use contract::mandate::Tombstone;
@@ -12,7 +11,7 @@ use contract::{Denied, FieldError, Outcome, Problem, Rule};
 use serde_json::{Value, json};
 
 use super::approval::with_approval;
-use super::evidence::{Looked, Testimony};
+use super::evidence::Testimony;
 use super::log::{Event, Plan, State};
 use super::older_point::refuse_point;
 use super::procedure::{Step, steps, with_point, with_power_off};
@@ -49,9 +48,7 @@ impl Node {
         retires: Vec<Tombstone>,
     ) -> Result<Outcome, Denied> {
         self.check_typed(&act, &take.reason, take.password.as_ref()).await?;
-        let began = Instant::now();
-        let found = self.dry_run(take).await?;
-        let looked = Looked::since(began, found.isolation);
+        let (found, look) = self.look_for_press(take).await?;
         self.guard_take(take, found.blocked).await?;
         // Nothing of what is chosen now goes before it is written down that it must stay.
         let _keeping = self.copies.keeping.lock().await;
@@ -69,7 +66,7 @@ impl Node {
         };
         let mut testimony = Testimony::default();
         testimony.vouch(&take.attest);
-        testimony.saw(looked);
+        testimony.saw(look);
         let brought = json!({
             "attest": take.attest, "accept_data_loss": take.accept_data_loss,
             "overrides": take.overrides, "point": take.point, "power_off": take.power_off,

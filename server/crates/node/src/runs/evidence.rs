@@ -17,15 +17,14 @@ use super::Run;
 use super::log::{Event, Plan};
 use super::procedure::Step;
 use super::step::Stop;
-use crate::cluster::Machine;
-use crate::isolation::{self, Pace};
+use crate::isolation::{self, Look, Pace};
 use crate::mandate::Book;
 use crate::mandate::file::{Record, Seat};
 use crate::node::Node;
 
 /// How long what the probes saw is worth something.
 const FRESH: Duration = Duration::from_secs(15);
-/// How long ago the machines may have been looked at for the press, to be only glanced at for its run.
+/// How long ago the machines may have been looked at before the press, to be only glanced at for its run.
 const MOMENT: Duration = Duration::from_secs(5);
 /// How long ago the other side may have said that it stands down: it says so with each beat.
 const SAID: Duration = Duration::from_secs(3);
@@ -39,23 +38,8 @@ pub(super) struct Testimony {
     /// Words that were given before were lost with the process.
     restarted: bool,
     /// What was seen when the button was pressed.
-    pressed: Option<Looked>,
+    pressed: Option<Look>,
     held: Option<Held>,
-}
-
-/// A look at every machine.
-#[derive(Debug)]
-pub(super) struct Looked {
-    began: Instant,
-    ended: Instant,
-    machines: Vec<MachineIsolation>,
-}
-
-impl Looked {
-    /// A look that began then and has ended now.
-    pub(super) fn since(began: Instant, machines: Vec<MachineIsolation>) -> Self {
-        Self { began, ended: Instant::now(), machines }
-    }
 }
 
 /// An operator's word for one machine.
@@ -138,8 +122,8 @@ impl Testimony {
     }
 
     /// Takes what was seen when the button was pressed.
-    pub(super) fn saw(&mut self, looked: Looked) {
-        self.pressed = Some(looked);
+    pub(super) fn saw(&mut self, look: Look) {
+        self.pressed = Some(look);
     }
 
     /// What the evidence says, where there is any.
@@ -184,28 +168,15 @@ impl Node {
         machines
     }
 
-    /// What was seen at the press, where every machine was silent then, that is a moment ago, and a glance finds nobody,
-    /// either. Silence takes seconds to see, and was seen; a sign of life takes a moment.
-    async fn still_silent(&self, run: &Run, plan: &Plan) -> Option<Looked> {
-        let mut looked = run.testify(|testimony| testimony.pressed.take())?;
-        let silent = |machine: &MachineIsolation| {
-            matches!(machine.outcome, IsolationOutcome::Unreachable | IsolationOutcome::AlreadyDown)
-        };
-        let across = self.machines_across().await.ok()?;
-        let heard = |one: &Machine| self.book.last_life(one.seat).is_some_and(|life| life > looked.began);
+    /// What the press stood on, where every machine was silent then, that is a moment ago, and still is.
+    async fn still_silent(&self, run: &Run, plan: &Plan) -> Option<Look> {
+        let look = run.testify(|testimony| testimony.pressed.take())?;
         // What a run switches off itself is to be seen off after that.
         let switched = plan.steps.iter().any(|step| matches!(step, Step::PowerOff(_)));
-        let moment = looked.ended.elapsed() <= MOMENT;
-        if switched || !moment || !looked.machines.iter().all(silent) || across.iter().any(heard) {
+        if switched || look.age() > MOMENT {
             return None;
         }
-        let glance = self.probe_machines(Pace::Glance).await;
-        let same = |(then, now): (&MachineIsolation, &MachineIsolation)| then.ip == now.ip && silent(now);
-        if glance.len() != looked.machines.len() || !looked.machines.iter().zip(&glance).all(same) {
-            return None;
-        }
-        looked.machines.iter_mut().for_each(|machine| machine.attestation = None);
-        Some(looked)
+        self.glance_at_silence(&look).await.map(|_| look)
     }
 
     /// Looks at every machine of the other site and keeps what may count as evidence.
@@ -214,7 +185,7 @@ impl Node {
         let head = self.book.look(|record| record.mandate.as_ref().map(|head| head.id.clone()));
         let now = Instant::now();
         let (mut found, mut machines) = match self.still_silent(run, plan).await {
-            Some(looked) => (looked.began, looked.machines),
+            Some(look) => (look.began, look.machines),
             None => (now, self.probe_for(plan).await),
         };
         let across = self.machines_across().await?;
