@@ -130,13 +130,16 @@ await story(async (t) => {
 
   await t.step('a machine that was put back says so, and a word that names it settles it', async () => {
     const before = path.join(t.root, 'before');
-    const ticket = () => JSON.parse(fs.readFileSync(path.join(client.data, 'mandate.a'), 'utf8').split('\n')[1]).session.held?.number ?? 0;
+    const session = (machine) => JSON.parse(fs.readFileSync(path.join(machine.data, 'mandate.a'), 'utf8').split('\n')[1]).session;
+    const ticket = () => session(client).held?.number ?? 0;
     await until('it has a ticket', () => ticket() > 0);
     await client.kill();
     fs.cpSync(client.data, before, { recursive: true, preserveTimestamps: true, filter: (from) => !from.endsWith('control.sock') });
     await client.start();
     const had = ticket();
     await until('the ticket is renewed', () => ticket() > had);
+    // Nobody can miss a ticket that was never shown.
+    await until('it has shown it', () => session(master).expected?.ticket?.number >= ticket());
     await client.kill();
     fs.rmSync(client.data, { recursive: true });
     fs.renameSync(before, client.data);

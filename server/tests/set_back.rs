@@ -40,6 +40,8 @@ fn a_machine_that_was_put_back_and_joins_once_more_is_still_found() {
     let before = pair.path("before");
     copy(&pair.client.dir, &before);
     start_and_renew(&mut pair.client);
+    // Nobody can miss a ticket that was never shown.
+    until("it has shown it", || pair.master.expected_ticket() >= pair.client.ticket());
     pair.client.kill();
     fs::remove_dir_all(&pair.client.dir).unwrap();
     copy(&before, &pair.client.dir);
