@@ -1,7 +1,7 @@
 //! What the next generation is made from: a spare tree that is to be changed, and the newest generation, whose files it
 //! shares. It refuses to rely on anything that was found damaged.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use crate::beneath::Beneath;
 use crate::change::Changes;
 use crate::error::{Error, Result};
 use crate::manifest::{EntryKind, Manifest};
+use crate::nursery::Grown;
 use crate::own_copy::{self, Lent};
 use crate::reuse::Reuse;
 use crate::spare::{Spare, Spares};
@@ -32,11 +33,28 @@ pub(crate) struct Ground {
     pub(crate) reuse: Option<Reuse>,
     /// The tree to change, and what it holds. Without one the whole tree is put together.
     spare: Option<(Spare, Manifest)>,
+    /// What of the whole tree is in its place already.
+    grown: Option<Grown>,
 }
 
 impl Ground {
     pub(crate) fn new(reuse: Reuse, spare: Option<(Spare, Manifest)>) -> Self {
-        Self { reuse: Some(reuse), spare }
+        Self { reuse: Some(reuse), spare, grown: None }
+    }
+
+    /// Whether there is nothing to make the next generation from.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.reuse.is_none() && self.spare.is_none()
+    }
+
+    /// What was put in its place while it came.
+    pub(crate) fn grow(&mut self, grown: Option<Grown>) {
+        self.grown = grown;
+    }
+
+    /// What was put in its place goes to the stage: what it was meant for is not what is built.
+    pub(crate) fn give_back(&mut self, stage: &mut Stage, offered: &Manifest) -> Result<()> {
+        self.grown.take().map_or(Ok(()), |grown| grown.give_to(stage, offered))
     }
 
     /// What has to happen for this manifest.
@@ -116,24 +134,34 @@ impl Ground {
         mut self,
         hidden: &Path,
         manifest: &Manifest,
-        layout: &Layout,
+        layout: Layout,
         stage: &Stage,
         spares: &mut Spares,
         watch: &dyn Watch,
     ) -> Result<()> {
         let root = hidden.join("tree");
-        let (changes, half) = (&layout.changes, Point::TreeHalfBuilt);
+        let Layout { mut changes, links } = layout;
+        let half = Point::TreeHalfBuilt;
         let spare = self.spare.take();
-        let mut arrived = Arrived::new(&root, self.reuse.as_mut(), &layout.links, stage);
+        let mut arrived = Arrived::new(&root, self.reuse.as_mut(), &links, stage);
         match spare {
             Some((spare, have)) => {
                 spares.take(&spare, hidden)?;
                 pass(watch, Point::SpareTaken)?;
-                Update { root: &root, have: &have, want: manifest, changes, half, watch }.run(&mut arrived)
+                Update { root: &root, have: &have, want: manifest, changes: &changes, half, watch }.run(&mut arrived)
             }
             None => {
                 fs::create_dir(hidden).map_err(|e| Error::io("cannot build the next generation", hidden, e))?;
-                Builder { root: &root, manifest, changes, bytes: 0, half, watch }.build(&mut arrived)
+                let Some(grown) = self.grown.take() else {
+                    return Builder { root: &root, manifest, changes: &changes, bytes: 0, half, watch }
+                        .build(&mut arrived);
+                };
+                let placed = grown.leave_to(&root)?;
+                let there: HashSet<usize> = placed.values().map(|index| *index as usize).collect();
+                let is_dir = |index: usize| manifest.entries()[index].kind == EntryKind::Dir;
+                changes.make.retain(|index| !is_dir(*index) && !there.contains(index));
+                Builder { root: &root, manifest, changes: &changes, bytes: 0, half, watch }
+                    .make(&mut arrived.beside(manifest, &placed))
             }
         }
     }

@@ -29,6 +29,11 @@ impl HashTree {
         Self { size, part, values: Vec::new() }
     }
 
+    /// Of a content whose parts have these values.
+    pub(crate) fn of_parts(size: u64, part: u64, values: Vec<ChainingValue>) -> Self {
+        Self { size, part, values }
+    }
+
     /// Reads again the parts that these ranges of bytes touch, in order, of a content that is `size` bytes long now.
     pub(crate) fn read_again(
         &mut self,

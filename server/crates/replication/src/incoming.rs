@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
 use crate::hashing::Hashing;
 use crate::manifest::ContentHash;
+use crate::nursery::Nursery;
 use crate::own_copy::Lent;
 use crate::reading::{Piece, Scratch, digest};
 use crate::sparse::SparseFile;
@@ -166,9 +167,17 @@ impl Incoming {
     }
 
     /// Keeps the object under the hash it was found to have. Gives back what hashes.
-    pub(crate) fn keep(self, hash: ContentHash, stage: &mut Stage) -> Result<Hashing> {
+    pub(crate) fn keep(
+        self,
+        hash: ContentHash,
+        stage: &mut Stage,
+        place: Option<(&mut Nursery, u32)>,
+    ) -> Result<Hashing> {
         match self.sink {
-            Sink::Memory(content) => stage.put(hash, &content)?,
+            Sink::Memory(content) => match place {
+                Some((nursery, index)) => nursery.put(index, hash, content)?,
+                None => stage.put(hash, &content)?,
+            },
             Sink::Patch(_) => stage.adopt_patched(&self.expected, hash)?,
             Sink::Part(file) => {
                 let len = file.len();

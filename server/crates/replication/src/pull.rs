@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ground::{Ground, Layout};
 use crate::hashing::Hashing;
 use crate::manifest::{ContentHash, ContentId, Entry, EntryKind, Manifest};
+use crate::nursery::Nursery;
 use crate::offer::{Answer, Limits, Offer, ask};
 use crate::older;
 use crate::own_copy::OwnCopy;
@@ -128,7 +129,11 @@ impl Pull<'_> {
         pass(self.watch, Point::Planned)?;
         let size = |index: &u32| listed.entries()[*index as usize].kind.size();
         let new_bytes = asked.keys().map(size).fold(0, u64::saturating_add);
-        let (sent, files, renumbered) = self.transfer(link, &listed, asked, &mut ground, &mut stage)?;
+        let is_first = self.kind == SourceKind::Files && ground.is_bare();
+        let mut nursery = is_first.then(|| Nursery::begin(&stage, &offer.manifest)).transpose()?;
+        let (sent, files, renumbered) =
+            self.transfer(link, &listed, asked, &mut ground, &mut stage, nursery.as_mut())?;
+        ground.grow(nursery.map(Nursery::grown).transpose()?);
         // What changed on the way is another content than the one that was offered, under a number of its own.
         let offer = Offer { generation: renumbered.unwrap_or(offer.generation), ..offer };
         pass(self.watch, Point::Transferred)?;
@@ -158,10 +163,15 @@ impl Pull<'_> {
             sqlite::quick_check(&stage.path(hash))?;
         }
         let as_planned = id == offer.manifest.content_id() && !ground.is_other();
-        let layout = if as_planned { layout } else { ground.lay_out(&manifest)? };
+        let layout = if as_planned {
+            layout
+        } else {
+            ground.give_back(&mut stage, &offer.manifest)?;
+            ground.lay_out(&manifest)?
+        };
         ground.fill(&manifest, &layout, &mut stage)?;
         let hidden = self.store.aside(generation, BUILDING);
-        ground.build(&hidden, &manifest, &layout, &stage, self.spares, self.watch)?;
+        ground.build(&hidden, &manifest, layout, &stage, self.spares, self.watch)?;
         let captured_at = repair.map_or(offer.captured_at, |last| last.captured_at);
         if let Some(owners) = &owners {
             owners.keep_list(&listed, &hidden)?;
@@ -316,6 +326,7 @@ impl Pull<'_> {
         asked: HashMap<u32, u64>,
         ground: &mut Ground,
         stage: &mut Stage,
+        nursery: Option<&mut Nursery>,
     ) -> Result<(Manifest, u64, Option<u64>)> {
         let mut order: Vec<(u32, u64)> = asked.iter().map(|(index, offset)| (*index, *offset)).collect();
         order.sort_unstable();
@@ -357,6 +368,7 @@ impl Pull<'_> {
             reuse,
             buffer,
             hashing,
+            nursery,
         };
         let Ended { amended, generation, id } = receiver.run(DataReader::new(link)?)?;
         let malformed = |e| Error::protocol("the amendments do not make a tree").with(e);

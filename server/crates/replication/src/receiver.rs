@@ -12,6 +12,7 @@ use crate::field::Fields;
 use crate::hashing::Hashing;
 use crate::incoming::Incoming;
 use crate::manifest::{ContentHash, ContentId, Entry, EntryKind, Manifest};
+use crate::nursery::Nursery;
 use crate::own_copy::Lent;
 use crate::path::MAX_PATH;
 use crate::reading::Piece;
@@ -49,6 +50,8 @@ pub(crate) struct Receiver<'r> {
     pub(crate) reuse: Option<&'r mut Reuse>,
     pub(crate) buffer: Vec<u8>,
     pub(crate) hashing: Hashing,
+    /// Where small files go at once, in a first copy.
+    pub(crate) nursery: Option<&'r mut Nursery>,
 }
 
 impl Receiver<'_> {
@@ -136,7 +139,9 @@ impl Receiver<'_> {
             let error = Error::new(ErrorKind::HashMismatch, "content does not have the announced hash").at(path);
             return if old.is_some() { self.give_up(index, error) } else { Err(error) };
         }
-        self.hashing = incoming.keep(hash, self.stage)?;
+        let as_asked = verdict == KEPT && self.asked.contains_key(&index);
+        let place = self.nursery.as_deref_mut().filter(|_| as_asked).map(|nursery| (nursery, index));
+        self.hashing = incoming.keep(hash, self.stage, place)?;
         self.tally.file()?;
         pass(self.watch, Point::ObjectStaged)
     }

@@ -1,6 +1,7 @@
 //! Walking a source tree into a manifest. It refuses to follow symlinks, to drop what it cannot read, and to believe
 //! that a volume which is not mounted has been emptied.
 
+mod ahead;
 mod file;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -9,9 +10,11 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, StatxAttributes, StatxFlags, openat, statat, statx};
 
+use self::ahead::{Ahead, Meeting};
 use crate::beneath::{FileKey, kind_of, mtime_of};
 use crate::blocks::SharedLists;
 use crate::error::{Error, ErrorKind, Result};
@@ -74,6 +77,8 @@ pub(crate) struct Walk<'a> {
     inodes: HashMap<Inode, usize>,
     kept: HashMap<FileKey, Known>,
     scratch: Scratch,
+    /// Where somebody comes from the other end, what is known of it.
+    meeting: Option<Arc<Meeting>>,
 }
 
 impl<'a> Walk<'a> {
@@ -98,12 +103,19 @@ impl<'a> Walk<'a> {
             inodes: HashMap::new(),
             kept: HashMap::new(),
             scratch: Scratch::default(),
+            meeting: None,
         }
     }
 
     /// Walks everything below `root` and forgets cached hashes of what is gone.
     pub(crate) fn run(mut self, root: BorrowedFd<'_>) -> Result<Found> {
-        let walked = self.look(root, TreePath::root(), b".", None).and_then(|_| self.tally.finish());
+        let unknown = self.rehash || self.cache.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        let walked = if self.hash && unknown && Meeting::is_worth_it() {
+            self.walk_from_both_ends(root)
+        } else {
+            self.look(root, TreePath::root(), b".", None)
+        };
+        let walked = walked.and_then(|_| self.tally.finish());
         if let Err(e) = walked {
             // What was hashed so far need not be hashed again by the next attempt.
             self.cache.lock().unwrap_or_else(PoisonError::into_inner).extend(self.kept);
@@ -113,6 +125,22 @@ impl<'a> Walk<'a> {
             *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = self.kept;
         }
         Ok(self.found)
+    }
+
+    fn walk_from_both_ends(&mut self, root: BorrowedFd<'_>) -> Result<bool> {
+        let meeting = Arc::new(Meeting::default());
+        let (excludes, forbidden, lists) = (self.excludes, self.forbidden.clone(), self.lists);
+        self.meeting = Some(Arc::clone(&meeting));
+        let walked = thread::scope(|scope| {
+            let ahead =
+                Ahead { meeting: &meeting, excludes, forbidden: &forbidden, lists, scratch: Scratch::default() };
+            scope.spawn(|| ahead.run(root));
+            let walked = self.look(root, TreePath::root(), b".", None);
+            meeting.end();
+            walked
+        });
+        self.meeting = None;
+        walked
     }
 
     /// Ends a walk over a part of the tree: of the rest the cached hashes stay.

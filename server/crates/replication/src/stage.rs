@@ -9,20 +9,24 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, openat, renameat, unlinkat};
 
+use crate::beneath::{Beneath, FileKey, kind_of};
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
 use crate::manifest::{ContentHash, Entry, EntryKind, Manifest};
 use crate::reading::{Scratch, digest, pieces};
 use crate::scan::Stop;
 use crate::sparse::SparseFile;
+use crate::store::remove_tree;
 use crate::tree::Fresh;
 
 /// Says of a content that it is not what its manifest says.
 const ROTTEN: &str = "rotten";
 /// Says that it is older content that is being written to.
 const PATCH: &str = "patch";
+/// A tree that is made while its content comes: see [`crate::nursery`].
+pub(crate) const NURSERY: &str = "nursery";
 
 pub(crate) struct Stage {
     dir: PathBuf,
@@ -33,6 +37,8 @@ pub(crate) struct Stage {
     /// What is here and whole, and whether it was made since the stage was opened.
     good: HashMap<ContentHash, bool>,
     fresh: Fresh,
+    /// An earlier attempt left a tree that it had begun.
+    nursery_left: bool,
     scratch: Scratch,
 }
 
@@ -43,9 +49,13 @@ impl Stage {
         let opened = rustix::fs::open(&dir, flags, Mode::empty());
         let fd = opened.map_err(|e| Error::io("cannot open the stage", &dir, e))?;
         let fresh = Fresh::made_in(&fd).map_err(|e| Error::io("cannot open the stage", &dir, e))?;
-        let mut stage =
-            Self { dir, fd, fresh, left: HashSet::new(), good: HashMap::new(), scratch: Scratch::default() };
+        let (left, good) = (HashSet::new(), HashMap::new());
+        let mut stage = Self { dir, fd, fresh, left, good, nursery_left: false, scratch: Scratch::default() };
         for (path, meta) in stage.list()? {
+            if meta.is_dir() && path.file_name().is_some_and(|name| name == NURSERY) {
+                stage.nursery_left = true;
+                continue;
+            }
             // What was being written to is neither the old content nor the new one.
             let patch = path.extension().is_some_and(|extension| extension == PATCH);
             if meta.nlink() > 1 || !meta.is_file() || patch {
@@ -60,6 +70,9 @@ impl Stage {
     /// Lets go of what an earlier attempt left and no entry of this list has: what changes between attempts would pile up
     /// until one of them succeeds.
     pub(crate) fn keep_only(&mut self, wanted: &Manifest) -> Result<()> {
+        if std::mem::take(&mut self.nursery_left) {
+            self.take_nursery(wanted)?;
+        }
         if self.left.is_empty() {
             return Ok(());
         }
@@ -78,6 +91,43 @@ impl Stage {
             self.remove(&self.dir.join(&name))?;
             self.left.remove(&name);
         }
+        Ok(())
+    }
+
+    /// Where a tree is made while its content comes.
+    pub(crate) fn nursery(&self) -> PathBuf {
+        self.dir.join(NURSERY)
+    }
+
+    /// Takes from a tree that was begun what may be content of this list: whoever relies on it looks.
+    fn take_nursery(&mut self, wanted: &Manifest) -> Result<()> {
+        let root = self.nursery();
+        let mut tree = Beneath::open(&root).map_err(|e| Error::io("cannot read the stage", &root, e))?;
+        for entry in wanted.entries() {
+            let EntryKind::File { size: size @ 1.., hash, .. } = entry.kind else { continue };
+            let found = tree.stat(&entry.path);
+            let fits = |stat: Stat| kind_of(&stat) == FileType::RegularFile && FileKey::of(&stat).size == size;
+            if !found.is_ok_and(fits) {
+                // The directories on the way may be missing.
+                tree.forget();
+                continue;
+            }
+            let moved = tree.locate(&entry.path).and_then(|(dir, name)| self.move_in(dir, name, &hash));
+            moved.map_err(|e| Error::io("cannot write to the stage", &root, e))?;
+            self.left.insert(hash.to_string().into());
+        }
+        remove_tree(&root)
+    }
+
+    fn move_in(&self, dir: BorrowedFd<'_>, name: &[u8], hash: &ContentHash) -> io::Result<()> {
+        Ok(renameat(dir, name, &self.fd, hash.to_string())?)
+    }
+
+    /// Takes over a file that the caller has just made of this content, and dressed.
+    pub(crate) fn take_in(&mut self, dir: BorrowedFd<'_>, name: &[u8], hash: ContentHash) -> Result<()> {
+        let moved = self.move_in(dir, name, &hash);
+        moved.map_err(|e| Error::io("cannot write to the stage", self.path(&hash), e))?;
+        self.good.insert(hash, false);
         Ok(())
     }
 
@@ -266,6 +316,8 @@ impl Stage {
     /// Empties the stage after a commit.
     pub(crate) fn clear(&mut self) -> Result<()> {
         self.good.clear();
+        self.nursery_left = false;
+        remove_tree(&self.nursery())?;
         let trouble = |e: io::Error| Error::io("cannot clear the stage", &self.dir, e);
         for item in fs::read_dir(&self.dir).map_err(trouble)? {
             unlinkat(&self.fd, item.map_err(trouble)?.file_name(), AtFlags::empty()).map_err(|e| trouble(e.into()))?;

@@ -33,6 +33,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{ContentId, Manifest};
 use crate::manifests::{Holds, Manifests};
 use crate::owners::Owners;
+use crate::stage::{NURSERY, Stage};
 
 /// A committed generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,12 +186,12 @@ impl Store {
     pub(crate) fn recover(&self, leftovers: bool) -> Result<Vec<Commit>> {
         let generations = self.generations();
         let trouble = |e: io::Error| Error::io("cannot read the store of the replica", &generations, e);
-        let mut commits = Vec::new();
+        let (mut commits, mut begun) = (Vec::new(), Vec::new());
         for item in fs::read_dir(&generations).map_err(trouble)? {
             let path = item.map_err(trouble)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             match name.split_once('.') {
-                Some((_, BUILDING)) => remove_tree(&path)?,
+                Some((_, BUILDING)) => begun.push(path),
                 Some((_, PRUNED | REPLACED)) if leftovers => remove_tree(&path)?,
                 Some(_) => {}
                 None => match name.parse::<u64>().ok().map(|generation| (generation, read_record::<Commit>(&path))) {
@@ -204,8 +205,16 @@ impl Store {
                 },
             }
         }
+        for path in begun {
+            // A first copy is not in the stage but in the tree that was made of it.
+            let (tree, nursery) = (path.join("tree"), self.staged().join(NURSERY));
+            if commits.is_empty() && tree.is_dir() && !nursery.exists() {
+                fs::rename(&tree, &nursery).map_err(trouble)?;
+            }
+            remove_tree(&path)?;
+        }
         // Lets go of staged content that a committed tree owns by now: it would keep its space after a prune.
-        crate::stage::Stage::open(self.staged())?;
+        Stage::open(self.staged())?;
         commits.sort_by_key(|commit| commit.generation);
         Ok(commits)
     }

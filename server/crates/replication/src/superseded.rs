@@ -15,6 +15,9 @@ use crate::source::SourceKind;
 use crate::store::{Commit, PRUNED, remove_tree, sync_dir};
 use crate::watch::{Point, Unwatched, Watch, pass};
 
+/// So many trees are made ready before large files get copies of their own.
+const FIRST_SPARES: usize = 8;
+
 impl Replica {
     /// Keeps the newest `keep` generations (at least one). A generation goes only when it has not been the visible one
     /// for `grace`: a reader that resolved the link before may still be in it.
@@ -141,12 +144,15 @@ impl Replica {
             return Ok(false);
         }
         self.be_settled()?;
-        let ready = self.budget()?.ready();
-        if self.spares.len() < ready {
-            self.make_spare(watch)?;
+        let (ready, made) = (self.budget()?.ready(), self.spares.len());
+        // The first few save most, and a large file that is written whole costs more than a tree.
+        if made >= ready.min(FIRST_SPARES) && self.make_own(watch)? {
             return Ok(true);
         }
-        self.make_own(watch)
+        if made < ready {
+            self.make_spare(watch)?;
+        }
+        Ok(made < ready)
     }
 
     /// Gives a spare a large file of its own, where that was written to of late; whether it did.

@@ -10,12 +10,13 @@
 //! ```
 
 use std::io::{Read, Write};
+use std::time::Instant;
 
 use jiff::Timestamp;
-use zstd::bulk::{Compressor, Decompressor};
 
 use crate::error::{Error, Result};
 use crate::field::Fields;
+use crate::packer::{Packer, Unpacker};
 use crate::wire::{CHUNK, Kind, Link};
 
 pub(crate) const OBJECT: u8 = 1;
@@ -35,15 +36,6 @@ pub(crate) const REFERENCE: u32 = u32::MAX;
 /// In the place of a length: so many zeros.
 pub(crate) const ZEROS: u32 = u32::MAX - 1;
 
-const RAW: u8 = 0;
-const ZSTD: u8 = 1;
-/// Bytes before the content of a frame: coding and length.
-const HEAD: usize = 5;
-/// After a block that does not compress, so many are sent as they are before the next try.
-const INCOMPRESSIBLE_RUN: u32 = 3;
-/// What of a block is tried first, after one that did not compress.
-const PROBE: usize = 32 * 1024;
-
 pub(crate) fn put_captured(out: &mut Vec<u8>, at: Timestamp) {
     out.extend_from_slice(&at.as_second().to_le_bytes());
     out.extend_from_slice(&at.subsec_nanosecond().to_le_bytes());
@@ -52,89 +44,6 @@ pub(crate) fn put_captured(out: &mut Vec<u8>, at: Timestamp) {
 pub(crate) fn captured(fields: &mut Fields<'_>) -> Result<Timestamp> {
     let (seconds, nanoseconds) = (fields.i64()?, i32::from_le_bytes(fields.array()?));
     Timestamp::new(seconds, nanoseconds).map_err(|e| Error::protocol("an impossible time of capture").with(e))
-}
-
-/// Compresses blocks where it pays.
-pub(crate) struct Packer {
-    zstd: Compressor<'static>,
-    packed: Vec<u8>,
-    skip: u32,
-    /// The last block that was tried compressed.
-    trusting: bool,
-}
-
-impl Packer {
-    pub(crate) fn new() -> Result<Self> {
-        let zstd = Compressor::new(1).map_err(|e| Error::io("cannot start compression", "", e))?;
-        let packed = Vec::with_capacity(zstd::zstd_safe::compress_bound(CHUNK));
-        Ok(Self { zstd, packed, skip: 0, trusting: false })
-    }
-
-    /// Head and body of a frame that carries this block.
-    pub(crate) fn pack<'a>(&'a mut self, block: &'a [u8]) -> ([u8; HEAD], &'a [u8]) {
-        self.skip = self.skip.saturating_sub(1);
-        if self.skip == 0 && block.len() >= 64 {
-            // A piece from the middle tells what the whole would, for a thirtieth of the time.
-            let probe = block.get((block.len() - PROBE.min(block.len())) / 2..).unwrap_or(block);
-            let probe = &probe[..PROBE.min(probe.len())];
-            self.trusting = (self.trusting || block.len() < 2 * PROBE || self.shrinks(probe)) && self.shrinks(block);
-            if self.trusting {
-                return (head(ZSTD, block.len()), &self.packed);
-            }
-            self.skip = INCOMPRESSIBLE_RUN;
-        }
-        (head(RAW, block.len()), block)
-    }
-
-    /// Compresses, and says whether that was worth it.
-    fn shrinks(&mut self, bytes: &[u8]) -> bool {
-        self.packed.clear();
-        let done = self.zstd.compress_to_buffer(bytes, &mut self.packed);
-        done.is_ok_and(|len| len < bytes.len() - bytes.len() / 16)
-    }
-}
-
-fn head(codec: u8, len: usize) -> [u8; HEAD] {
-    let [a, b, c, d] = (len as u32).to_le_bytes();
-    [codec, a, b, c, d]
-}
-
-/// Undoes [`Packer`], within the bound of one block.
-pub(crate) struct Unpacker(Decompressor<'static>);
-
-impl Unpacker {
-    pub(crate) fn new() -> Result<Self> {
-        Ok(Self(Decompressor::new().map_err(|e| Error::io("cannot start decompression", "", e))?))
-    }
-
-    /// Where the content of a frame's payload begins, if it is there as it is.
-    fn plain(payload: &[u8]) -> Result<Option<usize>> {
-        let mut fields = Fields::new(payload);
-        let (codec, len) = (fields.u8()?, fields.u32()? as usize);
-        Ok((codec == RAW && fields.rest().len() == len && len <= CHUNK).then_some(HEAD))
-    }
-
-    /// Replaces `block` by the content of a frame.
-    pub(crate) fn unpack(&mut self, payload: &[u8], block: &mut Vec<u8>) -> Result<()> {
-        let mut fields = Fields::new(payload);
-        let (codec, len) = (fields.u8()?, fields.u32()? as usize);
-        let body = payload.get(HEAD..).unwrap_or_default();
-        if len > CHUNK {
-            return Err(Error::protocol(format!("a block of {len} bytes is above the limit of {CHUNK}")));
-        }
-        block.clear();
-        match codec {
-            RAW => block.extend_from_slice(body),
-            ZSTD => {
-                block.reserve(len);
-                self.0
-                    .decompress_to_buffer(body, block)
-                    .map_err(|e| Error::protocol("a block that does not decompress").with(e))?;
-            }
-            _ => return Err(Error::protocol(format!("a block in the unknown coding {codec}"))),
-        }
-        if block.len() == len { Ok(()) } else { Err(Error::protocol("a block of another length than announced")) }
-    }
 }
 
 /// Cuts the stream of content into data frames.
@@ -163,7 +72,9 @@ impl<'l, 'a, S: Read + Write> DataWriter<'l, 'a, S> {
 
     fn emit(&mut self) -> Result<()> {
         let (head, body) = self.packer.pack(&self.block);
+        let (bytes, began) = (body.len(), Instant::now());
         self.link.send(Kind::Data, &head, body)?;
+        self.packer.sent(bytes, began.elapsed());
         self.block.clear();
         Ok(())
     }
@@ -248,32 +159,5 @@ impl<'l, 'a, S: Read + Write> DataReader<'l, 'a, S> {
             return Err(Error::protocol("content goes on after its end"));
         }
         self.link.receive(&[Kind::DataEnd]).map(|_| ())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_compresses_is_compressed_soon_after_what_does_not() {
-        let mut noise = vec![0; CHUNK];
-        blake3::Hasher::new().finalize_xof().fill(&mut noise);
-        let text = b"2026-11-23 one line of a log like any other\n".repeat(CHUNK / 44);
-        let (mut packer, mut unpacker) = (Packer::new().unwrap(), Unpacker::new().unwrap());
-        let mut block = Vec::new();
-        let mut coded = |content: &[u8]| {
-            let (head, body) = packer.pack(content);
-            unpacker.unpack(&[&head[..], body].concat(), &mut block).unwrap();
-            assert!(block == content);
-            (head[0], body.len())
-        };
-        assert!((0..20).all(|_| coded(&noise) == (RAW, CHUNK)));
-        let tries: Vec<_> = (0..5).map(|_| coded(&text)).collect();
-        let first = tries.iter().position(|(codec, _)| *codec == ZSTD).unwrap();
-        assert!(first <= INCOMPRESSIBLE_RUN as usize, "{tries:?}");
-        assert!(tries[first..].iter().all(|(codec, len)| *codec == ZSTD && *len < text.len() / 10), "{tries:?}");
-        assert_eq!(coded(&text[..63]).0, RAW, "too short to gain anything");
-        assert_eq!(coded(&text[..200]).0, ZSTD, "a short one is tried at once");
     }
 }

@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, chmodat, chownat, linkat, mkdirat, mknodat,
-    openat, symlinkat, utimensat,
+    AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, chmodat, chownat, fchmod, futimens, linkat,
+    mkdirat, mknodat, openat, symlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -118,6 +118,8 @@ pub(crate) struct Arrived<'a> {
     links: &'a HashMap<usize, usize>,
     stage: &'a Stage,
     used: HashSet<ContentHash>,
+    /// Files of the tree that were in their place before.
+    placed: HashMap<ContentHash, PathBuf>,
 }
 
 impl<'a> Arrived<'a> {
@@ -127,7 +129,14 @@ impl<'a> Arrived<'a> {
         links: &'a HashMap<usize, usize>,
         stage: &'a Stage,
     ) -> Self {
-        Self { root, reuse, links, stage, used: HashSet::new() }
+        Self { root, reuse, links, stage, used: HashSet::new(), placed: HashMap::new() }
+    }
+
+    /// For a tree in which these entries are in their place.
+    pub(crate) fn beside(mut self, manifest: &Manifest, placed: &HashMap<ContentHash, u32>) -> Self {
+        let full = |index: &u32| self.root.join(manifest.entries()[*index as usize].path.as_path());
+        self.placed = placed.iter().map(|(hash, index)| (*hash, full(index))).collect();
+        self
     }
 }
 
@@ -143,7 +152,7 @@ impl Contents for Arrived<'_> {
         }
         if *size == 0 {
             openat(dir, name, FRESH, Mode::RUSR | Mode::WUSR).map_err(|e| failed(e.into()))?;
-        } else if self.used.insert(*hash) {
+        } else if !self.placed.contains_key(hash) && self.used.insert(*hash) {
             match linkat(self.stage.fd(), hash.to_string(), dir, name, AtFlags::empty()) {
                 Err(Errno::NOENT) => {
                     let text = "the source did not send content that its manifest needs";
@@ -155,8 +164,9 @@ impl Contents for Arrived<'_> {
                 return fresh.dress(dir, name, entry).map_err(failed);
             }
         } else {
-            // The staged inode is taken by another file; permissions may already bar it, so it is opened as owner.
-            let mut from = File::open(self.stage.path(hash)).map_err(failed)?;
+            // Its inode is taken by another file; permissions may already bar it, so it is opened as owner.
+            let from = self.placed.get(hash).cloned().unwrap_or_else(|| self.stage.path(hash));
+            let mut from = File::open(from).map_err(failed)?;
             let to = openat(dir, name, FRESH, Mode::RUSR | Mode::WUSR).map_err(|e| failed(e.into()))?;
             let mut to = SparseFile::new(File::from(to), 0);
             pieces(&mut from, *size, &mut Vec::new(), |piece| to.take(piece)).map_err(failed)?;
@@ -203,6 +213,18 @@ impl Fresh {
         }
         stamp(dir, name, entry)
     }
+
+    /// As [`Fresh::dress`], of a file that is open.
+    pub(crate) fn dress_file(&self, file: &File, dir: BorrowedFd<'_>, name: &[u8], entry: &Entry) -> io::Result<()> {
+        if self.owner != (entry.uid, entry.gid) {
+            own(dir, name, entry)?;
+        }
+        if !self.bare || !entry.xattrs.all().is_empty() {
+            xattr::make_exact(dir, name, &entry.xattrs)?;
+        }
+        fchmod(file, Mode::from_raw_mode(entry.mode))?;
+        Ok(futimens(file, &times_of(entry))?)
+    }
 }
 
 /// Gives a name its owner, extended attributes, mode and time, in the order in which they survive each other: a new owner
@@ -226,7 +248,10 @@ fn stamp(dir: BorrowedFd<'_>, name: &[u8], entry: &Entry) -> io::Result<()> {
     if !matches!(entry.kind, EntryKind::Symlink { .. }) {
         chmodat(dir, name, Mode::from_raw_mode(entry.mode), AtFlags::empty())?;
     }
+    Ok(utimensat(dir, name, &times_of(entry), AtFlags::SYMLINK_NOFOLLOW)?)
+}
+
+fn times_of(entry: &Entry) -> Timestamps {
     let time = Timespec { tv_sec: entry.mtime.seconds, tv_nsec: i64::from(entry.mtime.nanoseconds) };
-    let times = Timestamps { last_access: time, last_modification: time };
-    Ok(utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+    Timestamps { last_access: time, last_modification: time }
 }

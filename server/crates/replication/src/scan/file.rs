@@ -1,6 +1,7 @@
 //! One regular file on a walk: recalled by its key, or read. It refuses to take half of one state and half of another for
 //! a file: one that moves while it is read is read again.
 
+use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::sync::PoisonError;
 
@@ -8,11 +9,12 @@ use rustix::fs::{AtFlags, Stat, statat};
 
 use super::{ATTEMPTS, Known, RACY_SECONDS, Stop, Walk, entry, is_gone, stat_of};
 use crate::beneath::{FileKey, open_regular};
-use crate::blocks::{Lister, is_listed};
+use crate::blocks::{Lister, SharedLists, is_listed};
 use crate::error::{Error, Result};
 use crate::manifest::{ContentHash, EntryKind};
+use crate::parallel::{self, Whole};
 use crate::path::TreePath;
-use crate::reading::digest;
+use crate::reading::{Digest, Scratch, digest};
 use crate::remark::WarningKind;
 use crate::xattr::{self, Xattrs};
 
@@ -63,7 +65,12 @@ impl Walk<'_> {
     /// What is known under the file's key, else what reading it finds. `None`: gone, or no file any more.
     fn find(&mut self, dir: BorrowedFd<'_>, name: &[u8], path: &TreePath, stat: Stat) -> Result<Option<Seen>> {
         let key = FileKey::of(&stat);
-        let recalled = if self.rehash { None } else { self.recall(&key) };
+        let ahead = self.meeting.as_ref().and_then(|meeting| meeting.take(&key));
+        if ahead.is_some() {
+            self.found.hashed_bytes += key.size;
+            self.tally.bytes(key.size)?;
+        }
+        let recalled = ahead.or_else(|| if self.rehash { None } else { self.recall(&key) });
         let Some(known) = recalled else { return self.read(dir, name, path) };
         // To set an attribute is to change the file: what was read under this key still holds.
         let xattrs = match known.xattrs.clone() {
@@ -78,32 +85,15 @@ impl Walk<'_> {
 
     /// Hashes a file as it is now.
     fn read(&mut self, dir: BorrowedFd<'_>, name: &[u8], path: &TreePath) -> Result<Option<Seen>> {
-        let (mut file, stat) = match open_regular(dir, name) {
-            Ok(opened) => opened,
-            Err(e) if is_gone(&e) => return Ok(None),
-            Err(e) => return Err(Error::unreadable(self.full(path), e)),
-        };
-        let key = FileKey::of(&stat);
-        // Before the content: a later change of either shows in the key.
-        let xattrs = xattr::read_of(&file).map_err(|e| Error::unreadable(self.full(path), e))?;
-        let tally = &mut self.tally;
-        let lists = self.lists.filter(|_| is_listed(key.size));
-        let mut lister = lists.map(|_| Lister::new(key.size));
-        let read = digest::<Stop>(&mut file, key.size, &mut self.scratch, |piece| {
-            if let Some(lister) = &mut lister {
-                lister.take(piece);
-            }
-            Ok(tally.bytes(piece.len())?)
-        });
-        let read = read.map_err(|stop| stop.or_unreadable(&self.full(path)))?;
-        if let Some((lists, list)) = lists.zip(lister.and_then(Lister::finish)) {
-            lists.lock().unwrap_or_else(PoisonError::into_inner).keep(read.hash, list);
+        if let Some(meeting) = &self.meeting {
+            meeting.reached(path);
         }
-        self.found.hashed_bytes += read.read;
-        let after = stat_of(&file).map_err(|e| Error::unreadable(self.full(path), e))?;
-        let settled = FileKey::of(&after) == key && read.bytes == key.size;
-        let known = Known { hash: read.hash, database: read.database, xattrs: Some(xattrs.clone()) };
-        Ok(Some(Seen { known, xattrs, size: read.bytes, key, stat, settled }))
+        let tally = &mut self.tally;
+        let read = read_regular(dir, name, self.lists, &mut self.scratch, |bytes| Ok(tally.bytes(bytes)?));
+        let Some(reading) = read.map_err(|stop| stop.or_unreadable(&self.full(path)))? else { return Ok(None) };
+        self.found.hashed_bytes += reading.hashed_bytes;
+        let Reading { known, xattrs, size, key, stat, settled, .. } = reading;
+        Ok(Some(Seen { known, xattrs, size, key, stat, settled }))
     }
 
     fn recall(&self, key: &FileKey) -> Option<Known> {
@@ -114,4 +104,70 @@ impl Walk<'_> {
     fn racy(&self, key: &FileKey) -> bool {
         key.mtime.max(key.ctime).seconds + RACY_SECONDS >= self.stamped_until.seconds
     }
+}
+
+/// A file that was read.
+pub(super) struct Reading {
+    pub(super) known: Known,
+    xattrs: Xattrs,
+    /// Bytes that were found in it.
+    size: u64,
+    /// Bytes that had to be read for it.
+    hashed_bytes: u64,
+    pub(super) key: FileKey,
+    stat: Stat,
+    /// It stood still.
+    pub(super) settled: bool,
+}
+
+/// Reads a file to its end, and remembers the blocks of a large one; `None`: gone, or no file any more.
+pub(super) fn read_regular(
+    dir: BorrowedFd<'_>,
+    name: &[u8],
+    lists: Option<&SharedLists>,
+    scratch: &mut Scratch,
+    told: impl FnMut(u64) -> Result<(), Stop>,
+) -> Result<Option<Reading>, Stop> {
+    let (mut file, stat) = match open_regular(dir, name) {
+        Ok(opened) => opened,
+        Err(e) if is_gone(&e) => return Ok(None),
+        Err(e) => return Err(e.into()),
+    };
+    let key = FileKey::of(&stat);
+    // Before the content: a later change of either shows in the key.
+    let xattrs = xattr::read_of(&file)?;
+    let read = content(&mut file, key.size, lists, scratch, told)?;
+    let settled = FileKey::of(&stat_of(&file)?) == key && read.bytes == key.size;
+    let known = Known { hash: read.hash, database: read.database, xattrs: Some(xattrs.clone()) };
+    Ok(Some(Reading { known, xattrs, size: read.bytes, hashed_bytes: read.read, key, stat, settled }))
+}
+
+fn content(
+    file: &mut File,
+    size: u64,
+    lists: Option<&SharedLists>,
+    scratch: &mut Scratch,
+    mut told: impl FnMut(u64) -> Result<(), Stop>,
+) -> Result<Digest, Stop> {
+    let lists = lists.filter(|_| is_listed(size));
+    let keep = |hash, list| {
+        if let Some(lists) = lists {
+            lists.lock().unwrap_or_else(PoisonError::into_inner).keep(hash, list);
+        }
+    };
+    if let Some(Whole { hash, list, database }) = parallel::digest(file, size, &mut told)? {
+        keep(hash, list);
+        return Ok(Digest { hash, bytes: size, read: size, database });
+    }
+    let mut lister = lists.map(|_| Lister::new(size));
+    let read = digest::<Stop>(file, size, scratch, |piece| {
+        if let Some(lister) = &mut lister {
+            lister.take(piece);
+        }
+        told(piece.len())
+    })?;
+    if let Some(list) = lister.and_then(Lister::finish) {
+        keep(read.hash, list);
+    }
+    Ok(read)
 }
