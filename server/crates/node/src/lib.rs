@@ -31,6 +31,7 @@ mod preflight;
 mod process;
 mod random;
 mod recipients;
+mod remembered;
 pub mod rescue;
 mod runs;
 pub mod services;

@@ -71,6 +71,7 @@ fn overhear(capture: &Capture, store: &Path) -> Vec<u8> {
         limits: Limits::default(),
         keep_older: None,
         forget_older: false,
+        asked: None,
     };
     thread::scope(|scope| {
         scope.spawn(move || capture.serve(&mut there, GENERATION, &Unwatched).unwrap());

@@ -128,6 +128,7 @@ fn pull(store: PathBuf, stream: &mut (impl Read + Write), watch: bool) -> Outcom
         limits: Limits::default(),
         keep_older: None,
         forget_older: false,
+        asked: None,
     };
     loop {
         let began = Instant::now();

@@ -14,6 +14,7 @@ use crate::accounts::Accounts;
 use crate::bases::{Claim, settle};
 use crate::beneath::{Beneath, FileKey, room_of};
 use crate::blocks::SharedLists;
+use crate::delta::Base;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::Fields;
 use crate::manifest::{ContentId, Entry, EntryKind, Manifest};
@@ -86,8 +87,33 @@ impl Capture {
     ///
     /// [`Watch::offering`] is called with every content id before the replica learns of it.
     pub fn serve<S: Read + Write>(&self, stream: &mut S, generation: u64, watch: &dyn Watch) -> Result<Served> {
+        self.converse(stream, None, generation, watch)
+    }
+
+    /// As [`Capture::serve`], for a replica whose request ([`crate::Replica::request`]) came ahead, on whatever way.
+    pub fn serve_asked<S: Read + Write>(
+        &self,
+        stream: &mut S,
+        request: &[u8],
+        generation: u64,
+        watch: &dyn Watch,
+    ) -> Result<Served> {
+        self.converse(stream, Some(request), generation, watch)
+    }
+
+    fn converse<S: Read + Write>(
+        &self,
+        stream: &mut S,
+        request: Option<&[u8]>,
+        generation: u64,
+        watch: &dyn Watch,
+    ) -> Result<Served> {
         let mut link = Link::new(stream, watch);
-        let served = self.answer(&mut link, generation, watch);
+        let wanted = match request {
+            Some(request) => Wanted::read(request),
+            None => link.receive(&[Kind::Request]).and_then(|(_, request)| Wanted::read(request)),
+        };
+        let served = wanted.and_then(|wanted| self.answer(&mut link, &wanted, generation, watch));
         if let Err(error) = &served {
             link.fail(error);
         }
@@ -101,8 +127,13 @@ impl Capture {
         link.flush()
     }
 
-    fn answer<S: Read + Write>(&self, link: &mut Link<'_, S>, generation: u64, watch: &dyn Watch) -> Result<Served> {
-        let wanted = receive_request(link)?;
+    fn answer<S: Read + Write>(
+        &self,
+        link: &mut Link<'_, S>,
+        wanted: &Wanted,
+        generation: u64,
+        watch: &dyn Watch,
+    ) -> Result<Served> {
         let id = self.manifest.content_id();
         record(watch, id)?;
         if let Some(accounts) = &self.accounts {
@@ -125,29 +156,16 @@ impl Capture {
         } else {
             let base = wanted.have.filter(|_| wanted.changes).and_then(|id| self.offered.get(id));
             self.offered.remember(&self.manifest);
-            match base {
-                Some(base) => self.send_changes(link, generation, &base)?,
-                None => self.send_manifest(link, generation)?,
-            }
+            served.sent_files = match base {
+                Some(base) => self.send_changes(link, generation, &base, watch)?,
+                None => self.send_manifest(link, generation).map(|()| 0)?,
+            };
             link.flush()?;
             pass(watch, Point::Offered)?;
             let (needs, claims) = self.receive_needs(link)?;
             let bases = settle(link, &self.manifest, &claims, &self.lists)?;
-            let bytes = needs.iter().map(|need| need.bytes).sum();
-            served.sent_files = needs.len() as u64;
-            let tally = Tally::new(watch, Phase::Transferring, Some((served.sent_files, bytes)))?;
-            let mut sender = Sender::new(self, DataWriter::new(link)?, tally, bases)?;
-            for need in &needs {
-                sender.object(need.index, need.offset)?;
-                pass(watch, Point::ObjectSent)?;
-            }
-            let (sealed, unsettled) = sender.finish(|id| watch.amending(id).map_err(not_recorded))?;
-            served.generation = sealed.generation.unwrap_or(generation);
-            served.unsettled = unsettled;
-            served.amended = sealed.amended;
-            served.content_id = sealed.manifest.content_id();
-            if sealed.amended > 0 {
-                self.offered.remember(&sealed.manifest);
+            if !needs.is_empty() {
+                self.send_content(link, &needs, bases, &mut served, watch)?;
             }
         }
         let (_, payload) = link.receive(&[Kind::Ack])?;
@@ -158,14 +176,51 @@ impl Capture {
         Ok(served)
     }
 
-    fn send_manifest<S: Read + Write>(&self, link: &mut Link<'_, S>, generation: u64) -> Result<()> {
-        self.send_list(link, Kind::Offer, generation, &self.manifest.encode(), self.manifest.entries())
+    fn send_content<S: Read + Write>(
+        &self,
+        link: &mut Link<'_, S>,
+        needs: &[Need],
+        bases: HashMap<u32, Base>,
+        served: &mut Served,
+        watch: &dyn Watch,
+    ) -> Result<()> {
+        let bytes = needs.iter().map(|need| need.bytes).sum();
+        served.sent_files += needs.len() as u64;
+        let tally = Tally::new(watch, Phase::Transferring, Some((needs.len() as u64, bytes)))?;
+        let mut sender = Sender::new(self, DataWriter::new(link)?, tally, bases)?;
+        for need in needs {
+            sender.object(need.index, need.offset)?;
+            pass(watch, Point::ObjectSent)?;
+        }
+        let (sealed, unsettled) = sender.finish(|id| watch.amending(id).map_err(not_recorded))?;
+        served.generation = sealed.generation.unwrap_or(served.generation);
+        served.unsettled = unsettled;
+        served.amended = sealed.amended;
+        served.content_id = sealed.manifest.content_id();
+        if sealed.amended > 0 {
+            self.offered.remember(&sealed.manifest);
+        }
+        Ok(())
     }
 
-    /// Sends what makes the manifest of one that the replica has.
-    fn send_changes<S: Read + Write>(&self, link: &mut Link<'_, S>, generation: u64, base: &Manifest) -> Result<()> {
+    fn send_manifest<S: Read + Write>(&self, link: &mut Link<'_, S>, generation: u64) -> Result<()> {
+        self.send_list(link, Kind::Offer, generation, &self.manifest.encode(), self.manifest.entries())?;
+        link.send(Kind::PartEnd, &[], &[])
+    }
+
+    /// Sends what makes the manifest of one that the replica has, and the small files that are new in it; gives of how
+    /// many.
+    fn send_changes<S: Read + Write>(
+        &self,
+        link: &mut Link<'_, S>,
+        generation: u64,
+        base: &Manifest,
+        watch: &dyn Watch,
+    ) -> Result<u64> {
         let changes = self.manifest.changes_from(base);
-        self.send_list(link, Kind::Changes, generation, &changes.encode(), changes.put())
+        self.send_list(link, Kind::Changes, generation, &changes.encode(), changes.put())?;
+        let files = self.send_along(link, base, changes.put(), watch)?;
+        link.send(Kind::PartEnd, &[], &[]).map(|()| files)
     }
 
     fn send_list<S: Read + Write>(
@@ -192,7 +247,7 @@ impl Capture {
                 some.iter().flat_map(|(index, room)| [index.to_le_bytes().as_slice(), &room.to_le_bytes()].concat());
             link.send(Kind::Room, &rooms.collect::<Vec<u8>>(), &[])?;
         }
-        link.send(Kind::PartEnd, &[], &[])
+        Ok(())
     }
 
     /// The bytes that those of these files take which are mostly holes. A word of advice, so that nobody looks for room
@@ -256,18 +311,19 @@ struct Wanted {
     changes: bool,
 }
 
-fn receive_request<S: Read + Write>(link: &mut Link<'_, S>) -> Result<Wanted> {
-    let (_, payload) = link.receive(&[Kind::Request])?;
-    let mut fields = Fields::new(payload);
-    let version = fields.u16()?;
-    if version != VERSION {
-        let text = format!("the other side speaks version {version} of the protocol, this one {VERSION}");
-        return Err(Error::new(ErrorKind::PeerVersion, text));
+impl Wanted {
+    fn read(request: &[u8]) -> Result<Self> {
+        let mut fields = Fields::new(request);
+        let version = fields.u16()?;
+        if version != VERSION {
+            let text = format!("the other side speaks version {version} of the protocol, this one {VERSION}");
+            return Err(Error::new(ErrorKind::PeerVersion, text));
+        }
+        let has = fields.u8()?;
+        let have = if has == NOTHING { None } else { Some(ContentId(fields.array()?)) };
+        let wanted = Self { have, changes: has == CONTENT_AND_LIST };
+        if fields.is_empty() { Ok(wanted) } else { Err(Error::protocol("a request with bytes left over")) }
     }
-    let has = fields.u8()?;
-    let have = if has == NOTHING { None } else { Some(ContentId(fields.array()?)) };
-    let wanted = Wanted { have, changes: has == CONTENT_AND_LIST };
-    if fields.is_empty() { Ok(wanted) } else { Err(Error::protocol("a request with bytes left over")) }
 }
 
 fn record(watch: &dyn Watch, id: ContentId) -> Result<()> {

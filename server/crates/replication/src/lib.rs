@@ -16,6 +16,7 @@
 mod accounts;
 mod acl;
 mod activation;
+mod along;
 mod bandwidth;
 mod baseline;
 mod bases;

@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use jiff::Timestamp;
 
 use crate::accounts::Accounts;
+use crate::along::Along;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::Fields;
 use crate::manifest::{ContentId, Manifest};
@@ -38,6 +39,8 @@ pub(crate) struct Offer {
     pub(crate) manifest: Manifest,
     /// What files that are mostly holes take on the source's disk, by entry.
     pub(crate) rooms: HashMap<u32, u64>,
+    /// Content that came along, by entry.
+    pub(crate) along: Vec<(u32, Vec<u8>)>,
 }
 
 /// Reads a manifest sent by [`crate::Capture::serve_manifest`].
@@ -65,8 +68,9 @@ fn receive_offer<S: Read + Write>(
     }
     let mut unpacker = Unpacker::new()?;
     let (mut encoded, mut block, mut rooms) = (Vec::new(), Vec::new(), HashMap::new());
+    let mut along = Along::default();
     loop {
-        let (kind, payload) = link.receive(&[Kind::Part, Kind::Room, Kind::PartEnd])?;
+        let (kind, payload) = link.receive(&[Kind::Part, Kind::Room, Kind::Along, Kind::PartEnd])?;
         if kind == Kind::PartEnd {
             break;
         }
@@ -81,6 +85,10 @@ fn receive_offer<S: Read + Write>(
             continue;
         }
         unpacker.unpack(payload, &mut block)?;
+        if kind == Kind::Along {
+            along.take(&block)?;
+            continue;
+        }
         encoded.extend_from_slice(&block);
         if encoded.len() as u64 > bytes {
             return Err(Error::protocol("the manifest is longer than announced"));
@@ -98,7 +106,7 @@ fn receive_offer<S: Read + Write>(
     if manifest.content_id() != id {
         return Err(Error::new(ErrorKind::HashMismatch, "the manifest does not have the announced id"));
     }
-    Ok(Offer { generation, captured_at, manifest, rooms })
+    Ok(Offer { generation, captured_at, manifest, rooms, along: along.contents })
 }
 
 /// What the source said, and the accounts it has where its owners go by their names.
@@ -113,23 +121,36 @@ pub(crate) enum Answer {
     Offer(Offer),
 }
 
-/// Asks the source what it has that `have` is not. `held` is the list of what is here.
-pub(crate) fn ask<S: Read + Write>(
-    link: &mut Link<'_, S>,
-    have: Option<ContentId>,
-    held: Option<&Manifest>,
-    limits: Limits,
-) -> Result<Told> {
-    let held = held.filter(|held| Some(held.content_id()) == have);
+/// The request of who has this content, and this list.
+pub(crate) fn request(have: Option<ContentId>, held: Option<&Manifest>) -> Vec<u8> {
     let mut request = VERSION.to_le_bytes().to_vec();
-    request.push(match (have, held) {
+    request.push(match (have, held.filter(|held| Some(held.content_id()) == have)) {
         (None, _) => NOTHING,
         (Some(_), None) => CONTENT,
         (Some(_), Some(_)) => CONTENT_AND_LIST,
     });
     request.extend_from_slice(have.as_ref().map_or(&[], |id| id.0.as_slice()));
-    link.send(Kind::Request, &request, &[])?;
-    link.flush()?;
+    request
+}
+
+/// Asks the source what it has that `have` is not, unless that was asked ahead. `held` is the list of what is here.
+pub(crate) fn ask<S: Read + Write>(
+    link: &mut Link<'_, S>,
+    have: Option<ContentId>,
+    held: Option<&Manifest>,
+    limits: Limits,
+    asked: Option<&[u8]>,
+) -> Result<Told> {
+    let held = held.filter(|held| Some(held.content_id()) == have);
+    let request = request(have, held);
+    match asked {
+        Some(asked) if asked == request => {}
+        Some(_) => return Err(Error::protocol("what was asked ahead is not what is to be asked now")),
+        None => {
+            link.send(Kind::Request, &request, &[])?;
+            link.flush()?;
+        }
+    }
     const ANSWERS: [Kind; 4] = [Kind::Unchanged, Kind::Offer, Kind::Changes, Kind::Accounts];
     let (mut kind, mut payload) = link.receive(&ANSWERS)?;
     let mut accounts = None;

@@ -14,6 +14,7 @@ use crate::accounts::Accounts;
 use crate::bases::Bases;
 use crate::difference::{Difference, Found};
 use crate::error::{Error, ErrorKind, Result};
+use crate::fingerprint::Fingerprint;
 use crate::ground::{Ground, Layout};
 use crate::hashing::Hashing;
 use crate::manifest::{ContentHash, ContentId, Entry, EntryKind, Manifest};
@@ -49,6 +50,8 @@ pub struct PullOptions<'a> {
     pub keep_older: Option<Timestamp>,
     /// Nothing is kept that the source has no more, whatever an earlier pull was told.
     pub forget_older: bool,
+    /// The request that the source has got already: see [`crate::Replica::request`].
+    pub asked: Option<&'a [u8]>,
 }
 
 /// What a pull did.
@@ -64,7 +67,7 @@ pub struct Pulled {
     pub offered_generation: u64,
     /// Bytes read from the stream.
     pub received_bytes: u64,
-    /// Files whose content travelled.
+    /// Files whose content travelled because it was not here.
     pub received_files: u64,
     /// Bytes of these files: what this generation holds and the one before does not, however little of it travelled.
     pub new_bytes: u64,
@@ -106,7 +109,7 @@ impl Pull<'_> {
         let have = self.last.filter(|_| self.damage.is_empty()).filter(exact).map(Commit::offered_id);
         let have = if owners::stand(self.last, self.store, self.etc)? { have } else { None };
         let theirs = owners::as_told(self.last, self.held.as_ref(), self.store)?;
-        let told = ask(link, have, theirs.as_ref(), self.options.limits)?;
+        let told = ask(link, have, theirs.as_ref(), self.options.limits, self.options.asked)?;
         Accounts::keep_told(told.accounts.as_ref(), &self.store.root)?;
         let names = Namesakes::new(told.accounts, self.etc)?;
         let offer = match (told.answer, self.last) {
@@ -120,6 +123,7 @@ impl Pull<'_> {
         self.check_shape(&offer.manifest)?;
         let mut stage = Stage::open(self.store.staged())?;
         stage.keep_only(&offer.manifest)?;
+        let along = self.stage_along(&offer, &mut stage)?;
         let mut ground = self.ground(&offer.manifest)?;
         // The list as it travels is the source's; as it is here it has the numbers of this machine.
         let listed = offer.manifest.clone();
@@ -128,12 +132,13 @@ impl Pull<'_> {
         let asked = self.plan(link, &offer, &layout, &mut ground, &mut stage)?;
         pass(self.watch, Point::Planned)?;
         let size = |index: &u32| listed.entries()[*index as usize].kind.size();
-        let new_bytes = asked.keys().map(size).fold(0, u64::saturating_add);
-        let is_first = self.kind == SourceKind::Files && ground.is_bare();
+        let new_bytes = asked.keys().chain(&along).map(size).fold(0, u64::saturating_add);
+        let is_first = self.kind == SourceKind::Files && ground.is_bare() && !asked.is_empty();
         let mut nursery = is_first.then(|| Nursery::begin(&stage, &offer.manifest)).transpose()?;
         let (sent, files, renumbered) =
             self.transfer(link, &listed, asked, &mut ground, &mut stage, nursery.as_mut())?;
         ground.grow(nursery.map(Nursery::grown).transpose()?);
+        let files = files + along.len() as u64;
         // What changed on the way is another content than the one that was offered, under a number of its own.
         let offer = Offer { generation: renumbered.unwrap_or(offer.generation), ..offer };
         pass(self.watch, Point::Transferred)?;
@@ -261,6 +266,30 @@ impl Pull<'_> {
         Ok(Ground::new(reuse, spare))
     }
 
+    /// Takes what came along with the list; gives of which entries.
+    fn stage_along(&self, offer: &Offer, stage: &mut Stage) -> Result<Vec<u32>> {
+        let mut entries = Vec::new();
+        for (index, content) in &offer.along {
+            let Some(EntryKind::File { hash, .. }) = offer.manifest.entries().get(*index as usize).map(|one| &one.kind)
+            else {
+                return Err(Error::protocol("content of what is not a file comes along"));
+            };
+            let mut found = Fingerprint::default();
+            found.update(content);
+            if found.finish() != *hash {
+                return Err(Error::new(ErrorKind::HashMismatch, "what came along does not have the announced hash"));
+            }
+            // It came at an earlier attempt.
+            if stage.check(hash, content.len() as u64)? {
+                continue;
+            }
+            stage.put(*hash, content)?;
+            entries.push(*index);
+            pass(self.watch, Point::ObjectStaged)?;
+        }
+        Ok(entries)
+    }
+
     /// Finds out what must travel: not linked, not staged, not copied from another file here. Checks the free space.
     fn plan<S: Read + Write>(
         &self,
@@ -346,6 +375,11 @@ impl Pull<'_> {
         let bases = bases.unwrap_or_default();
         bases.claim(link)?;
         link.send(Kind::NeedEnd, &[], &[])?;
+        if order.is_empty() {
+            // Nothing comes, and the source learns that with the acknowledgement.
+            ground.lend(offered, &asked, &bases, stage, self.spares)?;
+            return Ok((offered.clone(), 0, None));
+        }
         link.flush()?;
         let lent = ground.lend(offered, &asked, &bases, stage, self.spares)?;
         let mut reuse = ground.reuse.as_mut();

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use crate::difference::{Difference, DifferenceKind, Found, compare, inspect};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::Manifest;
-use crate::owners::here;
+use crate::offer;
+use crate::owners::{self, here};
 use crate::pull::{Pull, PullOptions, Pulled};
 use crate::serving::{self, Promoted, Serving};
 use crate::source::SourceKind;
@@ -205,6 +206,18 @@ impl Replica {
             _ => self.commits.push(pulled.commit.clone()),
         }
         Ok(pulled)
+    }
+
+    /// What the next pull will ask the source, in bytes: whoever lets the source have it ahead
+    /// ([`Capture::serve_asked`](crate::Capture::serve_asked)) and says so ([`PullOptions::asked`]) saves a round trip.
+    pub fn request(&mut self) -> Result<Vec<u8>> {
+        self.be_settled()?;
+        let held = if self.commits.is_empty() { None } else { self.held().ok() };
+        let (last, store) = (self.commits.last(), &self.store);
+        let have = last.map(Commit::offered_id);
+        let have = if owners::stand(last, store, &self.etc)? { have } else { None };
+        let theirs = owners::as_told(last, held.as_ref(), store)?;
+        Ok(offer::request(have, theirs.as_ref()))
     }
 
     /// How the newest generation differs from a manifest fresh from the source.

@@ -1,4 +1,4 @@
-//! Frames on the stream: one byte of type, a bounded length, fields. Version 1.
+//! Frames on the stream: one byte of type, a bounded length, fields. Version 3.
 //! It refuses frames longer than a mebibyte and a bit, unknown types, and types that are not due.
 //!
 //! ```text
@@ -9,9 +9,11 @@
 //!                                     or    Offer(generation, captured, id, entries, bytes) Part… PartEnd
 //!                                     or    Changes(the same) Part… PartEnd   (to the list that the puller has)
 //!                                           each with Room(entry, bytes)…     (of files that are mostly holes)
+//!                                           and Along(content of entries)…    (of small files that are new in a list)
 //! Working…                           ──▶    (while it hashes what it has)
 //! Need(entry, offset)… NeedEnd       ──▶    (and Claim, for files that are here in an older state: see `bases`)
-//!                                    ◀──    Data… DataEnd        (objects and amendments, see `transfer`)
+//!                                    ◀──    Data… DataEnd        (objects and amendments, see `transfer`; nothing,
+//!                                                                where nothing was needed)
 //! Ack(id)                            ──▶    after the commit is durable
 //! either side: Fail(code, text)
 //! ```
@@ -22,7 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::field::{Fields, Truncated, put_string};
 use crate::watch::Watch;
 
-pub(crate) const VERSION: u16 = 2;
+pub(crate) const VERSION: u16 = 3;
 /// What a request says of the puller: it has nothing.
 pub(crate) const NOTHING: u8 = 0;
 /// It has this content of the source, not exactly or not with its list.
@@ -61,17 +63,18 @@ pub(crate) enum Kind {
     Changes = 18,
     Room = 19,
     Accounts = 20,
+    Along = 21,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
         use Kind::{
-            Accounts, Ack, Ask, Blocks, BlocksEnd, Changes, Claim, Data, DataEnd, Fail, Need, NeedEnd, Offer, Part,
-            PartEnd, Request, Room, Settled, Unchanged, Working,
+            Accounts, Ack, Along, Ask, Blocks, BlocksEnd, Changes, Claim, Data, DataEnd, Fail, Need, NeedEnd, Offer,
+            Part, PartEnd, Request, Room, Settled, Unchanged, Working,
         };
         const ALL: &[Kind] = &[
             Request, Unchanged, Offer, Part, PartEnd, Working, Need, NeedEnd, Data, DataEnd, Ack, Fail, Claim, Ask,
-            Blocks, BlocksEnd, Settled, Changes, Room, Accounts,
+            Blocks, BlocksEnd, Settled, Changes, Room, Accounts, Along,
         ];
         ALL.iter().copied().find(|kind| *kind as u8 == byte)
     }

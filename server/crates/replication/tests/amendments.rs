@@ -113,7 +113,8 @@ fn a_source_that_goes_away_while_it_is_sent_empties_nothing() {
     let mut pair = Pair::files();
     pair.write("a", "one");
     pair.sync().unwrap();
-    pair.write("a", "two");
+    // Too large to come along with the list.
+    pair.write("a", vec![2u8; 100_000]);
     let (root, away) = (pair.dir.path().join("source"), pair.dir.path().join("away"));
     let meddle = move || {
         fs::rename(&root, &away).unwrap();

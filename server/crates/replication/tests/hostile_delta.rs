@@ -161,7 +161,7 @@ fn a_replica_that_lies_about_its_old_content_is_refused_by_the_source() {
     pair.source = Source::new(pair.source.spec().clone(), pair.dir.path().join("scratch")).unwrap();
     drop(capture);
     let capture = pair.capture();
-    let request = frame(1, &[2, 0, 0]);
+    let request = frame(1, &[3, 0, 0]);
     let needs = frame(7, &[1u32.to_le_bytes().as_slice(), &[0; 8]].concat());
     let claim = |index: u32, size: u64| [index.to_le_bytes().as_slice(), &size.to_le_bytes(), &[7; 32]].concat();
     let begin =

@@ -308,15 +308,15 @@ fn a_lying_replica_is_refused_by_the_source() {
     let mut pair = Pair::files();
     pair.write("a", "x");
     let capture = pair.capture();
-    let request = frame(1, &[2, 0, 0]);
+    let request = frame(1, &[3, 0, 0]);
     let need = |index: u32, offset: u64| {
         let payload = [index.to_le_bytes().as_slice(), &offset.to_le_bytes()].concat();
         [request.clone(), frame(7, &payload), frame(8, &[])].concat()
     };
     let table: Vec<(&str, Vec<u8>, ErrorKind)> = vec![
         ("another version", frame(1, &[1, 0, 0]), ErrorKind::PeerVersion),
-        ("a short request", frame(1, &[2, 0, 1, 5]), ErrorKind::PeerProtocol),
-        ("a long request", frame(1, &[2, 0, 0, 5]), ErrorKind::PeerProtocol),
+        ("a short request", frame(1, &[3, 0, 1, 5]), ErrorKind::PeerProtocol),
+        ("a long request", frame(1, &[3, 0, 0, 5]), ErrorKind::PeerProtocol),
         ("a frame of 4 GB", u32::MAX.to_le_bytes().to_vec(), ErrorKind::PeerProtocol),
         ("a directory is needed", need(0, 0), ErrorKind::PeerProtocol),
         ("nobody is needed", need(9, 0), ErrorKind::PeerProtocol),

@@ -5,14 +5,16 @@
 
 mod pair;
 
+use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use pair::{Bomb, Pair, options, pull};
 use replication::{
     Entry, EntryKind, ErrorKind, Limits, Manifest, Point, PullOptions, Source, SourceKind, SourceSpec, TreeChanges,
-    TreePath, Unwatched,
+    TreePath, Unwatched, Watch,
 };
 
 fn many() -> Pair {
@@ -84,13 +86,19 @@ fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
 
 /// An offer of changes that make this content of that many entries.
 fn changes(id: &[u8; 32], entries: u64, bytes: &[u8]) -> Vec<u8> {
+    with_along(id, entries, bytes, None)
+}
+
+/// The same, and this content along with it.
+fn with_along(id: &[u8; 32], entries: u64, bytes: &[u8], along: Option<&[u8]>) -> Vec<u8> {
     let mut head = 9u64.to_le_bytes().to_vec();
     head.extend_from_slice(&[0; 12]);
     head.extend_from_slice(id);
     head.extend_from_slice(&entries.to_le_bytes());
     head.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-    let block = [&[0u8], (bytes.len() as u32).to_le_bytes().as_slice(), bytes].concat();
-    [frame(18, &head), frame(4, &block), frame(5, &[])].concat()
+    let block = |bytes: &[u8]| [&[0u8], (bytes.len() as u32).to_le_bytes().as_slice(), bytes].concat();
+    let along = along.map_or(Vec::new(), |along| frame(21, &block(along)));
+    [frame(18, &head), frame(4, &block(bytes)), along, frame(5, &[])].concat()
 }
 
 fn told(pair: &mut Pair, bytes: &[u8]) -> ErrorKind {
@@ -152,9 +160,106 @@ fn lies_about_what_changed_are_refused_and_what_is_here_stays() {
         assert_eq!(told(&mut pair, &bytes), kind, "{name}");
         pair.assert_equal();
     }
-    // The same bytes with the truth in them go on to the content.
-    assert_eq!(told(&mut pair, &changes(&true_id, 5, &put(vec![like("c")]))), ErrorKind::ConnectionLost);
+    // The same bytes with the truth in them go on to content that is not here.
+    pair.write("other", "zz");
+    let other = Entry { path: path("c"), ..pair.capture().manifest.get(&path("other")).unwrap().clone() };
+    fs::remove_file(pair.at("other")).unwrap();
+    let new = put(vec![other]);
+    let (id, position) = (
+        honest(&new).content_id(),
+        honest(&new).entries().iter().position(|one| one.path == path("c")).unwrap() as u32,
+    );
+    let told_along = |pair: &mut Pair, along: &[u8]| told(pair, &with_along(id.as_bytes(), 5, &new, Some(along)));
+    let child = |index: u32, content: &[u8]| {
+        [index.to_le_bytes().as_slice(), &(content.len() as u32).to_le_bytes(), content].concat()
+    };
+    assert_eq!(told(&mut pair, &changes(id.as_bytes(), 5, &new)), ErrorKind::ConnectionLost);
+    assert_eq!(told_along(&mut pair, &child(position, b"not")), HashMismatch);
+    assert_eq!(told_along(&mut pair, &child(0, b"zz")), PeerProtocol, "the root has no content");
+    assert_eq!(told_along(&mut pair, &child(77, b"zz")), PeerProtocol, "there is no such entry");
+    assert_eq!(told_along(&mut pair, &child(position, b"zz")[..9]), PeerProtocol, "cut off");
+    assert_eq!(told_along(&mut pair, &child(position, &vec![7; 300_000])), PeerProtocol, "more than may");
     pair.write("honest", "x");
+    pair.sync().unwrap();
+    pair.assert_equal();
+}
+
+/// The replica's end of a stream, on which nothing may be said before the commit.
+struct Mute<'a> {
+    stream: UnixStream,
+    committed: &'a AtomicBool,
+}
+
+impl Read for Mute<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for Mute<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        assert!(self.committed.load(Ordering::SeqCst), "nothing is said before the commit");
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+struct Committed<'a>(&'a AtomicBool);
+
+impl Watch for Committed<'_> {
+    fn reached(&self, point: Point) -> bool {
+        self.0.fetch_or(point == Point::Committed, Ordering::SeqCst);
+        true
+    }
+}
+
+#[test]
+fn small_changes_arrive_without_a_word_of_whoever_asked_ahead() {
+    let mut pair = many();
+    pair.sync().unwrap();
+    let shapes: [&dyn Fn(&Pair); 4] = [
+        &|pair| pair.write("dir-1/new", "a small file"),
+        &|pair| pair.write("dir-1/new", "another content"),
+        &|pair| fs::rename(pair.at("dir-1/new"), pair.at("dir-2/new")).unwrap(),
+        &|pair| fs::remove_file(pair.at("dir-2/new")).unwrap(),
+    ];
+    for (at, shape) in shapes.into_iter().enumerate() {
+        shape(&pair);
+        let capture = pair.capture();
+        pair.generation += 1;
+        let (generation, committed) = (pair.generation, AtomicBool::new(false));
+        let (here, mut there) = UnixStream::pair().unwrap();
+        let request = pair.replica().request().unwrap();
+        let (pulled, served) = thread::scope(|scope| {
+            let served = scope.spawn(|| capture.serve_asked(&mut there, &request, generation, &Unwatched));
+            let mut mute = Mute { stream: here, committed: &committed };
+            let options = PullOptions { asked: Some(&request), ..options(false) };
+            let pulled = pair.replica().pull(&mut mute, &options, &Committed(&committed));
+            drop(mute);
+            (pulled.unwrap(), served.join().unwrap().unwrap())
+        });
+        let travelled = u64::from(at < 2);
+        assert_eq!((pulled.received_files, served.sent_files), (travelled, travelled), "shape {at}");
+        pair.assert_equal();
+    }
+}
+
+#[test]
+fn what_was_asked_ahead_and_is_not_lacking_any_more_is_refused() {
+    let mut pair = many();
+    pair.sync().unwrap();
+    let request = pair.replica().request().unwrap();
+    pair.write("dir-1/new", "x");
+    pair.sync().unwrap();
+    assert_ne!(pair.replica().request().unwrap(), request);
+    let (mut here, there) = UnixStream::pair().unwrap();
+    let refused = pair.replica().pull(&mut here, &PullOptions { asked: Some(&request), ..options(false) }, &Unwatched);
+    drop(there);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::PeerProtocol);
+    pair.write("dir-1/newer", "x");
     pair.sync().unwrap();
     pair.assert_equal();
 }

@@ -108,7 +108,9 @@ impl Node {
             .await
             .map_err(db("keep a generation"))?;
         }
-        tx.commit().await.map_err(db("keep a generation"))
+        let done = tx.commit().await.map_err(db("keep a generation"));
+        self.feeds.highest.forget();
+        done
     }
 
     /// Those above a number, in their order, as many as are told at once.

@@ -308,6 +308,7 @@ fn pull<S: io::Read + io::Write>(
         limits: Limits::default(),
         keep_older: None,
         forget_older: false,
+        asked: None,
     };
     replica.pull(stream, &options, watch).map(drop)
 }

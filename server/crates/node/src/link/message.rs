@@ -218,6 +218,9 @@ pub struct Next {
     pub content: Option<String>,
     /// What it says of the mandate by now.
     pub standing: Standing,
+    /// The request of its engine, where that can be made before there is an answer: it saves a round trip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<Vec<u8>>,
 }
 
 /// Writes one frame.
@@ -228,8 +231,10 @@ pub async fn write<T: Serialize>(stream: &mut (impl AsyncWrite + Unpin), message
     let body = serde_json::to_vec(message)?;
     let length = u32::try_from(body.len()).ok().filter(|length| *length <= MAX_FRAME);
     let length = length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a frame too long to be sent"))?;
-    stream.write_u32(length).await?;
-    stream.write_all(&body).await?;
+    // In one piece: each write is a packet of its own.
+    let mut frame = length.to_be_bytes().to_vec();
+    frame.extend_from_slice(&body);
+    stream.write_all(&frame).await?;
     stream.flush().await
 }
 

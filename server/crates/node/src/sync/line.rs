@@ -29,6 +29,8 @@ pub(super) type Line = AbortOnDropHandle<io::Result<Heard>>;
 pub(super) struct Heard {
     stream: DataStream,
     first: Capture,
+    /// What the engine has asked ahead.
+    pub(super) asked: Option<Vec<u8>>,
 }
 
 /// What the Master says on the line; `None` when the line is gone. Without a line nothing is ever heard.
@@ -48,11 +50,12 @@ impl Node {
     /// Asks, on the connection of a pull that ended well, to be told when there is something new.
     pub(super) async fn listen_on(&self, copy: &Copy, mut stream: DataStream) -> Line {
         let seat = self.link.source().unwrap_or(Seat::First);
-        let next = Next { content: content(copy), standing: self.standing(seat).await };
+        let asks = self.with_engine(copy, |replica| replica.request().ok()).await.flatten();
+        let next = Next { content: content(copy), standing: self.standing(seat).await, asks };
         AbortOnDropHandle::new(tokio::spawn(async move {
             message::write(&mut stream, &next).await?;
             let first = message::read(&mut stream).await?;
-            Ok(Heard { stream, first })
+            Ok(Heard { stream, first, asked: next.asks })
         }))
     }
 
@@ -70,7 +73,7 @@ impl Node {
         }
         let mut stream = dialled.stream;
         let first = self.hear_capture(&mut stream).await?;
-        self.until_ready(copy, Heard { stream, first }).await
+        self.until_ready(copy, Heard { stream, first, asked: None }).await
     }
 
     async fn hear_capture(&self, stream: &mut DataStream) -> Result<Capture, SyncError> {
@@ -82,7 +85,7 @@ impl Node {
 
     /// Waits until the Master has read its source.
     pub(super) async fn until_ready(&self, copy: &Copy, heard: Heard) -> Result<DataStream, SyncError> {
-        let Heard { mut stream, first } = heard;
+        let Heard { mut stream, first, .. } = heard;
         let mut said = first;
         loop {
             match said {

@@ -55,12 +55,10 @@ impl Node {
         let _ended = stop.clone().drop_guard();
         let _cut = cut_when(stop.clone(), stream.get_ref().0)?;
         let _follower = Follower::of(&feed);
-        let mut rehash = rehash;
-        while let Some(mut served) = self.offer_once(&feed, rehash, stream, &hello, &stop).await? {
-            rehash = false;
-            if !self.wait_for_change(&feed, &mut served, &mut hello).await? {
-                return Ok(());
-            }
+        let mut call = Call { rehash, asks: None };
+        while let Some(mut served) = self.offer_once(&feed, call, stream, &hello, &stop).await? {
+            let Some(asks) = self.wait_for_change(&feed, &mut served, &mut hello).await? else { return Ok(()) };
+            call = Call { rehash: false, asks };
             stream = served;
         }
         Ok(())
@@ -71,13 +69,13 @@ impl Node {
     async fn offer_once(
         self: &Arc<Self>,
         feed: &Arc<Feed>,
-        rehash: bool,
+        call: Call,
         mut stream: TlsStream<TcpStream>,
         hello: &Hello,
         stop: &CancellationToken,
     ) -> io::Result<Option<TlsStream<TcpStream>>> {
         let mut unserved = Unserved::begin(feed);
-        let Some(captured) = self.capture(feed, rehash, &mut stream, stop).await? else { return Ok(None) };
+        let Some(captured) = self.capture(feed, call.rehash, &mut stream, stop).await? else { return Ok(None) };
         // Reading may have taken long: what held at the dial need not hold any more.
         if let Err(denied) = self.admit_pull(hello).await {
             let code = match &denied {
@@ -111,8 +109,13 @@ impl Node {
         let urgent = feed.dataset.kind.group() == Group::Database;
         let mut bridge = Paced::new(SyncIoBridge::new(stream), Arc::clone(&self.pacing.bucket), urgent);
         let mut book = self.book.watch();
-        let mut work =
-            tokio::task::spawn_blocking(move || (captured.serve(&mut bridge, generation, &recorder), bridge));
+        let mut work = tokio::task::spawn_blocking(move || {
+            let served = match call.asks {
+                Some(asks) => captured.serve_asked(&mut bridge, &asks, generation, &recorder),
+                None => captured.serve(&mut bridge, generation, &recorder),
+            };
+            (served, bridge)
+        });
         let served = loop {
             tokio::select! {
                 served = &mut work => break served.map_err(io::Error::other)?,
@@ -129,16 +132,17 @@ impl Node {
     }
 
     /// Waits until the Client asks again and there is something to say: a change, or after a while that there is none.
-    /// `false` when the Client left, or may have nothing any more: dialling again, it is told why.
+    /// Gives what its engine has asked ahead; `None` when the Client left, or may have nothing any more: dialling again,
+    /// it is told why.
     async fn wait_for_change(
         &self,
         feed: &Feed,
         stream: &mut TlsStream<TcpStream>,
         hello: &mut Hello,
-    ) -> io::Result<bool> {
+    ) -> io::Result<Option<Option<Vec<u8>>>> {
         let mut book = self.book.watch();
         let next: Next = match message::read(stream).await {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             next => next?,
         };
         self.hear_standing(Seat::First, &next.standing)
@@ -153,14 +157,14 @@ impl Node {
         let begun = Instant::now();
         loop {
             if feed.may_have_changed() || begun.elapsed() >= SCAN_EVERY {
-                return Ok(self.admit_pull(hello).await.is_ok());
+                return Ok(self.admit_pull(hello).await.is_ok().then_some(next.asks));
             }
             tokio::select! {
                 () = feed.touched.notified() => tokio::time::sleep(COALESCE).await,
                 () = tokio::time::sleep(BETWEEN_LOOKS) => {}
-                Ok(()) = book.changed() => if self.admit_pull(hello).await.is_err() { return Ok(false) },
+                Ok(()) = book.changed() => if self.admit_pull(hello).await.is_err() { return Ok(None) },
                 // It has nothing to say before it was answered: it left.
-                _ = stream.read_u8() => return Ok(false),
+                _ = stream.read_u8() => return Ok(None),
             }
         }
     }
@@ -239,20 +243,18 @@ impl Node {
     ) -> Result<u64, Denied> {
         let number = |number: i64| u64::try_from(number).map_err(|error| Denied::failed("give a generation", error));
         let mut tx = self.store.begin().await?;
-        let last: Option<(i64, String)> =
-            sqlx::query_as("SELECT number, content_id FROM generation WHERE dataset = ? ORDER BY number DESC LIMIT 1")
-                .bind(&feed.dataset.name)
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(db("read the generations"))?;
-        let last = last.map(|(last, known)| number(last).map(|last| (last, known))).transpose()?;
+        let (highest, last, known): (Option<i64>, Option<i64>, Option<String>) = sqlx::query_as(
+            "SELECT (SELECT max(number) FROM generation), number, content_id FROM (SELECT 1) \
+             LEFT JOIN (SELECT number, content_id FROM generation WHERE dataset = ? ORDER BY number DESC LIMIT 1)",
+        )
+        .bind(&feed.dataset.name)
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(db("read the generations"))?;
+        let last = last.map(number).transpose()?.zip(known);
         let number = match last {
             Some((last, known)) if known == content.to_string() && given_up.is_none_or(|up| last > up) => last,
             _ => {
-                let highest: Option<i64> = sqlx::query_scalar("SELECT max(number) FROM generation")
-                    .fetch_one(&mut *tx)
-                    .await
-                    .map_err(db("read the generations"))?;
                 let next = ancestry::next_generation(highest.map(number).transpose()?, given_up);
                 let stored = i64::try_from(next).map_err(|error| Denied::failed("give a generation", error))?;
                 sqlx::query("INSERT INTO generation (number, dataset, content_id, captured_at) VALUES (?, ?, ?, ?)")
@@ -280,12 +282,26 @@ impl Node {
             .await
             .map_err(db("give a generation"))?;
         }
-        tx.commit().await.map_err(db("give a generation"))?;
+        let done = tx.commit().await.map_err(db("give a generation"));
+        match &done {
+            Ok(()) => self.feeds.highest.update(|highest| *highest = (*highest).max(Some(number))),
+            Err(_) => self.feeds.highest.forget(),
+        }
+        done?;
+        *feed.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(content);
         let (dataset, content) = (feed.dataset.name.clone(), content.to_string());
         self.tell_sibling(Given { number, dataset, content, captured_at: at }).await;
         *feed.generation.lock().unwrap_or_else(PoisonError::into_inner) = Some(number);
         Ok(number)
     }
+}
+
+/// What a round is asked for.
+struct Call {
+    /// Everything is read and hashed anew.
+    rehash: bool,
+    /// What the Client's engine has asked ahead.
+    asks: Option<Vec<u8>>,
 }
 
 /// A capture under way. Unless it was served to its end, the source still counts as changed.

@@ -43,11 +43,16 @@ pub(crate) struct Manner {
     pub(super) most: Option<u64>,
 }
 
-/// Whether a refusal is only for the moment: the mandate is still on its way, or services are still being stopped.
+/// What was asked ahead is not what is lacking now.
+const OVERTAKEN: &str = "overtaken";
+
+/// Whether what came of it is only for the moment: the mandate is still on its way, services are still being stopped, or
+/// another pull was faster.
 pub(super) fn passes(error: &SyncError) -> bool {
-    [Rule::SyncMandate, Rule::SyncReceiverServing, Rule::SyncMemberPassive]
-        .iter()
-        .any(|rule| rule.as_str() == error.code)
+    error.code == OVERTAKEN
+        || [Rule::SyncMandate, Rule::SyncReceiverServing, Rule::SyncMemberPassive]
+            .iter()
+            .any(|rule| rule.as_str() == error.code)
 }
 
 /// What came of a pull: why it came to nothing, as shown.
@@ -136,6 +141,7 @@ impl Node {
             self.open_engine(copy).await?;
         }
         let mut given_up = None;
+        let asked = heard.as_ref().and_then(|heard| heard.asked.clone());
         let stream = match heard {
             Some(heard) => self.until_ready(copy, heard).await?,
             None => {
@@ -152,9 +158,13 @@ impl Node {
         let (seen, mut findings) = Noting::new(Arc::clone(meter));
         let (engine, clock) = (Arc::clone(&copy.engine), Arc::clone(&self.clock));
         let mut bridge = SyncIoBridge::new(stream);
+        let is_asked = asked.is_some();
         let mut work = tokio::task::spawn_blocking(move || {
             let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
             let replica = engine.as_mut()?;
+            if asked.is_some() && replica.request().ok() != asked {
+                return None;
+            }
             let now = || clock.now();
             let options = PullOptions {
                 heal: manner.heal,
@@ -164,6 +174,7 @@ impl Node {
                 keep_older: manner.keep_older,
                 // Only a forced sync of everything does all of this; a healing or a verification alone does not.
                 forget_older: manner.rehash && manner.heal && manner.keep_older.is_none(),
+                asked: asked.as_deref(),
             };
             let pulled = replica.pull(&mut bridge, &options, &seen);
             let points = replica.restore_points();
@@ -187,6 +198,7 @@ impl Node {
                 Ok((done, stream))
             }
             Ok(Some(Err(error))) => Err(sync_error(&error, self.clock.now())),
+            Ok(None) if is_asked => Err(self.error(OVERTAKEN, "another pull came between")),
             Ok(None) => Err(self.error("store_damaged", "the replica is not open")),
             Err(error) => Err(self.error("io", error)),
         }

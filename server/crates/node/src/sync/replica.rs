@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use contract::Timestamp;
 use contract::dataset::Dataset;
+use contract::status::Switches;
 use contract::sync::SyncError;
 use contract::threshold::Threshold;
 use jiff::SignedDuration;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::link::control::SILENCE;
 use crate::node::Node;
+use crate::remembered::Remembered;
 use crate::sync::meter::Meter;
 use crate::sync::turn::Turns;
 use crate::thresholds::Limits;
@@ -93,6 +95,7 @@ pub(crate) struct Copy {
 pub(crate) struct Copies {
     pub(super) all: Mutex<BTreeMap<String, Arc<Copy>>>,
     pub(super) turns: Turns,
+    pub(super) switches: Remembered<Switches>,
     /// The Master's clock as last told, and when that was on ours.
     clock: Mutex<Option<(Timestamp, Instant)>>,
     /// From when on a replica counts as behind; `None` until the limits were read.

@@ -51,6 +51,10 @@ impl Node {
             let committed = |copy: &std::sync::Arc<Copy>| copy.standing(|s| s.commit.as_ref().map(|c| c.generation));
             return Ok(self.copies.all().iter().filter_map(committed).max());
         }
+        self.feeds.highest.or_read(self.read_highest()).await
+    }
+
+    async fn read_highest(&self) -> Result<Option<u64>, Denied> {
         let highest: Option<i64> = sqlx::query_scalar("SELECT max(number) FROM generation")
             .fetch_one(self.store.pool())
             .await

@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 
 use contract::dataset::{Dataset, DatasetKind, Owners};
 use contract::{Denied, NodeRole};
-use replication::{SourceKind, SourceSpec};
+use replication::{ContentId, SourceKind, SourceSpec};
 use tokio_util::sync::CancellationToken;
 
 use crate::link::message::{Beat, Pulse};
 use crate::mandate::file::Seat;
 use crate::node::Node;
+use crate::remembered::Remembered;
 use crate::store::db;
 use crate::sync::changes::{LastWalk, Watching};
 use crate::sync::told;
@@ -39,6 +40,8 @@ pub(crate) struct Feed {
     /// Cancelled when the dataset is not declared any more as it is here.
     pub(crate) gone: CancellationToken,
     pub(crate) generation: Mutex<Option<u64>>,
+    /// The content that was given a generation last.
+    pub(super) given: Mutex<Option<ContentId>>,
     pub(super) watching: Mutex<Watching>,
     pub(super) last_walk: LastWalk,
     pub(crate) skipped: Mutex<Vec<(String, String)>>,
@@ -68,6 +71,12 @@ impl Feed {
         self.dirty.load(Ordering::SeqCst) || (!watched && self.is_due())
     }
 
+    /// Whether this content was given a generation last, since the start.
+    pub(crate) fn gave_last(&self, content: &str) -> bool {
+        let given = *self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        given.is_some_and(|given| given.to_string() == content)
+    }
+
     pub(crate) fn generation(&self) -> Option<u64> {
         *self.generation.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -77,6 +86,8 @@ impl Feed {
 #[derive(Debug, Default)]
 pub(crate) struct Feeds {
     all: Mutex<BTreeMap<String, Arc<Feed>>>,
+    /// The highest generation that was given.
+    pub(crate) highest: Remembered<Option<u64>>,
     pub(crate) changed: Arc<tokio::sync::Notify>,
 }
 
@@ -177,6 +188,7 @@ impl Node {
             dirty: Arc::new(AtomicBool::new(true)),
             touched: Arc::default(),
             gone: self.stop.child_token(),
+            given: Mutex::default(),
             generation: Mutex::new(last.and_then(|number| u64::try_from(number).ok())),
             watching: Mutex::default(),
             last_walk: LastWalk::default(),

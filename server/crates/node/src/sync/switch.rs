@@ -21,6 +21,10 @@ const LOOK: Duration = Duration::from_secs(1);
 impl Node {
     /// The two switches.
     pub(crate) async fn switches(&self) -> Result<Switches, Denied> {
+        self.copies.switches.or_read(self.read_switches()).await
+    }
+
+    async fn read_switches(&self) -> Result<Switches, Denied> {
         let rows: Vec<(String, bool, Option<String>)> = sqlx::query_as("SELECT grp, is_on, off_until FROM sync_switch")
             .fetch_all(self.store.pool())
             .await
@@ -58,7 +62,9 @@ impl Node {
                 .await
                 .map_err(db("set a switch"))?;
         }
-        let outcome = act.done(tx, Some(json!(before)), Some(json!({ "on": on, "until": until }))).await?;
+        let done = act.done(tx, Some(json!(before)), Some(json!({ "on": on, "until": until }))).await;
+        self.copies.switches.forget();
+        let outcome = done?;
         if !on {
             let off = |group: Group| only.is_none_or(|only| only == group);
             self.copies.cancel_pulls(|copy, pulling| !pulling.forced && off(copy.dataset.kind.group()));
@@ -110,7 +116,9 @@ impl Node {
                 ..Event::done(&system, "sync.start", Some(group.as_str().to_owned()))
             };
             audit::append(&mut tx, now, event).await?;
-            tx.commit().await.map_err(db("start a row again"))?;
+            let done = tx.commit().await.map_err(db("start a row again"));
+            self.copies.switches.forget();
+            done?;
             tracing::info!(%group, "the time of the STOP is over: the replication goes on");
             self.copies.wake_all();
             self.verdict_is_stale();

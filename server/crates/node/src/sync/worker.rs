@@ -73,7 +73,8 @@ impl Node {
                     continue;
                 }
             };
-            if !self.may_pull(&copy).await {
+            // What is heard comes under what was allowed when it was asked for, and is looked at again before it is taken.
+            if heard.is_none() && !self.may_pull(&copy).await {
                 line = None;
                 due = after(SCAN_EVERY);
                 continue;

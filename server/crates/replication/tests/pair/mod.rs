@@ -134,7 +134,15 @@ impl Pair {
 }
 
 pub fn options(heal: bool) -> PullOptions<'static> {
-    PullOptions { heal, reserve_bytes: 0, now: &now, limits: Limits::default(), keep_older: None, forget_older: false }
+    PullOptions {
+        heal,
+        reserve_bytes: 0,
+        now: &now,
+        limits: Limits::default(),
+        keep_older: None,
+        forget_older: false,
+        asked: None,
+    }
 }
 
 pub fn pull(
