@@ -7,7 +7,8 @@ use crate::Pair;
 use crate::world::{Machine, World};
 
 pub const INNOCENT: &str = "nobody is accused unless somebody was touched, and set back is only who was";
-pub const FOUND: &str = "whoever lost what another one knows is found by one exchange";
+/// Of two that were one each may have come to something that the other one never had: that is the next property's matter.
+pub const FOUND: &str = "whoever was put back is found by one exchange with each that knows what was lost";
 pub const TWO_ARE_FOUND: &str = "two that were one are found when each has spoken";
 
 /// What must be possible.
@@ -23,14 +24,7 @@ const ENOUGH: u32 = 4;
 pub fn all() -> Vec<Property<Pair>> {
     vec![
         Property::always(INNOCENT, |_, world: &World| innocent(world)),
-        Property::always(FOUND, |pair: &Pair, world: &World| {
-            let lost = world.machines.iter().position(|machine| machine.lost);
-            lost.is_none_or(|_| {
-                let mut later = world.clone();
-                exchange(pair, &mut later, 1);
-                later.machines.iter().any(|machine| machine.disk.found.is_some())
-            })
-        }),
+        Property::always(FOUND, found_by_one_exchange),
         Property::always(TWO_ARE_FOUND, |pair: &Pair, world: &World| {
             if world.machines.len() < 3 {
                 return true;
@@ -58,6 +52,18 @@ fn innocent(world: &World) -> bool {
     world.machines.iter().enumerate().all(|(i, machine)| {
         let rightly = machine.touched || (world.machines.len() > 2 && i > 0);
         (touched || machine.disk.found.is_none()) && (rightly || !has(machine, MandateFinding::SetBack))
+    })
+}
+
+fn found_by_one_exchange(pair: &Pair, world: &World) -> bool {
+    world.machines.iter().enumerate().all(|(i, machine)| {
+        machine.missed_by.iter().all(|knower| {
+            let mut later = world.clone();
+            if *knower != i {
+                exchange(pair, &mut later, i.max(*knower));
+            }
+            [i, *knower].iter().any(|one| later.machines[*one].disk.found.is_some())
+        })
     })
 }
 

@@ -50,8 +50,9 @@ pub struct Machine {
     pub copy: Option<Disk>,
     /// It, or a part of it, was put back.
     pub touched: bool,
-    /// What was lost by that was known to somebody else.
-    pub lost: bool,
+    /// Who knows what was lost by that: machines of the other site, or, where its database and its files tell of different
+    /// times, it itself.
+    pub missed_by: Vec<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -124,7 +125,7 @@ impl Machine {
             talks: 0,
             copy: None,
             touched: false,
-            lost: false,
+            missed_by: Vec::new(),
         }
     }
 
@@ -275,13 +276,17 @@ impl World {
             Part::Database => now.tally != was.tally && now.tally.unwrap_or(0) + 1 < held,
             Part::Files => now.tally.is_some_and(|tally| tally > held),
         };
-        let known = self.machines.iter().enumerate().any(|(other, machine)| {
+        // Two that were one show each other nothing: what one of them has come to is nothing that the other one lost.
+        let knows = |(other, machine): (usize, &Machine)| {
             let theirs = &machine.disk.session;
             let expected = &now.session.expected;
             let unknown = theirs.held.number > expected.ticket.number
                 && !expected.given.iter().any(|given| given.ticket == theirs.held);
-            other != i && (theirs.expected.ticket.number > held || unknown)
-        });
-        self.machines[i].lost = apart || (part != Part::Database && known);
+            let across = (other == 0) != (i == 0);
+            let known = part != Part::Database && across && (theirs.expected.ticket.number > held || unknown);
+            known.then_some(other)
+        };
+        let across = self.machines.iter().enumerate().filter_map(knows);
+        self.machines[i].missed_by = across.chain(apart.then_some(i)).collect();
     }
 }
