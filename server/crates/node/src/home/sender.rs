@@ -21,7 +21,7 @@ use crate::cluster::Given;
 use crate::link::errand::{Carried, Errand, Survey, Word};
 use crate::link::message::{self, Purpose, Reply};
 use crate::mandate::file::Seat;
-use crate::mandate::rules;
+use crate::mandate::{flow, rules};
 use crate::node::Node;
 use crate::sync::denied;
 use crate::sync::meter::Meter;
@@ -204,7 +204,7 @@ impl Node {
         let told = standing.ok_or_else(|| silent(&pair.name))?;
         // It may be on its way down: what it says of its services it says with its answer.
         let told = rules::Standing { serving: false, ..told };
-        if let Some(rule) = self.book.look(|record| rules::sync_refusal(record, &told)).filter(|_| carries) {
+        if let Some(rule) = self.book.look(|record| flow::refusal(record, &told)).filter(|_| carries) {
             let findings = self.book.look(|record| record.findings()).into_iter().chain(told.findings);
             let first = findings.map(MandateFinding::as_str).next().unwrap_or_default();
             return Err(Denied::rule(rule, &pair.name, first));

@@ -2,6 +2,7 @@
 
 mod exchange;
 pub mod file;
+pub mod flow;
 pub mod loss;
 mod lost;
 pub mod rules;

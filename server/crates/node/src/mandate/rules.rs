@@ -371,25 +371,6 @@ pub fn must_ask(record: &Record, boot: &str) -> bool {
     record.missing || (record.is_holder() && !may_serve(record, boot))
 }
 
-/// Whether data may flow from the node of `source` to the node of `receiver`, as far as mandates decide; the first reason
-/// why not.
-#[must_use]
-pub fn sync_refusal(source: &Record, receiver: &Standing) -> Option<contract::Rule> {
-    use contract::Rule;
-    let ours = source.mandate.as_ref().map(|mandate| &mandate.id);
-    if !source.findings().is_empty() || !receiver.findings.is_empty() {
-        Some(Rule::MandateFinding)
-    } else if ours.is_none() || ours != receiver.mandate.as_ref().map(|mandate| &mandate.id) {
-        Some(Rule::SyncMandate)
-    } else if !source.is_holder() {
-        Some(Rule::SyncNotHolder)
-    } else if receiver.serving || receiver.taking {
-        Some(Rule::SyncReceiverServing)
-    } else {
-        None
-    }
-}
-
 /// What changed by hearing a standing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard {

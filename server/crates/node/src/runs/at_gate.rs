@@ -1,12 +1,13 @@
-//! A run that has its mandate and waits for the return gate: the machine booted, yielded or was fenced in the middle. It
-//! is in nobody's way, because nothing but the gate or another take can move it; and where the gate will not open by
-//! itself, it is told as stuck, with that remedy.
+//! A run that has its mandate, or is about to give it away, and waits for the return gate: the machine booted, yielded or
+//! was fenced in the middle. It is in nobody's way, because nothing but the gate or another take can move it; and where
+//! the gate will not open by itself, it is told as stuck, with that remedy.
 
 use std::sync::atomic::Ordering;
 
 use contract::Text;
 use contract::run::{RunBrief, RunReport, RunState};
 
+use super::Run;
 use super::log::State;
 use crate::node::Node;
 
@@ -15,8 +16,14 @@ impl Node {
     fn run_waits_at_gate(&self) -> bool {
         // In this order: a step that begins says so before it looks at the gate.
         let closed = !self.may_serve();
-        let waits = |run: &super::Run| run.look(State::has_taken) && !run.at_work.load(Ordering::SeqCst);
+        let needs_right = |run: &Run| run.look(State::has_taken) || self.is_yet_to_give(run);
+        let waits = |run: &Run| needs_right(run) && !run.at_work.load(Ordering::SeqCst);
         closed && self.runs.current().is_some_and(|run| waits(&run))
+    }
+
+    /// Whether a run has come to giving the mandate away, and has not: that needs the right to serve like serving itself.
+    pub(super) fn is_yet_to_give(&self, run: &Run) -> bool {
+        run.look(State::is_about_to_give) && self.mandate_is_written(&run.plan()).is_none()
     }
 
     /// The run that takes the service or gives it back at this moment, and stands in the way of every other one.

@@ -38,7 +38,7 @@ impl Node {
                     Next::Over => break,
                     Next::Finish => self.log_run(&run, vec![Event::Finished]).await,
                     Next::GiveUp => self.log_run(&run, vec![Event::Aborted]).await,
-                    Next::Do(step) if !self.runs.is_behind(&run) && !self.must_wait(&step) => {
+                    Next::Do(step) if !self.runs.is_behind(&run) && !self.must_wait(&run, &step) => {
                         self.attempt(&run, &step).await
                     }
                     Next::Undo(step) => self.take_back(&run, &step).await,
@@ -77,7 +77,7 @@ impl Node {
             // Somebody else holds the mandate now: nothing may start any more.
             () = self.ground_lost(run) => return Ok(()),
             () = self.runs.gets_behind(run) => return Ok(()),
-            () = self.gate_closes_on(step) => return Ok(()),
+            () = self.gate_closes_on(run, step) => return Ok(()),
             () = self.stop.cancelled() => return Ok(()),
             outcome = tokio::time::timeout(step.limit(&plan), self.carry_out(run, &plan, step)) => outcome,
         };
@@ -141,9 +141,10 @@ impl Node {
         Ok(())
     }
 
-    /// Whether a step must wait for the return gate: the machine has booted since the mandate was written.
-    fn must_wait(&self, step: &Step) -> bool {
-        step.serves() && !self.may_serve()
+    /// Whether a step must wait for the return gate: the machine has booted since the mandate was written, or before it
+    /// was given away, and then the other side may have taken it meanwhile.
+    fn must_wait(&self, run: &Run, step: &Step) -> bool {
+        !self.may_serve() && (step.serves() || *step == Step::Mandate && self.is_yet_to_give(run))
     }
 
     /// Whether this machine may serve in this boot.
@@ -203,9 +204,9 @@ impl Node {
     }
 
     /// Returns once the right is lost by which this step is taken.
-    async fn gate_closes_on(&self, step: &Step) {
+    async fn gate_closes_on(&self, run: &Run, step: &Step) {
         let mut book = self.book.watch();
-        while !self.must_wait(step) {
+        while !self.must_wait(run, step) {
             if book.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }

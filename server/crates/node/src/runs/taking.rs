@@ -16,6 +16,7 @@ use super::procedure::Step;
 use super::step::{Seen, Stop, try_again};
 use crate::mandate::Raise;
 use crate::mandate::file::Record;
+use crate::mandate::rules;
 use crate::node::Node;
 use crate::sync::pull::RESERVE_OF_SERVING;
 use crate::sync::replica::Copy;
@@ -99,15 +100,17 @@ impl Node {
         Ok(taken.await.map(drop)?)
     }
 
-    /// Gives the mandate away: whoever gives it needs to have it, and its services down.
+    /// Gives the mandate away: whoever gives it needs the right to serve, and its services down. Named by the newest that it
+    /// knows is not enough after a boot: the other side may have taken it meanwhile.
     pub(super) async fn give(&self, run: &Arc<Run>, plan: &Plan, raise: Raise) -> Result<(), Stop> {
-        let (run, name) = (Arc::clone(run), self.info.name.clone());
+        let (run, name, boot) = (Arc::clone(run), self.info.name.clone(), self.book.boot());
         let down: Vec<&str> = plan.services.iter().map(|service| service.name.as_str()).collect();
         let evidence = vec![format!("{name}: services seen down: {}", down.join(", "))];
         let given = self.raise_mandate(Raise { evidence, ..raise }, move |record| {
             run.goes_on()?;
-            let holds = || Denied::rule(Rule::StateIllegal, name, "standby");
-            if record.is_holder() { Ok(()) } else { Err(holds()) }
+            let state = if record.is_holder() { "held" } else { "standby" };
+            let has_it = rules::may_serve(record, &boot);
+            if has_it { Ok(()) } else { Err(Denied::rule(Rule::StateIllegal, name, state)) }
         });
         Ok(given.await.map(drop)?)
     }

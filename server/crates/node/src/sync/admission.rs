@@ -4,7 +4,7 @@
 use contract::{Denied, NodeRole, Rule};
 
 use crate::link::message::{Hello, Purpose};
-use crate::mandate::rules;
+use crate::mandate::flow;
 use crate::node::Node;
 use crate::store::db;
 use crate::sync::ancestry;
@@ -12,11 +12,8 @@ use crate::sync::ancestry;
 impl Node {
     /// Whether this node takes data in: it is no holder, nothing speaks against what it knows, and no run is at work.
     pub(crate) fn may_receive(&self) -> bool {
-        let waiting = self.book.look(|record| {
-            let elsewhere = record.mandate.as_ref().is_some_and(|mandate| mandate.holder != record.site);
-            elsewhere && record.declared_lost.is_none() && record.findings().is_empty()
-        });
-        waiting && self.info.role == NodeRole::Client && self.runs.at_work().is_none()
+        let waits = self.book.look(flow::is_receiver);
+        waits && self.info.role == NodeRole::Client && self.runs.at_work().is_none()
     }
 
     /// Whether a visitor gets data, where it asks for any.
@@ -28,7 +25,7 @@ impl Node {
         };
         let record = self.book.record();
         let Some(told) = &hello.standing else { return Err(Denied::rule(Rule::SyncMandate, &self.info.name, "")) };
-        if let Some(rule) = rules::sync_refusal(&record, told) {
+        if let Some(rule) = flow::refusal(&record, told) {
             let findings = record.findings().into_iter().chain(told.findings.iter().copied());
             let (subject, detail) = match rule {
                 Rule::MandateFinding => {

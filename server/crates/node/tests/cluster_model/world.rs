@@ -10,59 +10,13 @@ use node::mandate::rules::{self, Standing};
 use node::mandate::session::Ear;
 
 use crate::kept::Kept;
+use crate::rule::Rule;
 
 pub const ONE: usize = 0;
 pub const TWO: usize = 1;
 pub const CLIENT: usize = 2;
 pub const MEMBERS: [usize; 2] = [ONE, TWO];
-const ALL: [usize; 3] = [ONE, TWO, CLIENT];
-
-/// How far the model goes.
-#[derive(Debug, Clone, Copy)]
-pub struct Bounds {
-    pub raises: u8,
-    pub boots: [u8; 3],
-    /// Whether a gate may open where the other site is not heard.
-    pub silence: bool,
-}
-
-/// What a second member adds to the rules; each of them can be left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rule {
-    /// An activation needs evidence for each member, by its own ground.
-    EvidenceForEach,
-    /// A sibling's answer never opens a gate.
-    SiblingOpensNoGate,
-    /// It can keep one closed.
-    SiblingIsAsked,
-    /// A gate that was opened in silence is confirmed by the other site alone.
-    SiblingConfirmsNobody,
-    /// What is remembered of a machine is kept for each apart.
-    SeatsAreApart,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Move {
-    /// The first hears the second.
-    Hear(usize, usize),
-    Reconcile(usize),
-    /// Its gate asks whoever of these can be heard.
-    Ask(usize, [bool; 3]),
-    Crash(usize),
-    Boot(usize),
-    BeginTake(usize),
-    BeginGiving,
-    /// The services are stopped and seen down by the run that gives.
-    StopToGive,
-    /// The first asks the second to yield.
-    AskToYield(usize, usize),
-    /// An operator attests to the first that the second is off, and it is.
-    Attest(usize, usize),
-    Raise(usize),
-    /// A take starts the services and is over.
-    Start(usize),
-    Abort(usize),
-}
+pub const ALL: [usize; 3] = [ONE, TWO, CLIENT];
 
 /// What a take stands on for one machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,9 +27,9 @@ pub enum Ground {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Run {
-    giving: bool,
-    raised: bool,
-    grounds: [Option<Ground>; 3],
+    pub giving: bool,
+    pub raised: bool,
+    pub grounds: [Option<Ground>; 3],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -92,18 +46,20 @@ pub struct Machine {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct World {
     pub machines: [Machine; 3],
-    raises: u8,
+    pub raises: u8,
     /// A gate was opened in silence: double service cannot be excluded.
     pub excused: bool,
     /// A gate was opened although a machine that was heard knew better.
     pub opened_against: bool,
+    /// A mandate was given away that a member had replaced, although no gate was opened in silence.
+    pub gave_what_was_replaced: bool,
 }
 
 fn site(machine: usize) -> NodeRole {
     if machine == CLIENT { NodeRole::Client } else { NodeRole::Master }
 }
 
-fn is_sibling(one: usize, other: usize) -> bool {
+pub fn is_sibling(one: usize, other: usize) -> bool {
     site(one) == site(other)
 }
 
@@ -117,7 +73,7 @@ fn at() -> Timestamp {
     Timestamp::UNIX_EPOCH
 }
 
-fn boot_id(boot: u8) -> String {
+pub fn boot_id(boot: u8) -> String {
     format!("b{boot}")
 }
 
@@ -148,7 +104,7 @@ pub fn is_confirmed_rightly(machine: &Machine) -> bool {
 }
 
 impl Machine {
-    fn change<T>(&mut self, change: impl FnOnce(&mut Record) -> T) -> T {
+    pub fn change<T>(&mut self, change: impl FnOnce(&mut Record) -> T) -> T {
         let mut record = Record::clone(&self.record);
         let outcome = change(&mut record);
         if record != *self.record {
@@ -157,8 +113,19 @@ impl Machine {
         outcome
     }
 
+    pub fn has_right(&self) -> bool {
+        rules::may_serve(&self.record, &boot_id(self.boot))
+    }
+
+    /// As the product has it: a run that has its mandate, or is about to give it away, and waits for its gate is in
+    /// nobody's way.
+    fn moves_service(&self, without: Option<Rule>) -> bool {
+        let about_to_give = |run: &Run| run.giving && !self.services && without != Some(Rule::OnlyTheRightGives);
+        self.run.as_ref().is_some_and(|run| self.has_right() || !(run.raised || about_to_give(run)))
+    }
+
     /// Services are brought where they are to be; a run whose ground a mandate has taken ends.
-    fn reconcile(&mut self) {
+    pub fn reconcile(&mut self) {
         let stands = |run: &Run| run.giving || run.raised;
         if self.run.as_ref().is_some_and(|run| stands(run) && !self.record.is_holder()) {
             self.run = None;
@@ -186,7 +153,7 @@ impl World {
             let record = Kept::new(record);
             Machine { record, on: true, boot: 0, services: serves, run: None, confirmed: serves }
         });
-        Self { machines, raises: 0, excused: false, opened_against: false }
+        Self { machines, raises: 0, excused: false, opened_against: false, gave_what_was_replaced: false }
     }
 
     pub fn serves(&self, machine: usize) -> bool {
@@ -197,134 +164,12 @@ impl World {
         self.serves(CLIENT) && MEMBERS.iter().any(|member| self.serves(*member))
     }
 
-    pub fn moves(&self, bounds: &Bounds, without: Option<Rule>, moves: &mut Vec<Move>) {
-        for one in ALL {
-            let machine = &self.machines[one];
-            if !machine.on {
-                moves.push(Move::Boot(one));
-                continue;
-            }
-            moves.push(Move::Reconcile(one));
-            let others = ALL.into_iter().filter(|other| *other != one && self.machines[*other].on);
-            moves.extend(others.map(|other| Move::Hear(one, other)));
-            if machine.boot < bounds.boots[one] {
-                moves.push(Move::Crash(one));
-            }
-            let waits = machine.run.as_ref().is_none_or(|run| run.giving || run.raised);
-            if waits && rules::must_ask(&machine.record, &boot_id(machine.boot)) {
-                self.questions(one, bounds, without, moves);
-            }
-            self.moves_of_run(one, bounds, without, moves);
-        }
-    }
-
-    /// Whoever is on may be heard or not.
-    fn questions(&self, one: usize, bounds: &Bounds, without: Option<Rule>, moves: &mut Vec<Move>) {
-        for mask in 0..8_u8 {
-            let heard = ALL.map(|other| mask & (1 << other) != 0);
-            let possible = ALL.into_iter().all(|other| !heard[other] || (other != one && self.machines[other].on));
-            let across = ALL.into_iter().any(|other| heard[other] && !is_sibling(one, other));
-            // The two members are never silent for each other's sake alone: then it is silence all the same.
-            if possible && (across || bounds.silence || without == Some(Rule::SiblingOpensNoGate)) {
-                moves.push(Move::Ask(one, heard));
-            }
-        }
-    }
-
-    fn moves_of_run(&self, one: usize, bounds: &Bounds, without: Option<Rule>, moves: &mut Vec<Move>) {
-        let machine = &self.machines[one];
-        let may_raise = self.raises < bounds.raises;
-        let right = rules::may_serve(&machine.record, &boot_id(machine.boot));
-        let Some(run) = &machine.run else {
-            if may_raise && !right && !machine.record.is_holder() {
-                moves.push(Move::BeginTake(one));
-            }
-            if may_raise && right && one == CLIENT {
-                moves.push(Move::BeginGiving);
-            }
-            return;
-        };
-        if run.giving {
-            moves.push(if machine.services { Move::StopToGive } else { Move::Raise(one) });
-        } else if run.raised {
-            // After a boot it goes on only through its gate.
-            if right {
-                moves.push(Move::Start(one));
-            }
-        } else {
-            moves.push(Move::Abort(one));
-            for other in self.across(one) {
-                moves.push(if self.machines[other].on {
-                    Move::AskToYield(one, other)
-                } else {
-                    Move::Attest(one, other)
-                });
-            }
-            let mut needed = self.across(one);
-            let enough = if without == Some(Rule::EvidenceForEach) {
-                needed.any(|other| run.grounds[other].is_some())
-            } else {
-                needed.all(|other| run.grounds[other].is_some())
-            };
-            if may_raise && enough {
-                moves.push(Move::Raise(one));
-            }
-        }
-    }
-
-    fn across(&self, one: usize) -> impl Iterator<Item = usize> + use<> {
+    pub fn across(&self, one: usize) -> impl Iterator<Item = usize> + use<> {
         ALL.into_iter().filter(move |other| !is_sibling(one, *other))
     }
 
-    pub fn make(&mut self, step: Move, without: Option<Rule>) {
-        let begun = |giving| Some(Run { giving, raised: false, grounds: [None; 3] });
-        match step {
-            Move::Hear(one, other) => {
-                self.hear(one, other, without);
-            }
-            Move::Reconcile(one) => self.machines[one].reconcile(),
-            Move::Ask(one, heard) => self.ask(one, heard, without),
-            Move::Crash(one) => {
-                let machine = &mut self.machines[one];
-                (machine.on, machine.services) = (false, false);
-                if let Some(run) = &mut machine.run {
-                    run.grounds = [None; 3];
-                }
-            }
-            Move::Boot(one) => {
-                self.machines[one].on = true;
-                self.machines[one].boot += 1;
-            }
-            Move::BeginTake(one) => self.machines[one].run = begun(false),
-            Move::BeginGiving => self.machines[CLIENT].run = begun(true),
-            Move::StopToGive => self.machines[CLIENT].services = false,
-            Move::AskToYield(one, other) => {
-                self.hear(other, one, without);
-                self.machines[other].change(rules::give_up);
-                self.machines[other].reconcile();
-                let told = self.hear(one, other, without);
-                if let Some(run) = &mut self.machines[one].run
-                    && rules::has_stood_down(&told)
-                {
-                    run.grounds[other] = Some(Ground::Yielded);
-                }
-            }
-            Move::Attest(one, other) => {
-                if let Some(run) = &mut self.machines[one].run {
-                    run.grounds[other] = Some(Ground::Attested);
-                }
-            }
-            Move::Raise(one) => self.raise(one),
-            Move::Start(one) => {
-                self.machines[one].services = true;
-                self.machines[one].run = None;
-            }
-            Move::Abort(one) => self.machines[one].run = None,
-        }
-    }
-
     /// One hears another, and gets to know what it said.
-    fn hear(&mut self, one: usize, other: usize, without: Option<Rule>) -> Standing {
+    pub fn hear(&mut self, one: usize, other: usize, without: Option<Rule>) -> Standing {
         let told = self.standing(other, one, without);
         let machine = &mut self.machines[one];
         if let Some(run) = &mut machine.run {
@@ -346,7 +191,7 @@ impl World {
     fn standing(&self, speaker: usize, hearer: usize, without: Option<Rule>) -> Standing {
         let machine = &self.machines[speaker];
         let record = Record::clone(&machine.record).towards(seat(speaker, hearer, without));
-        rules::standing(&record, &boot_id(machine.boot), !machine.services, machine.run.is_some())
+        rules::standing(&record, &boot_id(machine.boot), !machine.services, machine.moves_service(without))
     }
 
     /// What an answer means to the one who asked. That a sibling serves is no obstacle.
@@ -359,7 +204,7 @@ impl World {
         }
     }
 
-    fn ask(&mut self, one: usize, heard: [bool; 3], without: Option<Rule>) {
+    pub fn ask(&mut self, one: usize, heard: [bool; 3], without: Option<Rule>) {
         let asks = |other: &usize| *other != one && !(without == Some(Rule::SiblingIsAsked) && is_sibling(one, *other));
         let others: Vec<usize> = ALL.into_iter().filter(asks).collect();
         // In truth: the newest mandate that is known to it, or to whoever can be heard, names the other site.
@@ -402,7 +247,7 @@ impl World {
         }
     }
 
-    fn raise(&mut self, one: usize) {
+    pub fn raise(&mut self, one: usize) {
         self.raises += 1;
         let number = self.raises;
         let machine = &mut self.machines[one];
@@ -417,8 +262,12 @@ impl World {
             machine.run = None;
         }
         let mandate = raise(number, kind, holder).mandate(&machine.record, "p", at());
+        let (gives, ancestors) = (kind == MandateKind::Rollback, mandate.ancestors.clone());
         let boot = boot_id(machine.boot);
         machine.change(|record| rules::raise(record, mandate, &boot, at()));
         machine.confirmed = true;
+        let mut heads = self.across(one).filter_map(|other| self.machines[other].record.mandate.as_ref());
+        let replaced = gives && heads.any(|head| !ancestors.contains(&head.id));
+        self.gave_what_was_replaced |= replaced && !self.excused;
     }
 }

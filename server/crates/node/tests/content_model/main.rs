@@ -3,11 +3,11 @@
 //! machine, consents that come late. The decisions are the product's own (`sync/ancestry.rs`).
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+#[path = "../models/checking.rs"]
+mod checking;
 mod world;
 
-use std::collections::BTreeSet;
-
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Model, Property};
 
 use world::{Move, Rule, World};
 
@@ -64,18 +64,12 @@ impl Model for Pair {
     }
 }
 
-/// Checks every state.
 fn check(pair: Pair) {
-    let checked = pair.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
-    let found = checked.discoveries();
-    let told = |failure: bool| {
-        let all = pair.properties().into_iter().filter(move |one| one.expectation.discovery_is_failure() == failure);
-        all.map(|one| one.name)
-    };
-    let failed: Vec<_> = told(true).filter_map(|name| Some((name, found.get(name)?.clone().into_actions()))).collect();
-    let missing: Vec<_> = told(false).filter(|name| !found.contains_key(name)).collect();
-    eprintln!("{} states, {} moves deep", checked.unique_state_count(), checked.max_depth());
-    assert!(failed.is_empty() && missing.is_empty(), "not so: {failed:#?}; never reached: {missing:?}");
+    checking::check(pair, None, &[HELD, REPLACED, FOLLOWS]);
+}
+
+fn breaks(without: Rule, property: &'static str) {
+    checking::breaks(Pair { without: Some(without), ..ALL }, property);
 }
 
 #[test]
@@ -87,16 +81,6 @@ fn no_good_copy_is_erased_unless_somebody_gave_up_exactly_that() {
 #[ignore = "explores millions of states: make soak"]
 fn the_wide_content_model_holds() {
     check(Pair { contents: 5, ..ALL });
-}
-
-/// Without a rule, a property breaks: the rule is needed, and the model would see it missing.
-fn breaks(without: Rule, property: &'static str) {
-    let pair = Pair { without: Some(without), ..ALL };
-    let ends = HasDiscoveries::AnyOf(BTreeSet::from([property]));
-    let checked = pair.checker().finish_when(ends).spawn_bfs().join();
-    let steps = checked.discovery(property).map(stateright::Path::into_actions);
-    eprintln!("{} states: {steps:?}", checked.unique_state_count());
-    assert!(steps.is_some(), "without {without:?} it still holds: {property}");
 }
 
 #[test]

@@ -3,17 +3,17 @@
 //! product's own; the model only lets things happen.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+#[path = "../models/checking.rs"]
+mod checking;
+#[path = "../models/kept.rs"]
 mod kept;
 mod moves;
 mod properties;
+mod reach;
 mod rule;
 mod stories;
 mod without;
 mod world;
-
-use std::fmt::Write;
-
-use stateright::{Checker, HasDiscoveries, Model};
 
 use moves::{Bounds, Move, Pair};
 use properties::reached;
@@ -27,26 +27,13 @@ const LATE: Bounds = Bounds { late: true, ..OPERATORS };
 /// A machine is put back to an earlier copy.
 const COPIES: Bounds = Bounds { snapshots: 1, ..CRASHES };
 
-/// Checks every state up to `depth` moves from the end of a story, and that `reaches` is possible there.
 fn check(bounds: Bounds, story: &'static [Move], depth: Option<usize>, reaches: &[&str]) {
-    let pair = Pair { bounds, without: None, story };
-    let mut checker = pair.checker().threads(2).finish_when(HasDiscoveries::AnyFailures);
-    if let Some(depth) = depth {
-        checker = checker.target_max_depth(depth);
-    }
-    let checked = checker.spawn_bfs().join();
-    let found = checked.discoveries();
-    let mut told = format!("{} states, {} moves deep\n", checked.unique_state_count(), checked.max_depth());
-    let failures = pair.properties().into_iter().filter(|one| one.expectation.discovery_is_failure());
-    let failed = failures.filter_map(|property| Some((property.name, found.get(property.name)?.clone())));
-    let mut failed = failed.peekable();
-    let holds = failed.peek().is_none();
-    for (name, path) in failed {
-        writeln!(told, "not so: {name}: {:?}", path.into_actions()).unwrap();
-    }
-    let missing: Vec<_> = reaches.iter().filter(|name| !found.contains_key(*name)).collect();
-    assert!(holds && missing.is_empty(), "{told}never reached: {missing:?}");
-    eprintln!("{told}");
+    checking::check(Pair { bounds, without: None, story, reach: false }, depth, reaches);
+}
+
+/// The same, and in each state what operators can do.
+fn check_reach(bounds: Bounds, story: &'static [Move], depth: Option<usize>) {
+    checking::check(Pair { bounds, without: None, story, reach: true }, depth, &[]);
 }
 
 #[test]
@@ -54,7 +41,7 @@ fn whatever_operators_do_two_never_serve_without_a_wrong_word_or_a_long_silence(
     check(
         OPERATORS,
         &[],
-        None,
+        Some(20),
         &[reached::ACTIVATION, reached::ROLL_BACK, reached::TAKE_OVER, reached::BOTH, reached::FORK],
     );
 }
@@ -67,6 +54,13 @@ fn machines_may_die_at_any_moment() {
 #[test]
 fn words_may_be_late_doubled_and_lost() {
     check(LATE, &[], Some(11), &[reached::BOTH]);
+}
+
+#[test]
+fn from_every_state_operators_bring_exactly_one_to_serve() {
+    check_reach(CRASHES, &[], Some(9));
+    check_reach(COPIES, stories::SET_BACK, Some(16));
+    check_reach(Bounds { raises: 3, ..OPERATORS }, stories::FORKED, Some(11));
 }
 
 #[test]
@@ -85,6 +79,8 @@ fn a_machine_that_was_put_back_is_found_and_settled() {
 #[test]
 #[ignore = "explores millions of states: make soak"]
 fn the_wide_model_holds() {
+    check(OPERATORS, &[], None, &[]);
     check(Bounds { late: true, ..COPIES }, &[], Some(14), &[]);
     check(Bounds { raises: 3, ..COPIES }, &[], Some(16), &[]);
+    check_reach(COPIES, &[], Some(13));
 }

@@ -26,6 +26,8 @@ pub struct Pair {
     pub without: Option<Rule>,
     /// What has happened before.
     pub story: &'static [Move],
+    /// It is looked in each state, too, what operators can do: that takes its time.
+    pub reach: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -85,7 +87,11 @@ impl Model for Pair {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        properties::all()
+        let mut all = properties::all();
+        if self.reach {
+            all.extend(properties::reach());
+        }
+        all
     }
 }
 
@@ -104,6 +110,7 @@ impl Pair {
             return;
         }
         let idle = side.run.is_none();
+        let free = idle || side.waits_at_gate(self.without);
         may(peer.on, Move::Speak(site));
         may(world.mail[site].is_some(), Move::Deliver(site));
         may(true, Move::Reconcile(site));
@@ -118,13 +125,14 @@ impl Pair {
         may(forgets || side.run.is_some(), Move::Restart(site));
         may(idle && world.snapshots < self.bounds.snapshots, Move::Snapshot(site));
         let may_raise = world.raises < self.bounds.raises;
-        may(idle && may_raise && !side.has_right(), Move::BeginTake(site));
+        may(free && may_raise && !side.has_right(), Move::BeginTake(site));
         may(idle && may_raise && site == CLIENT && side.has_right(), Move::BeginGiving);
         let Some(run) = &side.run else { return };
         may(!run.raised, Move::Abort(site));
         if run.giving {
             may(side.services, Move::StopToGive);
-            may(may_raise && !side.services && side.record.is_holder(), Move::Raise(site));
+            let named_is_enough = self.without == Some(Rule::OnlyTheRightGives) && side.record.is_holder();
+            may(may_raise && !side.services && (side.has_right() || named_is_enough), Move::Raise(site));
             return;
         }
         may(!run.raised && peer.on, Move::AskToYield(site));

@@ -1,18 +1,24 @@
 //! What must hold in every state, and what must be possible at all.
 
 use contract::mandate::{MandateFinding, MandateKind};
-use node::mandate::rules;
+use node::mandate::flow;
 use stateright::Property;
 
 use crate::moves::Pair;
+use crate::reach;
 use crate::rule::Rule;
 use crate::world::{CLIENT, MASTER, Side, Site, World, other};
 
 pub const NEVER_BOTH: &str = "never both serve, unless that is excused";
-pub const ONE_REMAINS: &str = "where both serve, one exchange each way leaves one";
+/// One that has just stood down for an operator's take stops as well: that take decides who begins.
+pub const ONE_REMAINS: &str = "where both serve, one exchange each way leaves exactly one";
 pub const ONLY_THE_HOLDER: &str = "only the holder serves, and only after its gate was opened for that mandate";
 pub const NOT_AGAINST: &str = "no gate opens against what its machine was told";
 pub const DATA: &str = "data flows only from the holder to one that has the same mandate and does not serve";
+/// A fork is rightly found where each was taken from while neither heard the other. To give needs nobody's silence.
+pub const GIVES: &str = "nobody gives away what somebody else has replaced, unless a gate was opened in silence";
+pub const ALONE: &str = "either machine alone can be brought to serve while the other one is off";
+pub const TOGETHER: &str = "while they hear each other, either panel brings it to serve there, and nowhere else";
 pub const SETTLED: &str = "a mandate written over a fork is newer than both";
 
 /// What must be possible.
@@ -34,6 +40,7 @@ pub fn all() -> Vec<Property<Pair>> {
             world.sides.iter().all(|side| starts_rightly(pair, side))
         }),
         Property::always(NOT_AGAINST, |_, world: &World| !world.opened_against),
+        Property::always(GIVES, |_, world: &World| !world.gave_what_was_replaced),
         Property::always(SETTLED, |_, world: &World| !world.unsettled),
         Property::always(DATA, |pair, world| [MASTER, CLIENT].into_iter().all(|site| data_is_safe(pair, world, site))),
         Property::sometimes(reached::ACTIVATION, |_, world| ends_with(world, CLIENT, MandateKind::Activation)),
@@ -52,6 +59,16 @@ pub fn all() -> Vec<Property<Pair>> {
     ]
 }
 
+/// What operators can do in every state.
+pub fn reach() -> [Property<Pair>; 2] {
+    [
+        Property::always(ALONE, |pair, world| [MASTER, CLIENT].into_iter().all(|site| reach::alone(pair, world, site))),
+        Property::always(TOGETHER, |pair, world| {
+            [MASTER, CLIENT].into_iter().all(|site| reach::by_panel(pair, world, site))
+        }),
+    ]
+}
+
 fn one_remains(pair: &Pair, world: &World) -> bool {
     if !world.both_serve() {
         return true;
@@ -63,7 +80,8 @@ fn one_remains(pair: &Pair, world: &World) -> bool {
             later.hear(hearer, &told, pair.without);
         }
         later.sides.iter_mut().for_each(|side| side.reconcile(pair.without));
-        !later.both_serve()
+        let stood_down = later.sides.iter().any(|side| side.record.yielded);
+        !later.both_serve() && (stood_down || later.serving(MASTER) || later.serving(CLIENT))
     })
 }
 
@@ -78,8 +96,9 @@ fn starts_rightly(pair: &Pair, side: &Side) -> bool {
 fn data_is_safe(pair: &Pair, world: &World, source: Site) -> bool {
     let (gives, takes) = (&world.sides[source], &world.sides[other(source)]);
     let told = takes.standing(pair.without);
-    let refused = rules::sync_refusal(&gives.record, &told).is_some();
-    let flows = !refused || pair.without == Some(Rule::DataFollowsMandate);
+    let admits = flow::refusal(&gives.record, &told).is_none() || pair.without == Some(Rule::DataFollowsMandate);
+    let asks = flow::is_receiver(&takes.record) && takes.run.is_none();
+    let flows = admits && asks;
     let same = gives.record.mandate == takes.record.mandate;
     let quiet = !takes.services && !takes.has_right() && takes.run.is_none();
     let clear = gives.record.findings().is_empty() && takes.record.findings().is_empty();

@@ -37,6 +37,10 @@ pub enum Rule {
     TakeSettlesBoth,
     /// Whoever has less than is remembered of it was set back.
     LessThanRememberedIsFound,
+    /// The mandate is given away only by the right to serve: after a boot the gate is asked first.
+    OnlyTheRightGives,
+    /// A run that waits for its gate is in nobody's way.
+    WhoWaitsStandsAside,
     /// Data flows only between equal mandates, from the holder, to one that does not serve.
     DataFollowsMandate,
 }

@@ -36,7 +36,7 @@ pub const SET_BACK: &[Move] = &[
 
 fn after(story: &[Move], then: &[Move]) -> World {
     let bounds = Bounds { raises: 9, boots: [9, 9], snapshots: 9, late: false };
-    let pair = Pair { bounds, without: None, story: &[] };
+    let pair = Pair { bounds, without: None, story: &[], reach: false };
     let mut world = World::new();
     for step in story.iter().chain(then) {
         let mut possible = Vec::new();

@@ -1,22 +1,13 @@
 //! Without any one of the rules the model finds what that rule is for: the model can fail.
 
-use std::collections::BTreeSet;
-
-use stateright::{Checker, HasDiscoveries, Model};
-
 use crate::moves::{Bounds, Move, Pair};
-use crate::properties::{DATA, NEVER_BOTH, NOT_AGAINST, ONE_REMAINS, ONLY_THE_HOLDER, SETTLED};
+use crate::properties::{ALONE, DATA, GIVES, NEVER_BOTH, NOT_AGAINST, ONE_REMAINS, ONLY_THE_HOLDER, SETTLED, TOGETHER};
 use crate::rule::Rule;
-use crate::{COPIES, CRASHES, OPERATORS, stories};
+use crate::{COPIES, CRASHES, OPERATORS, checking, stories};
 
 fn breaks(without: Rule, bounds: Bounds, story: &'static [Move], property: &'static str) {
-    let pair = Pair { bounds, without: Some(without), story };
-    let ends = HasDiscoveries::AnyOf(BTreeSet::from([property]));
-    let checked = pair.checker().finish_when(ends).spawn_bfs().join();
-    let path = checked.discovery(property);
-    let steps = path.map(|path| path.into_actions());
-    eprintln!("{} states: {steps:?}", checked.unique_state_count());
-    assert!(steps.is_some(), "without {without:?} it still holds: {property}");
+    let reach = [ALONE, TOGETHER].contains(&property);
+    checking::breaks(Pair { bounds, without: Some(without), story, reach }, property);
 }
 
 #[test]
@@ -107,4 +98,15 @@ fn without_comparing_with_what_is_remembered_a_machine_that_was_put_back_opens_b
 #[test]
 fn without_the_mandate_data_would_flow_to_one_that_serves() {
     breaks(Rule::DataFollowsMandate, OPERATORS, &[], DATA);
+}
+
+#[test]
+fn if_the_newest_that_it_knows_were_enough_to_give_a_client_that_boots_would_make_a_fork() {
+    breaks(Rule::OnlyTheRightGives, Bounds { raises: 3, boots: [0, 1], ..OPERATORS }, &[], GIVES);
+}
+
+#[test]
+fn if_whoever_waits_for_its_gate_were_in_the_way_nobody_could_begin_anything() {
+    breaks(Rule::WhoWaitsStandsAside, CRASHES, &[], TOGETHER);
+    breaks(Rule::WhoWaitsStandsAside, CRASHES, &[], ALONE);
 }

@@ -85,6 +85,8 @@ pub struct World {
     pub opened_against: bool,
     /// A mandate was written that does not descend from all that its machine knew.
     pub unsettled: bool,
+    /// A mandate was given away that the other side had replaced, although double service was excluded.
+    pub gave_what_was_replaced: bool,
 }
 
 pub const fn other(site: Site) -> Site {
@@ -144,6 +146,14 @@ impl Side {
         rules::may_serve(&self.record, &self.boot_id())
     }
 
+    /// As the product has it: a run that has its mandate, or is about to give it away, and has lost the right to serve
+    /// waits for its gate, and is in nobody's way.
+    pub fn waits_at_gate(&self, without: Option<Rule>) -> bool {
+        let about_to_give = |run: &Run| run.giving && !self.services && without != Some(Rule::OnlyTheRightGives);
+        let waits = |run: &Run| run.raised || about_to_give(run);
+        without != Some(Rule::WhoWaitsStandsAside) && !self.has_right() && self.run.as_ref().is_some_and(waits)
+    }
+
     /// As the engine of the runs sees it: somebody else holds what the run began with, or what it wrote.
     pub fn ground_is_lost(&self) -> bool {
         let stands = |run: &Run| run.giving || run.raised;
@@ -152,7 +162,8 @@ impl Side {
 
     pub fn standing(&self, without: Option<Rule>) -> Standing {
         let down = !self.services || without == Some(Rule::ServesUntilSeenDown);
-        let mut told = rules::standing(&self.record, &self.boot_id(), down, self.run.is_some());
+        let moves_service = self.run.is_some() && !self.waits_at_gate(without);
+        let mut told = rules::standing(&self.record, &self.boot_id(), down, moves_service);
         if without == Some(Rule::HoldDuringTake) {
             told.taking = false;
         }
@@ -206,6 +217,7 @@ impl World {
             excused: false,
             opened_against: false,
             unsettled: false,
+            gave_what_was_replaced: false,
         }
     }
 
@@ -264,6 +276,7 @@ impl World {
     pub fn raise(&mut self, site: Site, without: Option<Rule>) {
         self.raises += 1;
         let number = self.raises;
+        let theirs = self.sides[other(site)].head().map(str::to_owned);
         let side = &mut self.sides[site];
         let Some(run) = &mut side.run else { return };
         let (kind, holder) = match (run.giving, site) {
@@ -283,10 +296,12 @@ impl World {
         }
         let mandate = Raise { kind, ..raise(number, holder) }.mandate(&known, "p", at());
         let unsettled = side.truth.rival.as_ref().is_some_and(|id| !knows(Some(&mandate), id));
+        let replaced = mandate.kind == MandateKind::Rollback && theirs.is_some_and(|id| !knows(Some(&mandate), &id));
         let boot = side.boot_id();
         side.change(|record| rules::raise(record, mandate, &boot, at()));
         side.close_question();
         side.truth = Truth::default();
+        self.gave_what_was_replaced |= replaced && !self.excused;
         self.excused |= wrong;
         self.unsettled |= unsettled;
     }

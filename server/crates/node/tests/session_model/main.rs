@@ -3,14 +3,14 @@
 //! machine made of one. The decisions are the product's own.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-#[path = "../mandate_model/kept.rs"]
+#[path = "../models/checking.rs"]
+mod checking;
+#[path = "../models/kept.rs"]
 mod kept;
 mod properties;
 mod world;
 
-use std::collections::BTreeSet;
-
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Model, Property};
 
 use properties::{FOUND, INNOCENT, TWO_ARE_FOUND, reached};
 use world::{Bounds, Move, Rule, World};
@@ -63,28 +63,11 @@ impl Pair {
 }
 
 fn check(bounds: Bounds, depth: Option<usize>, reaches: &[&str]) {
-    let session = Pair { bounds, without: None };
-    let mut checker = session.checker().threads(2).finish_when(HasDiscoveries::AnyFailures);
-    if let Some(depth) = depth {
-        checker = checker.target_max_depth(depth);
-    }
-    let checked = checker.spawn_bfs().join();
-    let found = checked.discoveries();
-    let failures = session.properties().into_iter().filter(|one| one.expectation.discovery_is_failure());
-    let failed: Vec<_> =
-        failures.filter_map(|one| Some((one.name, found.get(one.name)?.clone().into_actions()))).collect();
-    let missing: Vec<_> = reaches.iter().filter(|name| !found.contains_key(*name)).collect();
-    eprintln!("{} states, {} moves deep", checked.unique_state_count(), checked.max_depth());
-    assert!(failed.is_empty() && missing.is_empty(), "not so: {failed:#?}; never reached: {missing:?}");
+    checking::check(Pair { bounds, without: None }, depth, reaches);
 }
 
 fn breaks(without: Rule, bounds: Bounds, property: &'static str) {
-    let session = Pair { bounds, without: Some(without) };
-    let ends = HasDiscoveries::AnyOf(BTreeSet::from([property]));
-    let checked = session.checker().finish_when(ends).spawn_bfs().join();
-    let steps = checked.discovery(property).map(stateright::Path::into_actions);
-    eprintln!("{} states: {steps:?}", checked.unique_state_count());
-    assert!(steps.is_some(), "without {without:?} it still holds: {property}");
+    checking::breaks(Pair { bounds, without: Some(without) }, property);
 }
 
 #[test]

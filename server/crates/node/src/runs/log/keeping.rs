@@ -35,6 +35,12 @@ impl State {
         }
     }
 
+    /// Whether the next step is to give the mandate away.
+    pub(crate) fn is_about_to_give(&self) -> bool {
+        let gives = matches!(self.plan.kind, RunKind::Deactivation | RunKind::Failback) && !self.aborting;
+        gives && self.first_open().is_some_and(|index| self.plan.steps[index] == Step::Mandate)
+    }
+
     /// Whether it moves the service nowhere: what it undoes was left over.
     pub(crate) fn tidies_up(&self) -> bool {
         self.plan.kind == RunKind::Undo
