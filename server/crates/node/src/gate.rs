@@ -1,5 +1,5 @@
 //! The return gate: after a boot a machine serves only once the other side has confirmed that it may, or, where the policy
-//! says so, after a silence. And the state of the node, which follows from mandate, gate and run.
+//! says so, after a silence.
 
 mod choice;
 mod on_disk;
@@ -11,10 +11,9 @@ use std::time::{Duration, Instant};
 use contract::gate::{
     Asked, CheckedBy, GATE_WAIT, GateAnswer, GateCheck, GatePolicy, GateReason, GateReport, GateState, all_in_all,
 };
-use contract::run::RunKind;
 use contract::service::Desired;
 use contract::state::NodeState;
-use contract::{Denied, NodeRole, SCHEMA, Timestamp};
+use contract::{Denied, SCHEMA, Timestamp};
 use futures_util::future::{join, join_all};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
@@ -25,6 +24,7 @@ use crate::link::message::Purpose;
 use crate::mandate::file::{Opening, Record, Seat};
 use crate::mandate::rules::{self, Standing};
 use crate::mandate::session::Ear;
+use crate::mandate::state;
 use crate::node::Node;
 use crate::store::{Store, db};
 pub use on_disk::gate_on_disk;
@@ -303,7 +303,7 @@ impl Node {
     /// What this node is doing.
     pub(crate) fn state(&self) -> NodeState {
         let (boot, run) = (self.book.boot(), self.run_moving_service().map(|run| run.kind));
-        self.book.look(|record| state(record, &boot, run))
+        self.book.look(|record| state::state(record, &boot, run))
     }
 
     pub(crate) fn gate_report(&self) -> GateReport {
@@ -352,27 +352,5 @@ impl Node {
         };
         let (name, role) = (self.info.name.clone(), self.info.role);
         GateCheck { schema: SCHEMA, open, name, role, by: CheckedBy::Node, gate }
-    }
-}
-
-/// The state that follows from what is known.
-fn state(record: &Record, boot: &str, run: Option<RunKind>) -> NodeState {
-    let serves = rules::may_serve(record, boot);
-    let unverified = record.opened.as_ref().is_some_and(|opened| opened.how == Opening::Unverified);
-    match (record.site, &record.mandate, run) {
-        (_, None, _) if record.missing => NodeState::Held,
-        (site, None, _) => NodeState::initial(site),
-        (NodeRole::Client, _, Some(RunKind::Activation)) => NodeState::Activating,
-        (NodeRole::Client, _, Some(RunKind::Deactivation | RunKind::Failback)) => NodeState::HandingBack,
-        (NodeRole::Client, ..) if serves => NodeState::Active,
-        (NodeRole::Client, ..) if record.declared_lost.is_some() => NodeState::Held,
-        (NodeRole::Client, ..) if record.is_holder() || !record.findings().is_empty() => NodeState::Held,
-        (NodeRole::Client, ..) => NodeState::Standby,
-        (NodeRole::Master, ..) if record.receiving.is_some() => NodeState::Receiving,
-        (NodeRole::Master, ..) if serves && unverified => NodeState::Unverified,
-        (NodeRole::Master, ..) if serves => NodeState::Serving,
-        (NodeRole::Master, ..) if record.is_holder() => NodeState::Held,
-        (NodeRole::Master, ..) if record.recovering => NodeState::Recovering,
-        (NodeRole::Master, ..) => NodeState::Fenced,
     }
 }

@@ -20,6 +20,7 @@ use crate::cluster::Given;
 use crate::link::errand::{Carried, Errand, Survey, Word};
 use crate::link::listener::Visitor;
 use crate::link::message;
+use crate::mandate::homecoming;
 use crate::mandate::rules::Standing;
 use crate::node::Node;
 use crate::sync::meter::Meter;
@@ -147,19 +148,9 @@ impl Node {
         }
         let (named, name, told, past) = (run.to_owned(), self.info.name.clone(), told.cloned(), past.to_vec());
         let marked = self.book.change(move |record| {
-            let same = |told: &Standing| {
-                let id = |mandate: &contract::mandate::Mandate| mandate.id.clone();
-                told.mandate.as_ref().map(id) == record.mandate.as_ref().map(id)
-            };
             // Under the lock: nobody may have become the holder meanwhile.
-            if record.is_holder() || !told.as_ref().is_some_and(same) {
-                return Err(Denied::rule(Rule::FailbackMaster, name, "holder"));
-            }
-            record.receiving = Some(named);
-            if record.recovering {
-                record.past = past;
-            }
-            Ok(())
+            let begun = homecoming::begin(record, &named, &past, told.as_ref());
+            if begun { Ok(()) } else { Err(Denied::rule(Rule::FailbackMaster, name, "holder")) }
         });
         marked.await??;
         self.note("home.receiving", Some(serde_json::json!({ "run": run }))).await;

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::receiver::open_store;
 use crate::mandate::file::Record;
-use crate::mandate::rules;
+use crate::mandate::homecoming::{self, Fate};
 use crate::node::Node;
 use crate::runs::injector::{self, Moment};
 use crate::sync::denied;
@@ -23,19 +23,6 @@ use crate::sync::source::Feed;
 const LOOK: Duration = Duration::from_secs(1);
 /// How long what could not be done is left alone.
 const AGAIN: Duration = Duration::from_secs(5);
-
-/// What becomes of content that is coming in.
-#[derive(Debug, PartialEq, Eq)]
-enum Fate {
-    /// Nothing is coming.
-    None,
-    /// The mandate names it: it is put in its place.
-    Settle(Box<Mandate>),
-    /// It goes on coming.
-    Wait,
-    /// Nobody sends it any more, or somebody else holds the mandate.
-    GiveUp(String),
-}
 
 impl Node {
     /// Settles what came home, until the node stops.
@@ -75,22 +62,7 @@ impl Node {
 
     fn fate(&self) -> Fate {
         let told = self.peer_standing();
-        self.book.look(|record| {
-            let head = record.mandate.as_ref();
-            match (&record.receiving, head) {
-                (_, Some(mandate)) if rules::awaits_content(record) => Fate::Settle(Box::new(mandate.clone())),
-                (None, _) => Fate::None,
-                (Some(run), Some(mandate)) if mandate.holder != record.site => {
-                    // Silence is no word, and a word under another mandate none about this run.
-                    let given_up = told.is_some_and(|told| {
-                        told.mandate.as_ref().is_some_and(|theirs| theirs.id == mandate.id)
-                            && told.sending.as_ref() != Some(run)
-                    });
-                    if given_up { Fate::GiveUp(run.clone()) } else { Fate::Wait }
-                }
-                (Some(run), _) => Fate::GiveUp(run.clone()),
-            }
-        })
+        self.book.look(|record| homecoming::fate(record, told.as_ref()))
     }
 
     /// Puts every dataset that the mandate names in its place, measures it, and writes down that it stands.
@@ -119,16 +91,7 @@ impl Node {
             feed.dirty.store(true, std::sync::atomic::Ordering::SeqCst);
         }
         let id = mandate.id.clone();
-        let settled = self.book.change(move |record| {
-            let still = record.mandate.as_ref().is_some_and(|head| head.id == id);
-            if still {
-                record.settled = Some(id);
-                record.receiving = None;
-                record.recovering = false;
-                record.past = Vec::new();
-            }
-            still
-        });
+        let settled = self.book.change(move |record| homecoming::settle(record, &id));
         if settled.await? {
             injector::kill("settle", Moment::AfterEvent);
             tracing::warn!(run, "the DR's content is in its place");
@@ -201,13 +164,7 @@ impl Node {
             done.map_err(denied(format!("put {name} back")))?;
         }
         let named = run.to_owned();
-        let ended = self.book.change(move |record| {
-            let ours = record.receiving.as_ref() == Some(&named);
-            if ours {
-                record.receiving = None;
-            }
-            ours
-        });
+        let ended = self.book.change(move |record| homecoming::give_up(record, &named));
         if ended.await? {
             tracing::warn!(run, "nothing comes home any more: everything is as it was");
             self.note("home.given_up", Some(json!({ "run": run }))).await;

@@ -208,7 +208,7 @@ impl Node {
     ) -> Result<(), Denied> {
         // One that joins once more, with the same key, is remembered as it was.
         let (seat, anew) = (machine.seat, machine.pair.is_none());
-        let (pair, mandate) = (pair.to_owned(), told.and_then(|told| told.mandate.clone()));
+        let (pair, mandate, told) = (pair.to_owned(), told.and_then(|told| told.mandate.clone()), told.cloned());
         let sibling = self.is_sibling(seat);
         self.book
             .change(move |record| {
@@ -223,7 +223,7 @@ impl Node {
                     }
                 }
                 if anew {
-                    loss::welcome(record, seat);
+                    loss::welcome(record, seat, told.as_ref());
                 }
             })
             .await?;

@@ -51,6 +51,9 @@ pub struct Remembered {
     /// Where its panel listens: what still answers there is alive.
     #[serde(default)]
     pub panel: Option<u16>,
+    /// It is in the place of a Master that was lost, and had no data yet when it said so last.
+    #[serde(default)]
+    pub recovering: bool,
 }
 
 /// Which of the two machines that a node may talk with a word comes from, or is meant for. A pair of two machines needs

@@ -6,7 +6,7 @@ use contract::mandate::{Mandate, Relation};
 use contract::state::NodeState;
 
 use super::file::{Opening, Record, Remembered, Seat};
-use super::rules::Standing;
+use super::rules::{self, Standing};
 
 /// Whether whoever says this serves by its own gate. Services that were only not yet seen down stop nobody else.
 #[must_use]
@@ -30,8 +30,8 @@ pub fn hear(record: &mut Record, told: &Mandate, serving: bool) -> bool {
 
 /// Of two that were cut off from each other the one that serves goes on: what one that does not serve says stops nobody who
 /// does, and nobody begins against one that does. Where both serve, or neither, and each declared the other lost, it is as
-/// in every fork: the larger epoch, then the Client, keeps the service. Whoever else is declared lost has nothing to set
-/// against it.
+/// in every fork: the larger epoch, then the Client, keeps the service. Whoever knew of it and declared the other one lost in
+/// its turn, as the newer of the two, goes on. Whoever else is declared lost has nothing to set against it.
 fn outranks(record: &Record, told: &Mandate, serving: bool) -> bool {
     let Some(ours) = &record.mandate else { return false };
     match ours.relation(told) {
@@ -44,7 +44,9 @@ fn outranks(record: &Record, told: &Mandate, serving: bool) -> bool {
                 ours.tombstone_of(&told.issuer).is_some() && rank(ours) > rank(told)
             }
         },
-        Relation::Same | Relation::Newer | Relation::Older => false,
+        // It was taken over all that the other one holds, and declares that one lost: else both would be, by each other.
+        Relation::Newer => ours.tombstone_of(&told.issuer).is_some() && ours.tombstone_of(&record.node).is_none(),
+        Relation::Same | Relation::Older => false,
     }
 }
 
@@ -63,9 +65,29 @@ pub fn retire(record: &mut Record, mandate: Mandate) {
     }
 }
 
-/// A machine joins in the place of another one: what was remembered of that one is not expected of this.
-pub fn welcome(record: &mut Record, seat: Seat) {
-    record.facing(seat, |record| record.peer = Remembered::default());
+/// Whether whoever holds the mandate has nobody left to ask at its gate: every machine of the other site was declared lost.
+/// Only where no machine is in their place.
+#[must_use]
+pub fn is_left_alone(record: &Record) -> bool {
+    record.is_holder() && record.mandate.as_ref().is_some_and(|mandate| !mandate.retired.is_empty())
+}
+
+/// The mandate that a machine brings along to one that takes the place of a lost Master: only who holds it takes in another
+/// one.
+#[must_use]
+pub fn bequeaths(record: &Record) -> Option<&Mandate> {
+    record.mandate.as_ref().filter(|_| record.is_holder())
+}
+
+/// A machine joins in the place of another one: what was remembered of that one is not expected of this. `told` is what it
+/// says of itself, where it has said anything.
+pub fn welcome(record: &mut Record, seat: Seat, told: Option<&Standing>) {
+    record.facing(seat, |record| {
+        record.peer = Remembered::default();
+        if let Some(told) = told {
+            rules::remember(record, told);
+        }
+    });
 }
 
 /// The record of a machine that joins a pair which has a mandate already. A Master that it does not name has come in the
@@ -88,7 +110,6 @@ mod tests {
     use super::*;
     use crate::mandate::Raise;
     use crate::mandate::file::Opened;
-    use crate::mandate::rules;
 
     fn lost(node: &str) -> Tombstone {
         Tombstone {
@@ -179,6 +200,24 @@ mod tests {
         // A mandate that descends from its own is no fork: it was simply replaced.
         let (mut master, client) = pair();
         assert!(hear(&mut master, &raise(&client, "2", &["m"]), false));
+    }
+
+    #[test]
+    fn whoever_declared_the_other_one_lost_over_what_that_one_holds_is_not_stopped_by_it() {
+        let (mut master, mut client) = apart();
+        master.rival = client.mandate.clone();
+        let theirs = head(&client);
+        let over_both = raise(&master, "over both", &["c"]);
+        retire(&mut master, over_both);
+        assert!(!hear(&mut master, &theirs, true) && rules::may_serve(&master, "b"));
+        assert!(hear(&mut client, &head(&master), true), "one of them goes on, and only one");
+        // Whoever only took the service by hand, and declared nobody lost, stops for the one that serves.
+        let (mut master, client) = pair();
+        let retired = raise(&client, "2", &["m"]);
+        rules::learn(&mut master, &retired);
+        let by_hand = raise(&master, "3", &[]);
+        rules::raise(&mut master, by_hand, "b", Timestamp::UNIX_EPOCH);
+        assert!(hear(&mut master, &retired, true));
     }
 
     #[test]

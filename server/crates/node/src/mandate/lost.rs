@@ -90,9 +90,7 @@ impl Node {
     /// What a gate hears where every machine of the other site was declared lost: there is nobody left to speak against it.
     /// They were told before, and what they answered was heard: one that serves speaks against it all the same.
     pub(crate) fn nobody_is_left(&self) -> Option<GateAnswer> {
-        let retired = |mandate: &Mandate| !mandate.retired.is_empty();
-        let left = self.book.look(|record| record.is_holder() && record.mandate.as_ref().is_some_and(retired));
-        left.then_some(GateAnswer::Confirmed)
+        self.book.look(loss::is_left_alone).then_some(GateAnswer::Confirmed)
     }
 
     /// One word with every machine that was declared lost, where it was; what it answers is heard.

@@ -3,11 +3,13 @@
 mod exchange;
 pub mod file;
 pub mod flow;
+pub mod homecoming;
 pub mod loss;
 mod lost;
 pub mod rules;
 pub mod session;
 mod settle;
+pub mod state;
 mod tally;
 
 use std::collections::BTreeMap;

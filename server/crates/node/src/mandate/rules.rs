@@ -171,6 +171,7 @@ pub fn remember(record: &mut Record, told: &Standing) {
     }
     record.peer.generation = record.peer.generation.max(told.generation);
     record.peer.panel = Some(told.panel);
+    record.peer.recovering = told.recovering;
 }
 
 /// Both serve, each under its own mandate: the larger epoch, then the Client, keeps the service. A node that has not begun

@@ -143,13 +143,12 @@ impl Node {
         Ok(outcome)
     }
 
-    /// The mandate of a pair whose other machine was lost: only who holds it takes in another one. Whoever does not hold the
-    /// one it has brings none.
+    /// The mandate of a pair whose other machine was lost. Whoever does not hold the one it has brings none.
     fn mandate_to_be_inherited(&self) -> Result<Option<Mandate>, Denied> {
         if let Some(lost) = self.refuse_if_lost() {
             return Err(Denied::Refused(vec![lost]));
         }
-        Ok(self.book.look(|record| record.mandate.as_ref().filter(|_| record.is_holder()).cloned()))
+        Ok(self.book.look(|record| loss::bequeaths(record).cloned()))
     }
 
     /// Of several machines the one that has the certificate of the token; of one alone, that one, whatever it has. `None`
@@ -239,7 +238,7 @@ impl Node {
             }
         };
         if anew {
-            self.book.change(move |record| loss::welcome(record, seat)).await?;
+            self.book.change(move |record| loss::welcome(record, seat, None)).await?;
         }
         Ok(id)
     }

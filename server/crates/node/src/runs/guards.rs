@@ -7,6 +7,7 @@ use contract::task::TaskState;
 use contract::{Denied, FieldError, Problem, Refused, Rule};
 
 use crate::door::Act;
+use crate::mandate::file::Seat;
 use crate::node::Node;
 
 impl Node {
@@ -57,8 +58,9 @@ impl Node {
         let Some(name) = self.site_name().await? else {
             return Ok(Some(Refused::new(Rule::PairNotAssociated, &self.info.name, "")));
         };
-        let told = self.link.source().and_then(|seat| self.link.last_standing(seat));
-        let recovering = told.is_some_and(|told| told.recovering);
+        // As it is written down: after a restart of this node nobody has said anything yet.
+        let seat = self.link.source().unwrap_or(Seat::First);
+        let recovering = self.book.record().towards(seat).peer.recovering;
         Ok(recovering.then(|| Refused::new(Rule::PeerRecovering, name, "")))
     }
 
