@@ -23,6 +23,7 @@ use crate::link::message;
 use crate::mandate::homecoming;
 use crate::mandate::rules::Standing;
 use crate::node::Node;
+use crate::sync::ancestry;
 use crate::sync::meter::Meter;
 use crate::sync::offer::cut_when;
 use crate::sync::pull::RESERVE;
@@ -98,9 +99,8 @@ impl Node {
             }
             let staged = self.homecoming_of(&feed.dataset).exists();
             let (live, bytes) = self.look_at_live(&feed).await;
-            let known = |live: &String| *live == carried.base || carried.newest.as_ref() == Some(live);
             let nothing = recovering && bytes == 0;
-            let tail = |live: &String| !known(live) && !nothing;
+            let tail = |live: &String| !nothing && ancestry::is_tail(live, &carried.base, carried.newest.as_deref());
             survey.tails.insert(name.clone(), live.as_ref().map(tail));
             let more = carried.bytes.saturating_sub(bytes);
             survey.needed_bytes += more + if staged { 0 } else { carried.bytes.max(bytes) };

@@ -25,6 +25,13 @@ pub fn next_generation(given: Option<u64>, given_up: Option<u64>) -> u64 {
     given.max(given_up).unwrap_or(0) + 1
 }
 
+/// Whether a source has content that what comes home does not build upon: neither what it gave for the copy that served, nor
+/// the newest that it gave.
+#[must_use]
+pub fn is_tail(live: &str, base: &str, newest: Option<&str>) -> bool {
+    live != base && newest != Some(live)
+}
+
 /// Whether a failed sync means that the replica is held: only an operator can replace what is here.
 #[must_use]
 pub fn holds(code: &str) -> bool {
@@ -50,6 +57,12 @@ mod tests {
         assert!(covers("a", at, "a", later(59), hour));
         assert!(!covers("a", at, "b", later(1), hour) && !covers("a", at, "a", later(61), hour));
         assert!(!covers("a", at, "a", later(-61), hour), "by a clock that was set back");
+    }
+
+    #[test]
+    fn what_the_master_wrote_last_is_a_tail_unless_the_dr_has_it() {
+        assert!(!is_tail("a", "a", None) && !is_tail("b", "a", Some("b")));
+        assert!(is_tail("b", "a", None) && is_tail("c", "a", Some("b")));
     }
 
     #[test]

@@ -25,6 +25,12 @@ pub enum Rule {
     NumbersGrow,
     /// What is given up is pinned first.
     GivenUpIsPinned,
+    /// What an activation of an older restore point skips is pinned.
+    SkippedIsPinned,
+    /// What was made on the DR is put aside before the replica follows again.
+    MadeIsPutAside,
+    /// What the Master wrote last is kept before what comes home takes its place.
+    TailIsKept,
 }
 
 /// What happens.
@@ -46,14 +52,29 @@ pub enum Move {
     Replace,
     /// An operator gives up what is on the replica now.
     Consent,
+    /// The DR serves, from the newest content or from the one before it.
+    Activate { older: bool },
+    /// Somebody writes on the DR.
+    WriteThere,
+    /// The service goes back, and what was made on the DR does not.
+    RollBack,
+    /// It goes back together with what was made there.
+    BringHome,
 }
 
 /// The machine that feeds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Source {
-    content: Content,
+    pub content: Content,
     /// Number and content of everything that it remembers to have offered.
-    ledger: Vec<(u64, Content)>,
+    pub ledger: Vec<(u64, Content)>,
+}
+
+/// The copy that serves on the DR.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Served {
+    pub content: Content,
+    pub base: Content,
 }
 
 /// What is under way between the two.
@@ -78,21 +99,32 @@ pub struct Seen {
     pub replaced_by_consent: u8,
     pub given_up: BTreeSet<Content>,
     pub followed_after_consent: bool,
+    /// What was made on the DR and did not come home, and what the Master wrote last before something came home.
+    pub displaced: BTreeSet<Content>,
+    /// What an activation of an older point has skipped.
+    pub skipped: BTreeSet<Content>,
+    pub came_home: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct World {
-    source: Source,
+    pub source: Source,
     image: Option<Source>,
     /// Content and number on the replica.
-    replica: Option<(Content, u64)>,
+    pub replica: Option<(Content, u64)>,
+    /// The content before that one.
+    pub before: Option<Content>,
+    /// How often the DR has begun to serve.
+    pub activations: u8,
+    /// What the DR serves, and what of the Master that began with.
+    pub served: Option<Served>,
     offer: Option<Offer>,
     /// The content that a consent names.
     consent: Option<Content>,
     /// What can be gone back to whatever the policy says.
     pub pinned: BTreeSet<Content>,
     /// Of each content what came before it.
-    past: Vec<BTreeSet<Content>>,
+    pub past: Vec<BTreeSet<Content>>,
     pub accidents: u8,
     pub seen: Seen,
 }
@@ -103,6 +135,9 @@ impl World {
             source: Source::default(),
             image: None,
             replica: None,
+            before: None,
+            activations: 0,
+            served: None,
             offer: None,
             consent: None,
             pinned: BTreeSet::new(),
@@ -112,17 +147,21 @@ impl World {
         }
     }
 
-    pub fn moves(&self, contents: u8, accidents: u8, moves: &mut Vec<Move>) {
+    pub fn moves(&self, contents: u8, accidents: u8, activations: u8, moves: &mut Vec<Move>) {
+        self.moves_of_dr(contents, activations, moves);
+
         let fresh = self.accidents < accidents;
         let can = |step| match step {
-            Move::Write => self.past.len() < contents.into(),
-            Move::Ask => self.offer.is_none(),
+            Move::Write => self.served.is_none() && self.past.len() < contents.into(),
+            // Nothing flows to one that serves.
+            Move::Ask => self.served.is_none() && self.offer.is_none(),
             Move::Commit | Move::Crash => self.offer.is_some(),
             Move::Image => fresh && self.image.is_none(),
             Move::PutBack => fresh && self.image.is_some(),
             Move::Replace => fresh,
             // The product asks for it only where a copy is held.
             Move::Consent => self.seen.refused && self.consent.is_none() && self.seen.consents < 2,
+            Move::Activate { .. } | Move::WriteThere | Move::RollBack | Move::BringHome => false,
         };
         let all = [
             Move::Write,
@@ -140,11 +179,7 @@ impl World {
     pub fn make(&mut self, step: Move, without: Option<Rule>) {
         match step {
             Move::Write => {
-                let before = self.source.content;
-                let mut past = self.past[usize::from(before)].clone();
-                past.insert(before);
-                self.source.content = self.past.len() as Content;
-                self.past.push(past);
+                self.source.content = self.write_over(self.source.content);
             }
             Move::Ask => self.ask(without),
             Move::Commit => self.commit(),
@@ -162,7 +197,25 @@ impl World {
                 self.consent = self.replica.map(|(content, _)| content);
                 self.seen.consents += u8::from(self.consent.is_some());
             }
+            _ => self.make_on_dr(step, without),
         }
+    }
+
+    /// A new content that comes after this one.
+    pub fn write_over(&mut self, before: Content) -> Content {
+        let mut past = self.past[usize::from(before)].clone();
+        past.insert(before);
+        self.past.push(past);
+        (self.past.len() - 1) as Content
+    }
+
+    pub fn comes_after(&self, content: Content, other: Content) -> bool {
+        content == other || self.past[usize::from(content)].contains(&other)
+    }
+
+    /// What was under way does not arrive any more.
+    pub fn stop_offering(&mut self) {
+        self.offer = None;
     }
 
     fn accident(&mut self) {
@@ -207,7 +260,7 @@ impl World {
         self.offer = Some(Offer { number, content, given_up: given_up.map(|(content, _)| content) });
     }
 
-    fn record(&mut self, number: u64, content: Content) {
+    pub fn record(&mut self, number: u64, content: Content) {
         if !self.source.ledger.contains(&(number, content)) {
             self.source.ledger.push((number, content));
         }
@@ -222,11 +275,13 @@ impl World {
                 self.seen.in_vain |= offer.given_up.is_some();
                 return;
             }
-            let follows = here == offer.content || self.past[usize::from(offer.content)].contains(&here);
-            self.seen.erased |= !follows && self.consent != Some(here);
+            let chosen = self.seen.skipped.contains(&here) && self.pinned.contains(&here);
+            self.seen.erased |= !self.comes_after(offer.content, here) && self.consent != Some(here) && !chosen;
             self.seen.replaced_by_consent += u8::from(offer.given_up.is_some());
             self.seen.followed_after_consent |= self.seen.replaced_by_consent > 0 && offer.given_up.is_none();
         }
+        self.before =
+            self.replica.map(|(content, _)| content).filter(|before| *before != offer.content).or(self.before);
         self.replica = Some((offer.content, offer.number));
         if offer.given_up.is_some() {
             self.consent = None;
@@ -234,6 +289,6 @@ impl World {
     }
 }
 
-fn name(content: Content) -> &'static str {
+pub fn name(content: Content) -> &'static str {
     NAMES[usize::from(content)]
 }

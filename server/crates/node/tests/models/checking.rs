@@ -1,4 +1,27 @@
 //! How the models are run: what must hold, what must be possible at all, and what must break once a rule is left out.
+//!
+//! Five models run the product's own decisions: `mandate_model` (two machines), `cluster_model` (two members and their
+//! Client), `session_model` (the one-time secret), `return_model` (loss, replacement, failback), `content_model` (which
+//! content may replace which). Each rule that one of them knows (its `Rule`) has a test that leaves it out. What is promised:
+//!
+//! | promise | model and property | without, among others |
+//! |---|---|---|
+//! | words lost, late, doubled; a link that is cut | mandate (`late`; every move may fail to happen), session (`Post`, `Arrive`) | `OldOneStaysGood` |
+//! | crash and restart, of the machine or of `tvox-dr` alone | mandate, cluster, return (`Crash`, `Boot`), session (`Restart` at any instruction) | `BootClosesGate`, `EvidencePerishes`, `GiftIsWrittenFirst` |
+//! | a node, or its database or its files alone, put back | mandate (`SetBack`): `NOT_AGAINST`; session (`PutBack`): `FOUND` | `LessThanRememberedIsFound`, `TallyIsCompared`, `UnknownTicketIsFound` |
+//! | a cloned node | session (`Clone`): `TWO_ARE_FOUND` | `SeenNumberIsCompared` |
+//! | a lost and a replaced node | return: `LOST_ENDS`, `LOST_STAYS`, `GOES_ON`, `NOT_TO_THE_EMPTY` | `LostStops`, `TombstonesStay`, `NewMasterRecovers` |
+//! | the two members of a cluster | cluster: all | `EvidenceForEach`, `SiblingOpensNoGate`, `SeatsAreApart` |
+//! | nobody is accused wrongly | session, content: `INNOCENT`; cluster: `FORK_ALONE` | `TallyBeforeTheNext`, `RecordedFirst` |
+//! | nothing newer, and nothing written on the DR, is overwritten without a consent that names it | content: `NOTHING_ERASED`, `KEPT`, `DISPLACED`; mandate: `DATA` | `ContentIsKnown`, `ConsentNamesContent`, `MadeIsPutAside`, `TailIsKept` |
+//! | an older restore point | content (`Activate { older }`): `NOTHING_ERASED` | `SkippedIsPinned` |
+//! | two serve only after a wrong word or an opening in silence | mandate, cluster: `NEVER_BOTH`; return: `NEVER_TWO` | `HoldDuringTake`, `YieldClosesQuestion`, `WordIsVoidByLife` |
+//! | then one exchange each way leaves exactly one | mandate, return: `ONE_REMAINS` | `LesserGivesWay`, `NewerGoesOn` |
+//! | only the holder serves | mandate: `ONLY_THE_HOLDER`; cluster: `ONLY_OPENED` | `AdoptionClosesGate` |
+//! | only the right to serve gives the service away | mandate, cluster: `GIVES` | `OnlyTheRightGives` |
+//! | a machine that was put back never starts itself | mandate: `NOT_AGAINST` | `LessThanRememberedIsFound` |
+//! | none serves after a failback without what was handed over, however the reverse apply is cut off | return: `FED` | `ContentIsAwaited`, `ReceivingIsMarked`, `ComparedIsNamed` |
+//! | from every state operators reach exactly one: either machine alone, and by the panels while they hear each other | mandate, return: `ALONE`, `TOGETHER` | `WhoWaitsStandsAside` |
 
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write as _};
