@@ -130,6 +130,7 @@ fn offends(action: Action, refused: &Refused) -> Option<String> {
         (Activate, Rule::PointUnknown | Rule::PointDamaged | Rule::PointNotUsed) => "point",
         (Deactivate | Failback, Rule::DrDataDiscard) => "discard_dr_data",
         (Failback, Rule::FailbackTail) => "accept_data_loss",
+        (Failback, Rule::FailbackCluster) => "member",
         (Activate | Takeover | PeerRetire | RunResume, Rule::IsolationUnattested | Rule::EvidenceVoid) => {
             return Some(format!("{ATTEST}{}", refused.subject));
         }
@@ -162,7 +163,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         }
         Action::Deactivate => &["confirm_name", "reason", "password", "discard_dr_data", "break_glass"],
         Action::Failback => {
-            &["confirm_name", "reason", "password", "discard_dr_data", "accept_data_loss", "break_glass"]
+            &["confirm_name", "reason", "password", "discard_dr_data", "accept_data_loss", "member", "break_glass"]
         }
         Action::RunApprove => &["password"],
         Action::RunDecline | Action::StepsUndo => &["reason"],

@@ -23,6 +23,9 @@ pub struct FailbackArgs {
     /// Consent to replace what the Master wrote last and the DR never had
     #[arg(long)]
     accept_data_loss: bool,
+    /// Of a Master of two machines the one that takes the data in, by name or IP; else the one with the node IP, or one that answers
+    #[arg(long, value_name = "NAME")]
+    member: Option<String>,
     /// Why it cannot wait for a second person, where one is wanted; an alarm tells everybody
     #[arg(long, value_name = "REASON")]
     break_glass: Option<String>,
@@ -42,6 +45,7 @@ pub async fn run(line: &Line, args: FailbackArgs) -> Result<Exit, Exit> {
         discard: args.discard,
         discard_dr_data: args.discard_dr_data,
         accept_data_loss: args.accept_data_loss,
+        member: args.member,
         break_glass: args.break_glass,
         password: None,
     };
@@ -77,6 +81,9 @@ async fn dry_run(line: &Line, failback: Failback) -> Result<Exit, Exit> {
 
 fn words(report: &Value) {
     print::line(&format!("This command would be obeyed:   {}", print::text(&report["allowed"])));
+    if !report["member"].is_null() {
+        print::line(&format!("The data goes to:               {}", print::text(&report["member"])));
+    }
     print::line(&format!("Needed on the Master, in bytes: {}", print::text(&report["needed_bytes"])));
     print::line(&format!("Free on the Master, in bytes:   {}", print::text(&report["free_bytes"])));
     let row = |dataset: &Value| {

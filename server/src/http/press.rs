@@ -47,6 +47,7 @@ pub(super) fn sent_home(fields: &Fields) -> Failback {
         discard: left.collect(),
         discard_dr_data: ticked("discard_dr_data"),
         accept_data_loss: ticked("accept_data_loss"),
+        member: Some(value(fields, "member")).filter(|member| !member.is_empty()),
         break_glass: approval::break_glass(fields),
         password: Some(Secret::new(value(fields, "password"))),
     }

@@ -6,7 +6,7 @@ use contract::state::NodeState;
 use leptos::prelude::*;
 
 use super::outlook::{answered_by_the_form, findings, stance, verdict};
-use super::{background, fold, form, held, is_passing, replaced};
+use super::{background, failback, fold, form, held, is_passing, replaced};
 use crate::action::Action;
 use crate::fresh::fresh;
 use crate::headline::Tone;
@@ -76,7 +76,7 @@ fn active(cx: &Context, live: &Live) -> AnyView {
                             "The Master receives the data while the DR still serves; then the services stop here, the last changes travel and the Master starts with them. The Master must be on.",
                         )}
                 </p>
-                {form::failback(cx, live)}
+                {failback::view(cx, live)}
             </section>
             <section class="card">
                 <h2>{cx.t("Rientro sul Master senza i dati del DR", "Roll back without the data of the DR")}</h2>

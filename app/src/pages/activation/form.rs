@@ -10,7 +10,7 @@ use leptos::prelude::*;
 use super::super::{approval, evidence};
 use super::outlook::answered_by_the_form;
 use super::{point, to_attest, yielding};
-use crate::action::{ATTEST, Action, DISCARD, POWER_OFF, POWER_OFF_CONFIRM};
+use crate::action::{ATTEST, Action, POWER_OFF, POWER_OFF_CONFIRM};
 use crate::form::override_field;
 use crate::fresh::fresh;
 use crate::model::{ActivationPage, Context};
@@ -84,63 +84,12 @@ pub(super) fn release(cx: &Context, live: &Live, action: Action, button: &str, c
     .into_any()
 }
 
-/// Gives the service back together with what was made on the DR, all of it or all but some datasets.
-pub(super) fn failback(cx: &Context, live: &Live) -> AnyView {
-    let action = Action::Failback;
-    let rows = live.sync.datasets.iter().map(|dataset| {
-        let name = format!("{DISCARD}{}", dataset.name);
-        let label = match cx.lang {
-            contract::Lang::It => {
-                format!("{} ({}): lasciare sul Master ciò che c'è", dataset.name, dataset.class.label(cx.lang))
-            }
-            contract::Lang::En => {
-                format!("{} ({}): leave the Master what it has", dataset.name, dataset.class.label(cx.lang))
-            }
-        };
-        check(cx, action, &name, &label, None)
-    });
-    let rows = rows.collect_view();
-    let all = cx.t(
-        "Tutto ciò che è stato creato sul DR torna sul Master. Spuntare solo i dati che non devono tornare: ciò che ne è stato creato sul DR viene esportato qui e scartato.",
-        "Everything that was made on the DR travels to the Master. Tick only the data that is not to travel: what was made of it on the DR is exported here and discarded.",
-    );
-    let discard = cx.t(
-        "Accetto di scartare ciò che è stato creato sul DR nei dati spuntati",
-        "I accept that what was made on the DR in the ticked data is discarded",
-    );
-    let tail = cx.t(
-        "Accetto di sostituire ciò che il Master ha scritto prima di fermarsi e che il DR non ha mai avuto",
-        "I accept that what the Master wrote before it stopped, and the DR never had, is replaced",
-    );
-    let kept = cx.t(
-        "Viene comunque messo da parte sul Master. Senza questo consenso, se c'è qualcosa del genere, l'operazione non comincia e lo dice.",
-        "It is put aside on the Master all the same. Without this consent, if there is anything of the kind, the operation does not begin and says so.",
-    );
-    view! {
-        <form method="post" class="grave-form">
-            <input type="hidden" name="action" value=action.as_str() />
-            {reason(cx, action)}
-            <fieldset class="consent">
-                <legend>{cx.t("Che cosa torna sul Master", "What travels to the Master")}</legend>
-                <p class="hint">{all}</p>
-                {rows}
-                {check(cx, action, "discard_dr_data", discard, None)}
-                {check(cx, action, "accept_data_loss", tail, Some(kept))}
-            </fieldset>
-            {approval::break_glass(cx, two(live), action)}
-            {proof(cx, action)}
-            <button class="button large primary">{cx.t("RIENTRA CON I DATI", "FAIL BACK WITH THE DATA")}</button>
-        </form>
-    }
-    .into_any()
-}
-
 /// Whether the house wants two persons.
-fn two(live: &Live) -> bool {
+pub(super) fn two(live: &Live) -> bool {
     live.status.approval.activation.is_on()
 }
 
-fn reason(cx: &Context, action: Action) -> AnyView {
+pub(super) fn reason(cx: &Context, action: Action) -> AnyView {
     let help = cx.t("Finisce nel registro e nel rapporto.", "It goes into the audit log and the report.");
     Field::new(action, "reason", cx.t("Motivo", "Reason"), help).view(cx)
 }
@@ -256,7 +205,7 @@ fn loss(cx: &Context, live: &Live, model: &ActivationPage, action: Action) -> Op
 }
 
 /// A box to tick, with its error.
-fn check(cx: &Context, action: Action, name: &str, label: &str, hint: Option<&str>) -> AnyView {
+pub(super) fn check(cx: &Context, action: Action, name: &str, label: &str, hint: Option<&str>) -> AnyView {
     let id = format!("{}-{}", action.as_str(), name.replace(':', "-"));
     let error = cx.form.error(action, name, cx.lang);
     let ticked = !cx.form.value(action, name, "").is_empty();
@@ -319,7 +268,7 @@ fn overrides(cx: &Context, live: &Live, action: Action) -> Option<AnyView> {
 }
 
 /// Name and password: the two proofs that it is this machine, and this person.
-fn proof(cx: &Context, action: Action) -> AnyView {
+pub(super) fn proof(cx: &Context, action: Action) -> AnyView {
     let label = cx.t("Nome di questa macchina", "This machine's name");
     let name = cx.t(
         "Quello scritto in alto, per intero: per essere certi della macchina.",

@@ -2,6 +2,7 @@
 //! machine. From the top: which machine this is, how it stands in one sentence, what stands in the way, the one form.
 
 mod client;
+mod failback;
 mod form;
 mod master;
 mod outlook;

@@ -71,6 +71,12 @@ catalogue! {
         "L'altra macchina del cluster, {s}, risponde di nuovo", "The other machine of the cluster, {s}, answers again",
         "Verificare se è accesa. Finché non risponde non sa ciò che qui viene replicato: se l'IP di nodo passa a lei, la replicazione può restare in attesa di un consenso.",
         "Find out whether it is on. As long as it does not answer it does not know what is replicated from here: if the node IP moves to it, the replication may wait for a consent.";
+    /// Member of a cluster: what was made on the DR went to the other member, and this one has not the same yet.
+    MemberStale = "dr.member.stale" / "dr.member.current", 4,
+        "La macchina del cluster {s} non ha i dati tornati dal DR e non serve", "The machine {s} of the cluster has not the data that came home from the DR and does not serve",
+        "La macchina del cluster {s} ha gli stessi dati dell'altra", "The machine {s} of the cluster has the same data as the other one",
+        "Lasciare che il cluster la allinei, o copiarvi i dati dall'altra macchina: il confronto si ripete da solo. Finché non li ha, l'IP di nodo non può passare a lei.",
+        "Let the cluster bring it in line, or copy the data there from the other machine: they are compared again and again. Until it has them the node IP cannot move to it.";
     /// Client: nothing is replicated, because somebody stopped it or because it fails.
     SyncStopped = "dr.sync.stopped" / "dr.sync.running", 5,
         "La replicazione di {s} è ferma: {d}", "The replication of {s} has stopped: {d}",

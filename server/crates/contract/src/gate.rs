@@ -188,11 +188,13 @@ pub enum GateReason {
     DeclaredLost,
     /// It replaces a Master that was lost, and has not been given data and mandate yet.
     Recovering,
+    /// Of a Master site of two: the other member was given the content to serve with, and this one has not the same yet.
+    Stale,
 }
 
 impl GateReason {
     /// Every reason.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NotPaired,
         Self::MandateMissing,
         Self::Elsewhere,
@@ -206,6 +208,7 @@ impl GateReason {
         Self::HandingBack,
         Self::DeclaredLost,
         Self::Recovering,
+        Self::Stale,
     ];
 }
 

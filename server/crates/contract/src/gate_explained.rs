@@ -144,6 +144,10 @@ impl Place<'_> {
                 "{h} sostituisce un Master perduto e non ha ancora i dati: non serve finché {t} non glieli ha dati.",
                 "{h} replaces a Master that was lost and has no data yet: it does not serve before {t} has given it that.",
             ),
+            GateReason::Stale => self.say(
+                "Ciò che è stato fatto sul DR è tornato sull'altra macchina del cluster: {h} non ha ancora gli stessi dati, e non serve con i vecchi.",
+                "What was made on the DR went to the other machine of the cluster: {h} has not the same data yet, and does not serve with the old one.",
+            ),
         }
     }
 
@@ -202,6 +206,12 @@ impl Place<'_> {
             return vec![self.say(
                 "Che un operatore decida chi deve servire: nessuna risposta basta.",
                 "That an operator decides who is to serve: no answer is enough.",
+            )];
+        }
+        if has(GateReason::Stale) {
+            return vec![self.say(
+                "Che i dati di {h} siano quelli dell'altra macchina del cluster, poi la conferma di {t}.",
+                "That the data of {h} is that of the other machine of the cluster, then the confirmation by {t}.",
             )];
         }
         if has(GateReason::Receiving) || has(GateReason::AwaitsContent) {
@@ -305,6 +315,16 @@ impl Place<'_> {
                     "Decide which machine is to serve, power the other off and take the service on the first; where both know the same mandate it is enough to settle it (tvox-dr settle).",
                 )]
             }
+            (GateState::Held, _) if has(GateReason::Stale) => vec![
+                self.say(
+                    "Lasciare che il cluster allinei {h} (o copiarvi i dati dall'altra macchina): il confronto si ripete ogni pochi secondi, e il consenso si apre da solo.",
+                    "Let the cluster bring {h} in line (or copy the data there from the other machine): they are compared every few seconds, and the gate opens by itself.",
+                ),
+                self.say(
+                    "Se l'altra macchina del cluster è perduta: attivare il DR, poi il rientro con i dati verso {h}; oppure riprendere il servizio qui con i dati che ci sono (tvox-dr takeover).",
+                    "If the other machine of the cluster is lost: activate the DR, then fail back to {h}; or take the service here with the data that is here (tvox-dr takeover).",
+                ),
+            ],
             (GateState::Held, _) if has(GateReason::Receiving) || has(GateReason::AwaitsContent) => vec![self.say(
                 "Attendere, e non spegnere la macchina: l'operazione si segue dal pannello di {t}.",
                 "Wait, and do not switch the machine off: the run is followed on the panel of {t}.",

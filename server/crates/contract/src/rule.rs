@@ -141,7 +141,7 @@ rules! {
     PeerSilent = "peer.silent";
     /// A program that a step of the customer's own begins with cannot be run.
     StepCommand = "step.command";
-    /// What was made on the DR cannot travel home to a site of two machines.
+    /// The other machine of the Master site is not at rest while content is to be put in its place on one.
     FailbackCluster = "failback.cluster";
     /// The Master cannot take in what was made on the DR.
     FailbackMaster = "failback.master";

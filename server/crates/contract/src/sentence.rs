@@ -133,12 +133,12 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
         ),
         Rule::FailbackCluster => (
             (
-                "Il Master è un cluster di due macchine ({s}): i dati del periodo DR non possono tornare da soli.",
-                "Eseguire il rientro semplice (tvox-dr deactivate): i dati del periodo DR restano qui, elencati nel registro, e si riportano a mano.",
+                "Il Master è un cluster, e l'altra sua macchina, {s}, non è a riposo: le due possono avere gli stessi dischi.",
+                "Attendere che i suoi servizi siano fermi (pagina Servizi di {s}), o scegliere quella macchina per il rientro (--member).",
             ),
             (
-                "The Master is a cluster of two machines ({s}): what was made on the DR cannot travel home by itself.",
-                "Roll back instead (tvox-dr deactivate): what was made on the DR stays here, listed in the ledger, and is carried over by hand.",
+                "The Master is a cluster, and its other machine, {s}, is not at rest: the two may have one disk between them.",
+                "Wait until its services are down (page Services of {s}), or choose that machine for the failback (--member).",
             ),
         ),
         Rule::SiblingFirst => (

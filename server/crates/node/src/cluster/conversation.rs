@@ -98,6 +98,8 @@ impl Node {
     }
 
     async fn sibling_beat(&self, asked: Option<u64>, after: u64) -> SiblingBeat {
+        // First: who says that it serves gives, from that moment on, what it serves with.
+        let standing = self.standing(Seat::Second).await;
         let serves = self.serves_site() == Some(true);
         let datasets = if serves { self.datasets().await.ok() } else { None };
         let generations = match asked {
@@ -105,7 +107,7 @@ impl Node {
             None => Vec::new(),
         };
         let last = if serves { self.given_last().await.unwrap_or_default() } else { Vec::new() };
-        SiblingBeat { standing: self.standing(Seat::Second).await, datasets, after, generations, last }
+        SiblingBeat { standing, datasets, after, generations, last }
     }
 
     /// Keeps what the sibling tells: first what is declared, because what was given belongs to it.
@@ -116,6 +118,8 @@ impl Node {
             self.declare_as(datasets).await?;
         }
         self.keep_generations(&beat.generations).await?;
-        self.keep_generations(&beat.last).await
+        self.keep_generations(&beat.last).await?;
+        self.home.given_beside.hear(&beat.standing, &beat.last);
+        Ok(())
     }
 }

@@ -80,6 +80,9 @@ impl Node {
             self.keep_generations(given).await
         };
         kept.await.map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
+        if let Some(told) = &visitor.hello.standing {
+            self.home.given_beside.hear(told, given);
+        }
         message::write(&mut visitor.stream, &Kept {}).await?;
         tokio::io::AsyncWriteExt::shutdown(&mut visitor.stream).await
     }

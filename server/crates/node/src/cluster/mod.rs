@@ -4,6 +4,7 @@
 //! the PBX puts the node IP on one of them, and a member only has to know whether it is on this one ([`node_ip`]). How the
 //! two keep their own files in step is the cluster's business, too.
 
+mod contents;
 mod conversation;
 mod generations;
 mod members;
@@ -20,6 +21,7 @@ use crate::node::Node;
 use crate::pairing::Pair;
 use crate::store::db;
 
+pub(crate) use contents::SiblingContents;
 pub(crate) use generations::Given;
 pub(crate) use members::Site;
 pub(crate) use node_ip::NodeIp;
@@ -98,6 +100,11 @@ impl Node {
         seat == Seat::Second && self.info.role == NodeRole::Master
     }
 
+    /// Whether this machine is one of the two members of a site.
+    pub(crate) async fn has_sibling(&self) -> Result<bool, Denied> {
+        Ok(self.machine(Seat::Second).await?.is_some_and(|machine| machine.sibling))
+    }
+
     /// The pair that this node is in, with whichever machine.
     pub(crate) async fn pair_id(&self) -> Result<Option<String>, Denied> {
         Ok(self.machines().await?.into_iter().find_map(|machine| machine.pair).map(|pair| pair.id))
@@ -110,7 +117,7 @@ impl Node {
         Ok((!names.is_empty()).then(|| names.join(", ")))
     }
 
-    /// The machine that content comes from and goes home to.
+    /// The machine that content comes from.
     pub(crate) async fn source_machine(&self) -> Result<Machine, Denied> {
         let source = match self.link.source() {
             Some(seat) => self.machine(seat).await?,

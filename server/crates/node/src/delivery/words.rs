@@ -130,6 +130,7 @@ mod tests {
         match kind {
             AlarmKind::MasterUnreachable => ("master1", Text::new("timed out", "timed out")),
             AlarmKind::ClientUnreachable => ("dr1", Text::new("timed out", "timed out")),
+            AlarmKind::MemberStale => ("master1", Text::new("", "")),
             AlarmKind::SiblingUnreachable => ("master2", Text::new("timed out", "timed out")),
             AlarmKind::SyncStopped => ("rubrica", Text::new("OFF", "OFF")),
             AlarmKind::LagWarning => ("rubrica", Text::new("75 secondi", "75 seconds")),
@@ -174,6 +175,7 @@ mod tests {
             let (host, role) = match kind {
                 AlarmKind::ClientUnreachable
                 | AlarmKind::SiblingUnreachable
+                | AlarmKind::MemberStale
                 | AlarmKind::MasterFenced
                 | AlarmKind::GateUnverified => ("master1", NodeRole::Master),
                 _ => ("dr1", NodeRole::Client),

@@ -25,16 +25,19 @@ pub(crate) fn because(record: &Record, boot: &str) -> Vec<GateReason> {
     let closed = !rules::has_right(record, boot);
     let paired = record.mandate.is_some();
     let holder = record.is_holder();
+    // Of a site of two: its sibling has what it lacks.
+    let stale = rules::lacks_content(record) && record.second.peer.mandate.is_some();
     let reasons = [
         (!paired && !record.missing, GateReason::NotPaired),
         (record.missing, GateReason::MandateMissing),
         (record.declared_lost.is_some(), GateReason::DeclaredLost),
-        (record.recovering && record.receiving.is_none(), GateReason::Recovering),
+        (stale, GateReason::Stale),
+        (record.recovering && record.receiving.is_none() && !stale, GateReason::Recovering),
         (paired && !holder && record.declared_lost.is_none() && !record.recovering, GateReason::Elsewhere),
         (closed && record.held_by.is_some(), GateReason::HeldByOperator),
         (closed && holder && !record.findings().is_empty(), GateReason::Finding),
         (record.receiving.is_some(), GateReason::Receiving),
-        (rules::awaits_content(record), GateReason::AwaitsContent),
+        (rules::awaits_content(record) && !stale, GateReason::AwaitsContent),
         (closed && holder && record.yielded, GateReason::Yielded),
         (closed && holder && !record.yielded && record.receiving.is_none(), GateReason::NotVerified),
         (!closed && holder && record.suspended, GateReason::Suspended),
@@ -86,6 +89,15 @@ mod tests {
         assert_eq!(answer(&before, "two"), GateState::Held);
         assert!(!may_start(&before, "two"));
         assert_eq!(because(&before, "two"), [GateReason::NotVerified]);
+    }
+
+    #[test]
+    fn of_two_members_one_that_lacks_what_the_other_has_is_told_so() {
+        let mut lacks = Record { stale: true, ..record(NodeRole::Master, Some(NodeRole::Master)) };
+        lacks.second.peer.mandate = Some("m1".into());
+        assert_eq!(because(&lacks, "b"), [GateReason::Stale, GateReason::NotVerified]);
+        let fenced = Record { mandate: record(NodeRole::Master, Some(NodeRole::Client)).mandate, ..lacks };
+        assert_eq!(because(&fenced, "b"), [GateReason::Elsewhere], "nobody asks for it yet");
     }
 
     #[test]

@@ -2,16 +2,21 @@
 //! beside its live data ([`receiver`]) and, once the mandate names exactly that content, puts it in its place
 //! ([`settle`]).
 //!
+//! Of a Master site of two members one takes it in ([`destination`]); the other one is named by the same mandate and looks
+//! whether it has the same by now ([`lacking`]).
+//!
 //! From the first errand until the content is in its place, or everything is as it was, the Master's record names the run:
 //! as long as it does, nothing is served there, whoever may.
 
+mod destination;
+mod lacking;
 mod last_written;
 mod preserved;
 mod receiver;
 mod sender;
 mod settle;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,6 +25,7 @@ use contract::dataset::Dataset;
 use contract::status::TravelInfo;
 use replication::Source;
 
+use crate::cluster::SiblingContents;
 use crate::node::Node;
 use crate::sync::meter::Meter;
 
@@ -37,6 +43,10 @@ pub(crate) struct Home {
     meter: Mutex<Option<(String, Arc<Meter>)>>,
     /// Master: what it wrote last, as it was measured.
     written: Mutex<BTreeMap<String, Measured>>,
+    /// Member of a site of two: what the other one that serves has given.
+    pub(crate) given_beside: SiblingContents,
+    /// The same: the datasets that were found here as the mandate of that id wants them.
+    found: Mutex<(String, BTreeSet<String>)>,
     /// DR: the copies that serve, as sources; they remember what they have read.
     sources: Mutex<BTreeMap<PathBuf, Arc<Mutex<Source>>>>,
 }

@@ -43,8 +43,8 @@ impl Node {
             }
             match &errand {
                 Errand::Survey { datasets } => self.survey(datasets).await.map(Word::Surveyed),
-                Errand::Receive { run, past } => {
-                    self.begin_to_receive(run, past, standing.as_ref()).await.map(|()| Word::Done)
+                Errand::Receive { run, past, mandate } => {
+                    self.begin_to_receive((run, mandate), past, standing.as_ref()).await.map(|()| Word::Done)
                 }
                 Errand::Bring { run, dataset } => self.make_ready(run, dataset).await,
                 Errand::Compare { run, contents } => self.compare_home(run, contents).await.map(|()| Word::Done),
@@ -89,18 +89,25 @@ impl Node {
         let mut survey = Survey { refused: self.cannot_receive(), ..Survey::default() };
         // A machine in the place of one that was lost has offered nothing yet, and nothing of it is the DR's past.
         let recovering = self.book.look(|record| record.recovering);
+        // One of two members may have been down while the other one served: what it has is then older, and no stranger's.
+        let sibling = self.has_sibling().await?;
         for (name, carried) in datasets {
             let Some(feed) = self.feeds.get(name) else {
                 survey.refused.push(Refused::new(Rule::FailbackMaster, &self.info.name, "dataset"));
                 continue;
             };
-            if !recovering && !self.was_offered(name, &carried.base).await? {
+            if !recovering && !sibling && !self.was_offered(name, &carried.base).await? {
                 survey.refused.push(Refused::new(Rule::SyncContentUnknown, name, ""));
             }
             let staged = self.homecoming_of(&feed.dataset).exists();
             let (live, bytes) = self.look_at_live(&feed).await;
             let nothing = recovering && bytes == 0;
-            let tail = |live: &String| !nothing && ancestry::is_tail(live, &carried.base, carried.newest.as_deref());
+            let older = match &live {
+                Some(live) if sibling => self.was_offered(name, live).await?,
+                _ => false,
+            };
+            let tail =
+                |live: &String| !nothing && !older && ancestry::is_tail(live, &carried.base, carried.newest.as_deref());
             survey.tails.insert(name.clone(), live.as_ref().map(tail));
             let more = carried.bytes.saturating_sub(bytes);
             survey.needed_bytes += more + if staged { 0 } else { carried.bytes.max(bytes) };
@@ -134,7 +141,7 @@ impl Node {
     /// Writes down that content comes in: from here on nothing is served until that is over.
     async fn begin_to_receive(
         self: &Arc<Self>,
-        run: &str,
+        (run, promised): (&str, &str),
         past: &[Given],
         told: Option<&Standing>,
     ) -> Result<(), Denied> {
@@ -146,11 +153,21 @@ impl Node {
         if let Some(other) = self.book.look(|record| record.receiving.clone()).filter(|other| other != run) {
             self.give_up_receiving(&other).await?;
         }
-        let (named, name, told, past) = (run.to_owned(), self.info.name.clone(), told.cloned(), past.to_vec());
+        let (named, promised) = (run.to_owned(), promised.to_owned());
+        let (name, told, past) = (self.info.name.clone(), told.cloned(), past.to_vec());
+        let sibling = self.has_sibling().await?;
         let marked = self.book.change(move |record| {
             // Under the lock: nobody may have become the holder meanwhile.
             let begun = homecoming::begin(record, &named, &past, told.as_ref());
-            if begun { Ok(()) } else { Err(Denied::rule(Rule::FailbackMaster, name, "holder")) }
+            if !begun {
+                return Err(Denied::rule(Rule::FailbackMaster, name, "holder"));
+            }
+            record.promised = Some(promised);
+            if sibling {
+                // Of two members this one may have missed what the other one gave.
+                record.past = past;
+            }
+            Ok(())
         });
         marked.await??;
         self.note("home.receiving", Some(serde_json::json!({ "run": run }))).await;

@@ -17,10 +17,9 @@ use tokio_rustls::client::TlsStream;
 use tokio_util::io::SyncIoBridge;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::Given;
+use crate::cluster::{Given, Machine};
 use crate::link::errand::{Carried, Errand, Survey, Word};
 use crate::link::message::{self, Purpose, Reply};
-use crate::mandate::file::Seat;
 use crate::mandate::{flow, rules};
 use crate::node::Node;
 use crate::sync::denied;
@@ -123,7 +122,11 @@ impl Node {
     }
 
     /// Asks the Master whether it could take these in.
-    pub(crate) async fn survey_home(&self, datasets: &BTreeMap<String, Serving>) -> Result<Survey, Denied> {
+    pub(crate) async fn survey_home(
+        &self,
+        to: &Machine,
+        datasets: &BTreeMap<String, Serving>,
+    ) -> Result<Survey, Denied> {
         let mut carried = BTreeMap::new();
         for (name, serving) in datasets {
             let (source, meter) = (self.source_home(serving).await?, Meter::new(self.stop.child_token()));
@@ -135,7 +138,7 @@ impl Node {
             let newest = serving.newest.map(|newest| newest.to_string());
             carried.insert(name.clone(), Carried { base: serving.base.to_string(), newest, bytes });
         }
-        match self.errand(Errand::Survey { datasets: carried }).await? {
+        match self.errand(to, Errand::Survey { datasets: carried }).await? {
             Word::Surveyed(survey) => Ok(survey),
             other => Err(unexpected(&other)),
         }
@@ -144,6 +147,7 @@ impl Node {
     /// Lets the Master take one dataset in; the content that it stands at then.
     pub(crate) async fn bring_home(
         &self,
+        to: &Machine,
         run: &str,
         serving: &Serving,
         stop: &CancellationToken,
@@ -151,7 +155,8 @@ impl Node {
         let stop = &stop.child_token();
         let _ended = stop.clone().drop_guard();
         let name = serving.copy.dataset.name.clone();
-        let (word, stream) = self.visit_master(Errand::Bring { run: run.to_owned(), dataset: name.clone() }).await?;
+        let (word, stream) =
+            self.visit_master(to, Errand::Bring { run: run.to_owned(), dataset: name.clone() }).await?;
         let Word::Ready { generation } = word else { return Err(unexpected(&word)) };
         let _cut = cut_when(stop.clone(), stream.get_ref().0)
             .map_err(|error| Denied::failed(format!("bring {name} home"), error))?;
@@ -164,27 +169,21 @@ impl Node {
         let served = work.await.map_err(|error| Denied::failed(format!("bring {name} home"), error))?;
         self.home.end();
         let served = served.map_err(|error| match error.kind() {
-            ErrorKind::ConnectionLost => Denied::rule(Rule::FailbackMaster, self.masters_name(), "silent"),
+            ErrorKind::ConnectionLost => Denied::rule(Rule::FailbackMaster, to.name(), "silent"),
             _ => denied(format!("bring {name} home"))(error),
         });
         Ok(served?.content_id)
     }
 
-    fn masters_name(&self) -> String {
-        let source = self.link.source().unwrap_or(Seat::First);
-        self.link.contact(source).who.map(|who| who.name).unwrap_or_default()
-    }
-
     /// Runs an errand that is answered with a word.
-    pub(crate) async fn errand(&self, errand: Errand) -> Result<Word, Denied> {
-        self.visit_master(errand).await.map(|(word, _)| word)
+    pub(crate) async fn errand(&self, to: &Machine, errand: Errand) -> Result<Word, Denied> {
+        self.visit_master(to, errand).await.map(|(word, _)| word)
     }
 
     /// Dials the Master for an errand and waits for its answer. It gets nothing that would not be allowed to flow.
-    async fn visit_master(&self, errand: Errand) -> Result<(Word, TlsStream<TcpStream>), Denied> {
+    async fn visit_master(&self, to: &Machine, errand: Errand) -> Result<(Word, TlsStream<TcpStream>), Denied> {
         let silent = |name: &str| Denied::rule(Rule::FailbackMaster, name, "silent");
-        let machine = self.source_machine().await?;
-        let (address, Some(pair)) = (machine.address, machine.pair) else {
+        let (address, Some(pair)) = (to.address, &to.pair) else {
             return Err(Denied::rule(Rule::PairNotAssociated, &self.info.name, ""));
         };
         // To ask how it stands, once the Master holds the mandate, carries no data.

@@ -11,8 +11,9 @@ use replication::{Arrival, ContentId};
 use serde_json::json;
 
 use super::receiver::open_store;
-use crate::mandate::file::Record;
+use crate::mandate::file::{Record, Seat};
 use crate::mandate::homecoming::{self, Fate};
+use crate::mandate::rules;
 use crate::node::Node;
 use crate::runs::injector::{self, Moment};
 use crate::sync::denied;
@@ -30,8 +31,15 @@ impl Node {
         let mut book = self.book.watch();
         while !self.stop.is_cancelled() {
             book.mark_unchanged();
-            let done = match self.fate() {
-                Fate::None => {
+            let sibling = self.has_sibling().await;
+            let fate = sibling.as_ref().map_or(Fate::Wait, |sibling| self.fate(*sibling));
+            // What came to the other member is looked for with more patience.
+            let lacks = |record: &Record| record.mandate.clone().filter(|_| rules::lacks_content(record));
+            let lacking = if let Ok(true) = sibling { self.book.look(lacks) } else { None };
+            let pause = if lacking.is_some() { AGAIN } else { LOOK };
+            let done = match (fate, lacking) {
+                (Fate::None, Some(mandate)) => self.look_for_content(&mandate).await,
+                (Fate::None, None) => {
                     tokio::select! {
                         () = self.measure_what_was_written() => {}
                         // What holds now may want something more urgent.
@@ -39,14 +47,14 @@ impl Node {
                     }
                     Ok(())
                 }
-                Fate::Wait => Ok(()),
-                Fate::Settle(mandate) => self.settle(&mandate).await,
-                Fate::GiveUp(run) => {
+                (Fate::Wait, _) => Ok(()),
+                (Fate::Settle(mandate), _) => self.settle(&mandate).await,
+                (Fate::GiveUp(run), _) => {
                     let _busy = self.home.busy.lock().await;
                     self.give_up_receiving(&run).await
                 }
             };
-            let pause = if done.is_err() { AGAIN } else { LOOK };
+            let pause = if done.is_err() { AGAIN } else { pause };
             let trouble = done.err().map(|denied| denied.text(Lang::En));
             if let Some(trouble) = &trouble {
                 tracing::error!(trouble, "the DR's content cannot be put in its place");
@@ -60,9 +68,19 @@ impl Node {
         }
     }
 
-    fn fate(&self) -> Fate {
+    fn fate(&self, sibling: bool) -> Fate {
         let told = self.peer_standing();
-        self.book.look(|record| homecoming::fate(record, told.as_ref()))
+        let newest = |id: &str| self.somebody_knows(id);
+        self.book.look(|record| match sibling {
+            true => homecoming::fate_of_two(record, told.as_ref(), newest),
+            false => homecoming::fate(record, told.as_ref()),
+        })
+    }
+
+    /// Whether another machine says just now that this is the newest mandate.
+    fn somebody_knows(&self, mandate: &str) -> bool {
+        let heads = Seat::ALL.into_iter().filter_map(|seat| self.standing_of(seat)?.mandate);
+        heads.into_iter().any(|head| head.id == mandate)
     }
 
     /// Puts every dataset that the mandate names in its place, measures it, and writes down that it stands.
@@ -152,7 +170,10 @@ impl Node {
 
     /// Everything is as it was before this run: what was replaced is put back. The caller holds `busy`.
     pub(super) async fn give_up_receiving(self: &Arc<Self>, run: &str) -> Result<(), Denied> {
-        for feed in self.feeds.all() {
+        // Where the site serves again with what came to the other member, that may lie on this very disk; what is here
+        // else is stale all the same.
+        let beside = self.has_sibling().await? && self.book.look(rules::awaits_content);
+        for feed in self.feeds.all().into_iter().filter(|_| !beside) {
             let name = feed.dataset.name.clone();
             let (kept, now) = (self.preserved_of(run, &feed.dataset), self.clock.now());
             let meter = Meter::new(self.stop.child_token());

@@ -24,6 +24,9 @@ pub enum Errand {
         /// it is the past, once the content that comes is in its place.
         #[serde(default)]
         past: Vec<Given>,
+        /// The mandate by which it is to put that in its place: one that names it for another run is another machine's.
+        #[serde(default)]
+        mandate: String,
     },
     /// To take in one dataset: the engine has the connection after [`Word::Ready`], with the DR as the source.
     Bring {

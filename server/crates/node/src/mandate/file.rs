@@ -128,6 +128,10 @@ pub struct Record {
     /// may, because the source may be between two contents.
     #[serde(default)]
     pub receiving: Option<String>,
+    /// The mandate by which what comes in is to be put in its place, while it does: of a site of two the other member may be
+    /// named by another one.
+    #[serde(default)]
+    pub promised: Option<String>,
     /// The mandate whose content stands here, of those that name one.
     #[serde(default)]
     pub settled: Option<String>,
@@ -140,6 +144,9 @@ pub struct Record {
     /// It joined in the place of a Master that was lost: it has nothing to serve with before it was given that.
     #[serde(default)]
     pub recovering: bool,
+    /// Of a site of two: the other member was given content, under this mandate or one before, that this one has not.
+    #[serde(default)]
+    pub stale: bool,
     /// What the Client had of the lost Master last, until the content that comes from there is in its place.
     #[serde(default)]
     pub past: Vec<Given>,
@@ -173,10 +180,12 @@ impl Record {
             held_by: None,
             rescued: None,
             receiving: None,
+            promised: None,
             settled: None,
             overlapped: None,
             declared_lost: None,
             recovering: false,
+            stale: false,
             past: Vec::new(),
             peer: Remembered::default(),
             session: Session::default(),

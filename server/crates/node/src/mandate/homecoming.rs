@@ -37,6 +37,30 @@ pub fn fate(record: &Record, told: Option<&Standing>) -> Fate {
     }
 }
 
+/// The same for one member of a site of two, whose sibling may have the same disk. `newest` is whether another machine says at
+/// this moment that a mandate is the newest: while this member was down the service may have been taken again, and have come
+/// home to the other one.
+pub fn fate_of_two(record: &Record, told: Option<&Standing>, newest: impl Fn(&str) -> bool) -> Fate {
+    let promised = |mandate: &Mandate| record.promised.as_ref() == Some(&mandate.id);
+    match (&record.receiving, &record.mandate) {
+        (None, _) => Fate::None,
+        (Some(_), Some(mandate)) if rules::awaits_content(record) && promised(mandate) => {
+            if newest(&mandate.id) {
+                Fate::Settle(Box::new(mandate.clone()))
+            } else {
+                Fate::Wait
+            }
+        }
+        // The mandate names what came to the other one.
+        (Some(run), Some(_)) if rules::awaits_content(record) => Fate::GiveUp(run.clone()),
+        // Nothing is put back while the other one takes something in.
+        (Some(_), _) if told.is_some_and(|told| told.sending.is_some() && told.sending != record.receiving) => {
+            Fate::Wait
+        }
+        _ => fate(record, told),
+    }
+}
+
 /// Content begins to come in: from here on nothing is served until that is over. Not where this side holds the mandate, or
 /// whoever sends has another one. `past` is what it had of the Master that was lost.
 pub fn begin(record: &mut Record, run: &str, past: &[Given], told: Option<&Standing>) -> bool {
@@ -58,7 +82,9 @@ pub fn settle(record: &mut Record, mandate: &str) -> bool {
     if still {
         record.settled = Some(mandate.to_owned());
         record.receiving = None;
+        record.promised = None;
         record.recovering = false;
+        record.stale = false;
         record.past = Vec::new();
     }
     still
@@ -69,6 +95,7 @@ pub fn give_up(record: &mut Record, run: &str) -> bool {
     let ours = record.receiving.as_deref() == Some(run);
     if ours {
         record.receiving = None;
+        record.promised = None;
     }
     ours
 }

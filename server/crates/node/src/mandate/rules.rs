@@ -124,9 +124,12 @@ fn adopt(record: &mut Record, told: &Mandate) {
         record.cloned = None;
     }
     let was_holder = record.is_holder();
+    let lacked = awaits_content(record) && record.receiving.is_none();
     record.missing = false;
     record.begin_anew();
     record.mandate = Some(told.clone());
+    // No later mandate says that the content is here by now.
+    record.stale |= lacked;
     if !(was_holder && record.is_holder()) {
         // Whoever is named anew asks before it starts; whoever is not named stops.
         record.opened = None;
@@ -227,10 +230,17 @@ pub fn awaits_content(record: &Record) -> bool {
     head.is_some_and(|mandate| record.settled.as_ref() != Some(&mandate.id))
 }
 
+/// Whether this machine is named, and what it is to serve with is neither here nor on its way to it: of a site of two the
+/// other member has it.
+#[must_use]
+pub fn lacks_content(record: &Record) -> bool {
+    record.is_holder() && record.receiving.is_none() && !has_its_content(record)
+}
+
 /// Whether the service may begin with what is here: it was not announced otherwise, and a machine that has never had
 /// anything waits until it was given something.
 fn has_its_content(record: &Record) -> bool {
-    !awaits_content(record) && !record.recovering
+    !awaits_content(record) && !record.recovering && !record.stale
 }
 
 /// Whether the gate may open without an answer.
@@ -254,6 +264,7 @@ pub fn raise(record: &mut Record, mandate: Mandate, boot: &str, at: Timestamp) {
     record.held_by = None;
     record.declared_lost = None;
     record.recovering = false;
+    record.stale = false;
     record.begin_anew();
     record.mandate = Some(mandate);
     let holder = record.is_holder();
@@ -272,6 +283,7 @@ pub fn may_settle(record: &Record, told: &Standing) -> bool {
 
 /// Writes a mandate that names the same holder: it is settled what was found, and nobody's gate opens or closes by it.
 pub fn settle(record: &mut Record, mandate: Mandate) {
+    record.stale |= awaits_content(record) && record.receiving.is_none();
     record.set_back = None;
     record.cloned = None;
     record.begin_anew();

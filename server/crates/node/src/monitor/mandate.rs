@@ -8,7 +8,7 @@ use contract::{Denied, Lang, NodeRole, Text};
 
 use super::conditions::Seen;
 use crate::alarms::Cause;
-use crate::mandate::file::Opening;
+use crate::mandate::file::{Opening, Seat};
 use crate::mandate::rules::{self, Standing};
 use crate::node::Node;
 
@@ -20,7 +20,7 @@ impl Node {
         let Some(theirs) = self.site_name().await?.or(lost) else { return Ok(()) };
         let machines = self.machines_across().await?;
         let heard: Vec<_> = machines.iter().filter_map(|one| Some((one.name(), self.standing_of(one.seat)?))).collect();
-        let serves = rules::may_serve(&record, &boot);
+        let (serves, sibling) = (rules::may_serve(&record, &boot), self.has_sibling().await?);
         let holder = record.mandate.as_ref().map(|mandate| mandate.holder);
         let ours = self.info.name.clone();
         let master = if self.info.role == NodeRole::Master { ours.clone() } else { theirs.clone() };
@@ -55,9 +55,15 @@ impl Node {
         // Which of the two sides it is can be told only by looking: the alarm is about the pair.
         let cloned = findings.iter().chain(&others).any(|finding| *finding == MandateFinding::Cloned);
         see(AlarmKind::Cloned, &master, cloned, nothing());
+        if sibling {
+            see(AlarmKind::MemberStale, &ours, rules::lacks_content(&record), nothing());
+        }
+        // A member may be in reserve while the other one serves.
+        let beside = self.standing_of(Seat::Second).filter(|_| sibling);
+        let beside = beside.is_some_and(|told| told.serving && told.serves_site == Some(true));
         // Of the other side only what it says itself: its silence has an alarm of its own.
         let unserved = match holder {
-            Some(site) if site == self.info.role => !serves,
+            Some(site) if site == self.info.role => !serves && !beside,
             Some(_) => {
                 // Of two members the silent one may serve.
                 let idle = |told: &Standing| told.mandate == record.mandate && !told.serving && !told.taking;

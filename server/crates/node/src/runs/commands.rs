@@ -133,6 +133,7 @@ impl Node {
             loss: Vec::<Loss>::new(),
             discard: Vec::new(),
             replace_tail: false,
+            member: None,
             stable_seconds: 0,
             retires: Vec::new(),
         })

@@ -21,10 +21,12 @@ use super::evidence::Testimony;
 use super::log::{Event, Plan};
 use super::procedure::steps;
 use super::step::{Seen, Stop, try_again};
+use crate::cluster::Machine;
 use crate::door::Act;
 use crate::home::Serving;
 use crate::link::errand::{Errand, Survey};
 use crate::mandate::Raise;
+use crate::mandate::rules::Standing;
 use crate::node::Node;
 
 /// How often the Master is looked at.
@@ -79,8 +81,10 @@ impl Node {
         if !refused.is_empty() {
             return Err(Denied::Refused(refused));
         }
+        let to = self.choose_destination(failback.member.as_deref()).await?;
         let plan = Plan {
             consent: failback.discard_dr_data,
+            member: to.pair.as_ref().map(|pair| pair.node_id.clone()),
             discard: failback.discard.clone(),
             replace_tail: failback.accept_data_loss,
             stable_seconds: self.limits().await?.get(Threshold::FailbackStable),
@@ -88,7 +92,7 @@ impl Node {
         };
         let brought = json!({
             "discard": failback.discard, "discard_dr_data": failback.discard_dr_data,
-            "accept_data_loss": failback.accept_data_loss, "break_glass": failback.break_glass,
+            "accept_data_loss": failback.accept_data_loss, "member": to.name(), "break_glass": failback.break_glass,
         });
         self.begin(act, plan, Testimony::default(), brought).await
     }
@@ -108,6 +112,7 @@ impl Node {
             schema: SCHEMA,
             allowed: false,
             blocked: Vec::new(),
+            member: None,
             datasets: Vec::new(),
             needed_bytes: None,
             free_bytes: None,
@@ -126,12 +131,16 @@ impl Node {
             blocked.push(Refused::new(Rule::StateIllegal, &self.info.name, state.as_str()));
             return Ok(FailbackReport { blocked, ..report });
         }
-        // Which of two members is to take it in, and how its sibling comes to have it, is the cluster's business.
-        if self.machines_across().await?.len() > 1 {
-            let name = self.site_name().await?.unwrap_or_default();
-            blocked.push(Refused::new(Rule::FailbackCluster, name, ""));
-            return Ok(FailbackReport { blocked, ..report });
-        }
+        let to = match self.choose_destination(failback.member.as_deref()).await {
+            Ok(to) => to,
+            Err(Denied::Refused(refused)) => {
+                blocked.extend(refused);
+                return Ok(FailbackReport { blocked, ..report });
+            }
+            Err(other) => return Err(other),
+        };
+        report.member = (self.machines_across().await?.len() > 1).then(|| to.name());
+        blocked.extend(self.restless_beside(&to).await?);
         let ledger = self.ledger().await?;
         let serving = self.serving().await;
         let discarded = |name: &str| failback.discard.iter().any(|one| one == name);
@@ -139,7 +148,7 @@ impl Node {
         blocked.extend(self.refuse_to_discard(&contract::run::Ledger { datasets: lost }, failback.discard_dr_data));
         let travelling = serving.iter().filter(|(name, _)| !discarded(name));
         let travelling: BTreeMap<String, Serving> = travelling.map(|(k, v)| (k.clone(), v.clone())).collect();
-        let survey = match self.survey_home(&travelling).await {
+        let survey = match self.survey_home(&to, &travelling).await {
             Ok(survey) => {
                 report.needed_bytes = Some(survey.needed_bytes);
                 report.free_bytes = Some(survey.free_bytes);
@@ -173,21 +182,42 @@ impl Node {
         serving
     }
 
-    pub(super) fn master_receives(&self, plan: &Plan) -> Seen {
-        let told = self.peer_standing()?;
-        (told.receiving.as_ref() == Some(&plan.id)).then(String::new)
+    /// The machine that takes it in.
+    async fn home_of(&self, plan: &Plan) -> Result<Machine, Denied> {
+        self.destination(plan.member.as_deref()).await
+    }
+
+    /// Whether it takes it in, and its name where that is one of two.
+    pub(super) async fn master_receives(&self, plan: &Plan) -> Result<Seen, Stop> {
+        let to = self.home_of(plan).await?;
+        let told = self.standing_of(to.seat).filter(|told| told.receiving.as_ref() == Some(&plan.id));
+        let of_two = self.machines_across().await?.len() > 1;
+        Ok(told.map(|_| if of_two { to.name() } else { String::new() }))
     }
 
     pub(super) async fn let_master_receive(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {
-        let survey = self.patiently(run, || async { self.survey_home(&self.travelling(plan).await).await }).await?;
+        let travelling = self.travelling(plan).await;
+        let survey = || async {
+            let to = self.home_of(plan).await?;
+            let mut survey = self.survey_home(&to, &travelling).await?;
+            survey.refused.extend(self.restless_beside(&to).await?);
+            Ok(survey)
+        };
+        let survey = self.patiently(run, survey).await?;
         let refused: Vec<Refused> =
             survey.refused.iter().cloned().chain(refuse_tails(&survey, plan.replace_tail)).collect();
         if !refused.is_empty() {
             return Err(Stop::refused(&refused));
         }
-        let past: Vec<_> = self.travelling(plan).await.values().filter_map(Serving::last_of_master).collect();
-        let receive = || self.errand(Errand::Receive { run: plan.id.clone(), past: past.clone() });
-        self.patiently(run, receive).await.map(drop)
+        let past: Vec<_> = travelling.values().filter_map(Serving::last_of_master).collect();
+        let errand = Errand::Receive { run: plan.id.clone(), past, mandate: plan.mandate.clone() };
+        self.send_on(run, plan, &errand).await
+    }
+
+    /// Does an errand there, again and again while it is silent.
+    async fn send_on(&self, run: &Run, plan: &Plan, errand: &Errand) -> Result<(), Stop> {
+        let there = || async { self.errand(&self.home_of(plan).await?, errand.clone()).await };
+        self.patiently(run, there).await.map(drop)
     }
 
     pub(super) async fn bring_all(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {
@@ -213,7 +243,8 @@ impl Node {
         // A step that is given up takes the transfer along.
         let _ended = stop.clone().drop_guard();
         for (name, serving) in self.travelling(plan).await {
-            let content = self.patiently(run, || self.bring_home(&plan.id, &serving, &stop)).await?;
+            let bring = || async { self.bring_home(&self.home_of(plan).await?, &plan.id, &serving, &stop).await };
+            let content = self.patiently(run, bring).await?;
             contents.insert(name, content.to_string());
         }
         Ok(contents)
@@ -221,8 +252,7 @@ impl Node {
 
     pub(super) async fn compare_with_master(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {
         let contents = run.look(|state| state.contents.clone()).unwrap_or_default();
-        let errand = || self.errand(Errand::Compare { run: plan.id.clone(), contents: contents.clone() });
-        self.patiently(run, errand).await?;
+        self.send_on(run, plan, &Errand::Compare { run: plan.id.clone(), contents }).await?;
         run.travel(|travel| travel.compared = true);
         Ok(())
     }
@@ -254,16 +284,16 @@ impl Node {
         Ok(held)
     }
 
-    pub(super) fn master_has_settled(&self, plan: &Plan) -> Seen {
-        let told = self.peer_standing()?;
-        (told.settled.as_ref() == Some(&plan.mandate)).then(String::new)
+    /// Whether the content stands on the Master site: on the machine that took it in, or by now on the other one.
+    pub(super) async fn master_has_settled(&self, plan: &Plan) -> Seen {
+        self.any_across(|told| told.settled.as_ref() == Some(&plan.mandate)).await.then(String::new)
     }
 
     /// Waits until the Master has put the content in its place. It does that by itself, whatever becomes of this node.
     pub(super) async fn await_settled(&self, plan: &Plan) -> Result<(), Stop> {
         let mut heard = Instant::now();
-        while self.master_has_settled(plan).is_none() {
-            match self.errand(Errand::Look).await {
+        while self.master_has_settled(plan).await.is_none() {
+            match self.errand(&self.home_of(plan).await?, Errand::Look).await {
                 Ok(_) => heard = Instant::now(),
                 Err(Denied::Failed(failure)) => return Err(Stop::new(failure.cause, correct_there())),
                 Err(denied) if heard.elapsed() > PATIENCE => return Err(denied.into()),
@@ -276,9 +306,8 @@ impl Node {
 
     pub(super) async fn watch_master_serve(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {
         loop {
-            let serves = self
-                .peer_standing()
-                .is_some_and(|told| told.up && told.mandate.as_ref().is_some_and(|mandate| mandate.id == plan.mandate));
+            let under_it = |told: &Standing| told.mandate.as_ref().is_some_and(|mandate| mandate.id == plan.mandate);
+            let serves = self.any_across(|told| told.up && under_it(told)).await;
             let done = run.travel(|travel| {
                 travel.serves_since = serves.then(|| travel.serves_since.unwrap_or_else(Instant::now));
                 travel.has_served(plan).is_some()

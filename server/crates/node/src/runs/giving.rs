@@ -55,8 +55,8 @@ impl Node {
     async fn is_given_for_good(&self) -> bool {
         match self.gives_in_vain().await {
             Ok(true) => {
-                let settled = self.peer_standing().and_then(|told| told.settled);
-                settled.is_some() && settled == self.mandate_info().map(|head| head.id)
+                let head = self.mandate_info().map(|head| head.id);
+                self.any_across(|told| told.settled.is_some() && told.settled == head).await
             }
             Ok(false) => true,
             Err(_) => false,

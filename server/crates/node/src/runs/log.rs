@@ -3,100 +3,24 @@
 
 mod approval;
 mod keeping;
+mod plan;
 mod report;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use contract::approval::Person;
 use contract::isolation::MachineIsolation;
-use contract::mandate::Tombstone;
-use contract::own_step::{OwnStep, Work};
-use contract::preflight::{Loss, Override};
+use contract::own_step::Work;
 use contract::run::{Ledger, RunKind, RunState, StepReport, StepState};
-use contract::service::Service;
-use contract::telephony::{Expected, Heard, Telephony};
+use contract::telephony::Heard;
 use contract::{Text, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::older_point::Chosen;
 use super::procedure::Step;
 use crate::own_steps::Declared;
 use approval::Answer;
 pub(crate) use approval::Asked;
-
-/// What a run sets out to do, fixed when the button is pressed. An operator's word for a machine is not in it: evidence is
-/// perishable and lives in memory only.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Plan {
-    pub(crate) id: String,
-    pub(crate) kind: RunKind,
-    pub(crate) operator: String,
-    /// The operator and where they sat.
-    pub(crate) started_by: String,
-    pub(crate) reason: String,
-    pub(crate) started_at: Timestamp,
-    pub(crate) steps: Vec<Step>,
-    /// The id of the mandate that will be written; chosen now, so that after a crash it is known whether it was.
-    pub(crate) mandate: String,
-    /// This side held the mandate already: what it serves from is kept.
-    pub(crate) was_holder: bool,
-    /// The last `tvox-dr rescue open` before it.
-    #[serde(default)]
-    pub(crate) rescued: Option<String>,
-    pub(crate) services: Vec<Service>,
-    /// The customer's own steps, in the order of an activation.
-    #[serde(default)]
-    pub(crate) own: Vec<Declared>,
-    /// What proves that calls can be made.
-    #[serde(default)]
-    pub(crate) telephony: Telephony,
-    /// How many phones were expected.
-    #[serde(default)]
-    pub(crate) expected: Option<Expected>,
-    pub(crate) datasets: Vec<String>,
-    pub(crate) overrides: Vec<Override>,
-    /// The restore point to go back to; `None` for the last complete generations.
-    #[serde(default)]
-    pub(crate) point: Option<Chosen>,
-    /// To lose what the preflight listed, or to discard what was made on the DR.
-    pub(crate) consent: bool,
-    pub(crate) loss: Vec<Loss>,
-    /// The second person, where the house wanted one when the button was pressed.
-    #[serde(default)]
-    pub(crate) approval: Option<Asked>,
-    /// Failback: the datasets that do not travel.
-    #[serde(default)]
-    pub(crate) discard: Vec<String>,
-    /// Failback: to replace what the Master wrote last.
-    #[serde(default)]
-    pub(crate) replace_tail: bool,
-    /// Failback: seconds for which the Master must serve.
-    #[serde(default)]
-    pub(crate) stable_seconds: u32,
-    /// The machines that its mandate declares lost.
-    #[serde(default)]
-    pub(crate) retires: Vec<Tombstone>,
-}
-
-impl Plan {
-    /// For how long the Master must serve before a failback is done.
-    pub(crate) fn stable(&self) -> Duration {
-        Duration::from_secs(self.stable_seconds.into())
-    }
-}
-
-impl Plan {
-    /// What a step of the customer's own was declared as.
-    pub(crate) fn own_step(&self, step: &Step) -> Option<&OwnStep> {
-        self.declared(step).map(|declared| &declared.step)
-    }
-
-    /// The same with what only the machine itself can read.
-    pub(crate) fn declared(&self, step: &Step) -> Option<&Declared> {
-        step.declared_in(&self.own)
-    }
-}
+pub(crate) use plan::Plan;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

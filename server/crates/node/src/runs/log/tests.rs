@@ -3,8 +3,9 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "test code")]
 
 use contract::approval::ApprovalState;
-use contract::own_step::{ManualWork, Place};
-use contract::service::Handling;
+use contract::own_step::{ManualWork, OwnStep, Place};
+use contract::service::{Handling, Service};
+use contract::telephony::Telephony;
 use contract::{Actor, Role};
 use proptest::prelude::*;
 
@@ -41,6 +42,7 @@ fn plan(kind: RunKind) -> Plan {
         rescued: None,
         discard: Vec::new(),
         replace_tail: false,
+        member: None,
         retires: Vec::new(),
         stable_seconds: 0,
         services,
