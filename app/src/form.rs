@@ -130,7 +130,7 @@ fn offends(action: Action, refused: &Refused) -> Option<String> {
         (Activate, Rule::PointUnknown | Rule::PointDamaged | Rule::PointNotUsed) => "point",
         (Deactivate | Failback, Rule::DrDataDiscard) => "discard_dr_data",
         (Failback, Rule::FailbackTail) => "accept_data_loss",
-        (Failback, Rule::FailbackCluster) => "member",
+        (Failback, Rule::FailbackCluster) | (PeerRetire, Rule::PairLastMember) => "member",
         (Activate | Takeover | PeerRetire | RunResume, Rule::IsolationUnattested | Rule::EvidenceVoid) => {
             return Some(format!("{ATTEST}{}", refused.subject));
         }
@@ -158,9 +158,10 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::RetentionSet => &["newest", "minutes", "hours", "days"],
         Action::BandwidthSet => &["limit", "windows"],
         Action::ServiceAdd => &["name", "unit", "start", "stop", "check", "timeout", "order"],
-        Action::Activate | Action::Takeover | Action::PeerRetire => {
+        Action::Activate | Action::Takeover => {
             &["confirm_name", "reason", "password", "accept_data_loss", "point", "break_glass"]
         }
+        Action::PeerRetire => &["confirm_name", "reason", "password", "accept_data_loss", "member", "break_glass"],
         Action::Deactivate => &["confirm_name", "reason", "password", "discard_dr_data", "break_glass"],
         Action::Failback => {
             &["confirm_name", "reason", "password", "discard_dr_data", "accept_data_loss", "member", "break_glass"]

@@ -222,7 +222,7 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         Some(Action::ServiceRemove) => words("Servizio tolto", "Service taken back"),
         Some(Action::Activate) => words("Attivazione del DR", "Activation of the DR"),
         Some(Action::Takeover) => words("Ripresa da parte del Master", "Take-over by the Master"),
-        Some(Action::PeerRetire) => words("Altra sede dichiarata perduta", "Other site declared lost"),
+        Some(Action::PeerRetire) => words("Macchina dichiarata perduta", "Machine declared lost"),
         Some(Action::Deactivate) => words("Rientro sul Master", "Roll back to the Master"),
         Some(Action::Failback) => words("Rientro con i dati del DR", "Failback with the data of the DR"),
         Some(Action::Suspend) => words("Sospensione del DR", "Suspension of the DR"),

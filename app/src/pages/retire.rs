@@ -10,7 +10,7 @@ use super::activation;
 use crate::action::Action;
 use crate::headline::Tone;
 use crate::model::Context;
-use crate::widgets::card;
+use crate::widgets::{card, select};
 
 pub(super) fn view(cx: &Context) -> Option<AnyView> {
     let live = cx.live.as_ref()?;
@@ -66,4 +66,29 @@ fn declare(cx: &Context, live: &Live) -> AnyView {
         </details>
     }
     .into_any()
+}
+
+/// Of a Master site of two the machine that is lost alone: the site goes on with the other one. Only whoever serves can say so.
+pub(super) fn member(cx: &Context, live: &Live) -> Option<AnyView> {
+    let pair = &live.status.pair;
+    let across: Vec<_> = pair.peer.iter().flat_map(|peer| &peer.machines).filter(|one| one.associated).collect();
+    let beside = pair.cluster.as_ref().and_then(|cluster| cluster.sibling.as_ref()).filter(|one| one.associated);
+    let members = if across.len() > 1 { across } else { beside.into_iter().collect() };
+    if members.is_empty() {
+        return None;
+    }
+    let named = |one: &&contract::status::MachineInfo| {
+        let name = one.name.clone().unwrap_or_default();
+        (one.ip.to_string(), format!("{name} ({})", one.ip))
+    };
+    let named: Vec<_> = members.iter().map(named).collect();
+    let whole = ("", cx.t("Tutta l'altra sede", "All of the other site"));
+    let options: Vec<_> =
+        std::iter::once(whole).chain(named.iter().map(|(ip, shown)| (ip.as_str(), &**shown))).collect();
+    let label = cx.t("Che cosa è perduto", "What is lost");
+    let help = cx.t(
+        "Del Master, che è un cluster, si può dichiarare perduta una sola macchina: il servizio resta dov'è, e la sede continua con l'altra. Lo dice la macchina che è in servizio.",
+        "Of the Master, which is a cluster, one machine can be declared lost alone: the service stays where it is, and the site goes on with the other one. It is for the machine that serves to say so.",
+    );
+    Some(select(cx, Action::PeerRetire, "member", label, help, &options, ""))
 }

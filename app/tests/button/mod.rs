@@ -52,6 +52,25 @@ fn each_day_offers_what_can_be_done_on_it_and_nothing_else() {
 }
 
 #[test]
+fn of_a_master_of_two_machines_one_is_chosen_to_take_the_data_in() {
+    let alone = activation(Scene::Active);
+    assert!(!alone.contains("name=\"member\""), "there is nothing to choose");
+    let mut context = on(Scene::Active, Lang::It, Role::Operator, PATH);
+    let live = std::sync::Arc::make_mut(context.live.as_mut().unwrap());
+    let pair = &mut live.status.pair;
+    let machines = &mut pair.peer.as_mut().unwrap().machines;
+    machines[0].associated = true;
+    machines[0].reachable = false;
+    let mut other = machines[0].clone();
+    (other.ip, other.name, other.reachable) = ([10, 0, 0, 3].into(), Some("m2".into()), true);
+    machines.push(other);
+    let html = document(&context, &Page::Activation(Box::default()));
+    let select = html.split_once("name=\"member\"").unwrap().1.split("</select>").next().unwrap();
+    assert!(select.contains("value=\"10.0.0.3\" selected") && select.contains("m2 (10.0.0.3): risponde"), "{select}");
+    assert!(select.contains("non risponde"), "{select}");
+}
+
+#[test]
 fn the_wrong_console_says_so_in_its_title_in_its_heading_and_in_colour() {
     for scene in Scene::ALL {
         let html = activation(scene);

@@ -68,6 +68,7 @@ impl Brought {
             overrides: self.overrides.iter().map(|typed| passed(typed)).collect(),
             point: None,
             power_off: self.power_off,
+            member: None,
             break_glass: self.break_glass,
             password: None,
         }

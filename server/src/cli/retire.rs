@@ -2,6 +2,7 @@
 
 use clap::Args as ClapArgs;
 use contract::Command;
+use contract::preflight::Take;
 
 use super::preflight::Brought;
 use super::remote::Line;
@@ -16,6 +17,9 @@ pub struct RetireArgs {
     /// Why
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// Of a Master of two machines only this one, by name or IP; the other one goes on
+    #[arg(long, value_name = "NAME")]
+    member: Option<String>,
     #[command(flatten)]
     brought: Brought,
 }
@@ -24,6 +28,7 @@ pub struct RetireArgs {
 pub async fn retire(line: &Line, args: RetireArgs) -> Result<Exit, Exit> {
     let wait = !args.brought.no_wait;
     let take = args.brought.into_take(args.confirm_name, args.reason);
+    let take = Take { member: args.member, ..take };
     let outcome = line.tell(Command::Retire(take)).await?;
     operate::watch(line, outcome, wait).await
 }

@@ -31,6 +31,7 @@ pub(super) fn taken(fields: &Fields) -> Result<Take, Denied> {
         overrides,
         point: Some(value(fields, "point")).filter(|point| !point.is_empty()),
         power_off: isolation::powered_off(fields)?,
+        member: Some(value(fields, "member")).filter(|member| !member.is_empty()),
         break_glass: approval::break_glass(fields),
         password: Some(Secret::new(value(fields, "password"))),
     })

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::machines::{Machine, until};
-use crate::site::{ALIVE, Site, boot, holds, ip, lose, press, serve, up};
+use crate::site::{ALIVE, Site, boot, holds, ip, is_alarmed, is_stale, lose, name, press, serve, up};
 
 /// A tree on both members' disks, and the DR has made something in it; both members stand down.
 struct Away {
@@ -40,24 +40,8 @@ impl Away {
 
     fn until_home_on(&self, member: &Machine) {
         until("it serves", || member.status()["state"] == "serving" && up(member).exists());
-        let name = member.dir.file_name().unwrap().to_str().unwrap();
-        assert!(holds(&self.site.disk(name, "conf"), "made", "on the DR"));
+        assert!(holds(&self.site.disk(name(member), "conf"), "made", "on the DR"));
     }
-}
-
-fn because(machine: &Machine) -> Value {
-    machine.ok(&["gate", "show", "--json"]).json()["because"].clone()
-}
-
-/// It is named, and knows that it has not what its sibling has.
-fn is_stale(member: &Machine) -> bool {
-    let held = member.status()["state"] == "held" && !up(member).exists();
-    held && because(member).as_array().unwrap().contains(&"stale".into())
-}
-
-fn is_alarmed(machine: &Machine, code: &str) -> bool {
-    let open = machine.ok(&["alarm", "list", "--json"]).json()["alarms"].clone();
-    open.as_array().unwrap().iter().any(|alarm| alarm["code"] == code)
 }
 
 fn run_of(client: &Machine) -> Value {

@@ -4,6 +4,7 @@
 mod home;
 #[path = "../machines/mod.rs"]
 mod machines;
+mod replaced;
 mod site;
 
 use std::fs;

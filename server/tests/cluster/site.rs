@@ -28,35 +28,41 @@ impl Site {
 
     fn unknown(own_disks: bool) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let machine = |host: u8, role, name: &str| {
-            let at = |port| SocketAddr::from(([127, 0, 0, host], port));
-            let dir = root.path().join(name);
-            let mut machine = Machine::init_at(&dir, root.path(), (role, name), at(free_port()), at(free_port()));
-            if own_disks && role == "master" {
-                machine.within = own_disk(root.path(), name);
-            }
-            machine.start();
-            machine.license(root.path());
-            machine.ok(&["threshold", "set", "disk.min_free_percent", "0"]);
-            machine
-        };
-        let (m1, m2, client) = (machine(2, "master", "m1"), machine(3, "master", "m2"), machine(4, "client", "dr1"));
+        let machine = |role, name: &str| made(root.path(), own_disks, role, name);
+        let (m1, m2, client) = (machine("master", "m1"), machine("master", "m2"), machine("client", "dr1"));
         let site = Self { m1, m2, client, root };
         site.move_node_ip("m1");
-        for (member, sibling) in [(&site.m1, &site.m2), (&site.m2, &site.m1)] {
-            let name = member.dir.file_name().unwrap().to_str().unwrap();
-            // The node IP is where the cluster puts it, and nowhere while the cluster is stopped there.
-            let here = format!("test \"$(cat {})\" = {name}", site.node_ip().display());
-            let up = up(member);
-            let check = format!("{here} && test -e {}", up.display());
-            serve(member);
-            until("the cluster runs", || up.exists());
-            member.ok(&["sibling", "set", &address(sibling), "--node-ip", NODE_IP, "--check", &check]);
-            member.ok(&["peer", "set", &address(&site.client)]);
-        }
-        let members = [address(&site.m1), address(&site.m2)];
-        site.client.ok(&["peer", "set", NODE_IP, "--member", &members[0], "--member", &members[1]]);
+        site.introduce(&site.m1, &site.m2);
+        site.introduce(&site.m2, &site.m1);
+        site.tell_client(&site.m1, &site.m2);
         site
+    }
+
+    /// A machine that was just initialised, with a disk of its own.
+    pub(crate) fn fresh(&self, name: &str) -> Machine {
+        made(self.root.path(), true, "master", name)
+    }
+
+    /// A member learns where its sibling and the Client are, and what puts the node IP on it.
+    pub(crate) fn introduce(&self, member: &Machine, sibling: &Machine) {
+        serve(member);
+        until("the cluster runs", || up(member).exists());
+        self.point_to_sibling(member, sibling);
+        member.ok(&["peer", "set", &address(&self.client)]);
+    }
+
+    /// A member learns where its sibling is.
+    pub(crate) fn point_to_sibling(&self, member: &Machine, sibling: &Machine) {
+        // The node IP is where the cluster puts it, and nowhere while the cluster is stopped there.
+        let here = format!("test \"$(cat {})\" = {}", self.node_ip().display(), name(member));
+        let check = format!("{here} && test -e {}", up(member).display());
+        member.ok(&["sibling", "set", &address(sibling), "--node-ip", NODE_IP, "--check", &check]);
+    }
+
+    /// The Client learns where the two members are.
+    pub(crate) fn tell_client(&self, one: &Machine, other: &Machine) {
+        let members = [address(one), address(other)];
+        self.client.ok(&["peer", "set", NODE_IP, "--member", &members[0], "--member", &members[1]]);
     }
 
     /// All three associated.
@@ -109,6 +115,7 @@ impl Site {
 
     /// Declares a dataset on that member; source and target.
     pub(crate) fn declare(&self, member: &Machine, name: &str) -> (PathBuf, PathBuf) {
+        self.disk(self::name(member), name);
         let (source, target) = (self.root.path().join("src").join(name), self.root.path().join("replica").join(name));
         fs::create_dir_all(&source).unwrap();
         fs::create_dir_all(target.parent().unwrap()).unwrap();
@@ -121,6 +128,23 @@ impl Site {
     pub(crate) fn source(&self) -> Value {
         self.client.status()["pair"]["cluster"]["source"].clone()
     }
+}
+
+/// Initialised, running and licensed.
+fn made(root: &Path, own_disk_too: bool, role: &'static str, name: &str) -> Machine {
+    let at = |port| SocketAddr::new(host(name).parse().unwrap(), port);
+    let mut machine = Machine::init_at(&root.join(name), root, (role, name), at(free_port()), at(free_port()));
+    if own_disk_too && role == "master" {
+        machine.within = own_disk(root, name);
+    }
+    machine.start();
+    machine.license(root);
+    machine.ok(&["threshold", "set", "disk.min_free_percent", "0"]);
+    machine
+}
+
+pub(crate) fn name(machine: &Machine) -> &str {
+    machine.dir.file_name().unwrap().to_str().unwrap()
 }
 
 /// What a member is started by whose `src` is a disk of its own.
@@ -149,9 +173,14 @@ pub(crate) fn address(machine: &Machine) -> String {
 }
 
 pub(crate) fn ip(machine: &Machine) -> &'static str {
-    match machine.dir.file_name().unwrap().to_str().unwrap() {
-        "m1" => "127.0.0.2",
-        "m2" => "127.0.0.3",
+    host(name(machine))
+}
+
+/// Whoever comes in somebody's place comes to its address.
+fn host(name: &str) -> &'static str {
+    match name {
+        "m1" | "m3" => "127.0.0.2",
+        "m2" | "m4" => "127.0.0.3",
         _ => "127.0.0.4",
     }
 }
@@ -184,8 +213,8 @@ pub(crate) fn asked(member: &Machine) -> Vec<(String, String)> {
 
 /// Presses a button, with what it needs of words.
 pub(crate) fn press(machine: &Machine, verb: &str, more: &[&str]) -> Ran {
-    let name = machine.dir.file_name().unwrap().to_str().unwrap();
-    machine.run(&[&[verb, "--confirm-name", name, "--reason", "prova", "--json"], more].concat())
+    let verb: Vec<&str> = verb.split(' ').collect();
+    machine.run(&[&verb[..], &["--confirm-name", name(machine), "--reason", "prova", "--json"], more].concat())
 }
 
 /// Both members are asked to stand down.
@@ -193,4 +222,19 @@ pub(crate) const ALIVE: [&str; 3] = ["--accept-data-loss", "--override", "isolat
 
 pub(crate) fn holds(target: &Path, name: &str, text: &str) -> bool {
     fs::read_to_string(target.join(name)).is_ok_and(|found| found == text)
+}
+
+pub(crate) fn because(machine: &Machine) -> Value {
+    machine.ok(&["gate", "show", "--json"]).json()["because"].clone()
+}
+
+/// It is named, and knows that it has not what its sibling has.
+pub(crate) fn is_stale(member: &Machine) -> bool {
+    let held = member.status()["state"] == "held" && !up(member).exists();
+    held && because(member).as_array().unwrap().contains(&"stale".into())
+}
+
+pub(crate) fn is_alarmed(machine: &Machine, code: &str) -> bool {
+    let open = machine.ok(&["alarm", "list", "--json"]).json()["alarms"].clone();
+    open.as_array().unwrap().iter().any(|alarm| alarm["code"] == code)
 }

@@ -295,6 +295,13 @@ fn a_master_in_the_place_of_a_lost_one_serves_only_with_the_data_of_the_dr() {
     assert_eq!(site.pair.client.status()["state"], "active");
     let release = ["deactivate", "--confirm-name", "dr1", "--reason", "prova", "--json", "--discard-dr-data"];
     assert_eq!(site.pair.client.run(&release).rule(), "peer.recovering", "it would serve empty");
+    // A restart forgets nothing of it, whether the new machine is heard or not.
+    site.pair.master.kill();
+    site.pair.client.kill();
+    site.pair.client.start();
+    assert_eq!(site.pair.client.run(&release).rule(), "peer.recovering");
+    site.pair.master.start();
+    until("they talk once more", || reachable(&site.pair.client));
 
     site.pair.client.ok(&["threshold", "set", "failback.stable_s", "0"]);
     until("it can take the data in", || site.pair.master.status()["services"][0]["observed"] == "down");
@@ -312,6 +319,15 @@ fn a_master_in_the_place_of_a_lost_one_serves_only_with_the_data_of_the_dr() {
     old.start();
     until("it is told", || knows_that_it_is_lost(&old));
     assert_eq!((old.status()["state"].clone(), up(&old).exists()), ("fenced".into(), false));
+    until("somebody is told that it is back", || is_alarmed(&site.pair.client) && is_alarmed(&site.pair.master));
+    old.kill();
+    until("it is gone again", || !is_alarmed(&site.pair.client) && !is_alarmed(&site.pair.master));
+}
+
+/// Whether it is open that a machine which was declared lost is back.
+fn is_alarmed(machine: &Machine) -> bool {
+    let open = machine.ok(&["alarm", "list", "--json"]).json()["alarms"].clone();
+    open.as_array().unwrap().iter().any(|alarm| alarm["code"] == "dr.lost.returned")
 }
 
 /// The number of the mandate on a machine's disk, and how many machines it declares lost.

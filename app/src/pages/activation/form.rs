@@ -7,7 +7,7 @@ use contract::preflight::Loss;
 use contract::role::NodeRole;
 use leptos::prelude::*;
 
-use super::super::{approval, evidence};
+use super::super::{approval, evidence, retire};
 use super::outlook::answered_by_the_form;
 use super::{point, to_attest, yielding};
 use crate::action::{ATTEST, Action, POWER_OFF, POWER_OFF_CONFIRM};
@@ -35,6 +35,7 @@ pub(super) fn take(cx: &Context, live: &Live, model: &ActivationPage, action: Ac
         <form method="post" class="grave-form">
             <input type="hidden" name="action" value=action.as_str() />
             {reason(cx, action)}
+            {(action == Action::PeerRetire).then(|| retire::member(cx, live))}
             {attest}
             {power_off(cx, live, action)}
             {point::choice(cx, model, action)}

@@ -183,6 +183,10 @@ fn to_attest(cx: &Context, live: &Live, action: Action) -> Vec<String> {
         Some(report) => report.isolation.iter().filter(|m| silent(m.outcome)).map(|m| m.ip.to_string()).collect(),
         None => live.status.pair.peer.iter().flat_map(|peer| &peer.machines).map(|m| m.ip.to_string()).collect(),
     };
+    // The other member of this site can be declared lost, too.
+    let beside = live.status.pair.cluster.as_ref().and_then(|cluster| cluster.sibling.as_ref());
+    let beside = beside.filter(|one| action == Action::PeerRetire && one.associated && !one.reachable);
+    list.extend(beside.map(|one| one.ip.to_string()));
     let unattested = cx
         .form
         .refused()

@@ -155,6 +155,12 @@ catalogue! {
         "Della macchina {s} risulta una sola copia", "There is only one copy of the machine {s}",
         "La replicazione è chiusa e nulla viene sovrascritto. Spegnere la copia di troppo e fare in modo che non si riaccenda, poi decidere quale macchina deve servire e prendere il servizio lì.",
         "Replication is closed and nothing is overwritten. Power the superfluous copy off and see to it that it stays off, then decide which machine is to serve and take the service there.";
+    /// A machine that was declared lost answers again.
+    LostReturned = "dr.lost.returned" / "dr.lost.gone", 5,
+        "La macchina {s}, dichiarata perduta, è tornata: {d}", "The machine {s}, which was declared lost, is back: {d}",
+        "La macchina {s}, dichiarata perduta, non risponde più", "The machine {s}, which was declared lost, does not answer any more",
+        "Resta ferma da sola e non riceve dati. Decidere che farne: spegnerla, oppure inizializzarla come nodo nuovo (tvox-dr init) e associarla. I dati che vi si trovano possono essere gli ultimi scritti prima della perdita: metterli al sicuro prima.",
+        "It stays down by itself and gets no data. Decide what becomes of it: power it off, or initialise it as a new node (tvox-dr init) and join it. The data on it may be the last that was written before the loss: keep it safe first.";
     /// Whoever holds the mandate does not serve, and no run is under way.
     NobodyServes = "dr.unserved" / "dr.served", 6,
         "NESSUNA MACCHINA IN SERVIZIO: il mandato è di {s}, che non serve", "NO MACHINE SERVES: {s} holds the mandate and does not serve",

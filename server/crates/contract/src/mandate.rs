@@ -26,7 +26,7 @@ pub enum MandateKind {
     Rescue,
     /// An operator settled what was found; the holder stays the same.
     Settlement,
-    /// The holder declared the machines of the other site lost; it goes on serving.
+    /// The holder declared the machines of the other site lost, or one of two members; it goes on serving.
     Retirement,
 }
 
@@ -57,7 +57,7 @@ impl MandateKind {
             Self::Failback => lang.pick("Rientro sul Master con i dati del DR", "Failback with the data of the DR"),
             Self::Rescue => lang.pick("Emergenza", "Rescue"),
             Self::Settlement => lang.pick("Anomalia chiarita", "Finding settled"),
-            Self::Retirement => lang.pick("Altra sede dichiarata perduta", "Other site declared lost"),
+            Self::Retirement => lang.pick("Macchina dichiarata perduta", "Machine declared lost"),
         }
     }
 }

@@ -40,6 +40,10 @@ pub struct Take {
     /// Machines of the other site that are to be switched off on the way, as typed.
     #[serde(default)]
     pub power_off: Vec<String>,
+    /// To declare lost (`peer retire`): of a Master site of two the one machine that it is about, by name or IP; `None` for
+    /// every machine of the other site.
+    #[serde(default)]
+    pub member: Option<String>,
     /// Why it cannot wait for a second person, where the house wants one; `None` waits.
     #[serde(default)]
     pub break_glass: Option<String>,

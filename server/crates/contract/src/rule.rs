@@ -57,6 +57,8 @@ rules! {
     PairTwoMandates = "pair.two_mandates";
     /// The Master is new and holds nothing yet.
     PeerRecovering = "peer.recovering";
+    /// The machine is the last one of its site.
+    PairLastMember = "pair.last_member";
     /// There is a pair already.
     PairAlreadyAssociated = "pair.already_associated";
     /// Both machines have the same role.

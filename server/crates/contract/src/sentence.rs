@@ -53,9 +53,11 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
                 "Set the IP addresses, make the join token on the Master and paste it on the DR Client.",
             ),
         ),
-        Rule::PairRetired | Rule::PairRetiredToken | Rule::PairTwoMandates | Rule::PeerRecovering => {
-            replacement::sentences(rule)
-        }
+        Rule::PairRetired
+        | Rule::PairRetiredToken
+        | Rule::PairTwoMandates
+        | Rule::PairLastMember
+        | Rule::PeerRecovering => replacement::sentences(rule),
         Rule::PairAlreadyAssociated => (
             (
                 "Questo Master è già associato a {d}.",

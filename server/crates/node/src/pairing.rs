@@ -25,6 +25,8 @@ use crate::store::db;
 pub(crate) struct Peer {
     pub(crate) address: Option<PeerAddress>,
     pub(crate) pair: Option<Pair>,
+    /// It was declared lost.
+    pub(crate) lost: bool,
 }
 
 /// An association.
@@ -57,8 +59,8 @@ impl Node {
             (Some(id), Some(node_id), Some(name), Some(fingerprint)) => Some(Pair { id, node_id, name, fingerprint }),
             _ => None,
         };
-        let pair = pair.filter(|pair| self.tombstone_of(&pair.fingerprint).is_none());
-        Ok(Peer { address, pair })
+        let lost = pair.as_ref().is_some_and(|pair| self.tombstone_of(&pair.fingerprint).is_some());
+        Ok(Peer { address, pair: pair.filter(|_| !lost), lost })
     }
 
     pub(crate) async fn peer_report(&self) -> Result<PeerReport, Denied> {
@@ -123,6 +125,7 @@ impl Node {
         if self.info.role == NodeRole::Client {
             self.write_members(&mut tx, site).await?;
         }
+        self.make_room_for_another(&mut tx).await?;
         for (channel, values) in &lists {
             sqlx::query("DELETE FROM recipient WHERE channel = ?")
                 .bind(channel.as_str())

@@ -26,6 +26,16 @@ pub(super) const fn sentences(rule: Rule) -> (Pair, Pair) {
                 "To use that machine again, initialise a new node on it in an empty directory (tvox-dr init) and make a new token.",
             ),
         ),
+        Rule::PairLastMember => (
+            (
+                "{s} è l'ultima macchina associata della sua sede.",
+                "Dichiarare perduta l'intera sede: tvox-dr peer retire senza --member.",
+            ),
+            (
+                "{s} is the last associated machine of its site.",
+                "Declare the whole site lost: tvox-dr peer retire without --member.",
+            ),
+        ),
         Rule::PeerRecovering => (
             (
                 "{s} sostituisce un Master perduto e non ha ancora i dati: con il rientro semplice servirebbe vuoto.",

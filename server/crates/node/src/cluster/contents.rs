@@ -38,6 +38,11 @@ impl SiblingContents {
         }
     }
 
+    /// Whether the sibling that serves was heard under that mandate: what it declares is declared here by then.
+    pub(crate) fn was_heard(&self, mandate: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).mandate == mandate
+    }
+
     /// Whether the sibling has given this content under that mandate.
     pub(crate) fn has_given(&self, mandate: &str, dataset: &str, content: &str) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -79,6 +79,27 @@ impl Node {
     }
 }
 
+impl Node {
+    /// An address was named anew: where a machine was that is lost, another one is expected now.
+    pub(crate) async fn make_room_for_another(&self, tx: &mut Tx) -> Result<(), Denied> {
+        let lost = self.book.look(|record| record.mandate.as_ref().map(|head| head.retired.clone()));
+        for lost in lost.into_iter().flatten() {
+            for table in ["peer", "member"] {
+                let query = format!(
+                    "UPDATE {table} SET pair_id = NULL, node_id = NULL, name = NULL, fingerprint = NULL, \
+                     associated_at = NULL WHERE fingerprint = ?"
+                );
+                sqlx::query(sqlx::AssertSqlSafe(query))
+                    .bind(&lost.fingerprint)
+                    .execute(&mut **tx)
+                    .await
+                    .map_err(db("expect another machine"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Sets the second machine's address, and leaves the association with it.
 pub(super) async fn write_address(tx: &mut Tx, address: PeerAddress) -> Result<(), Denied> {
     sqlx::query(

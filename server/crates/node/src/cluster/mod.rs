@@ -36,6 +36,8 @@ pub(crate) struct Machine {
     pub(crate) address: PeerAddress,
     /// The association with it.
     pub(crate) pair: Option<Pair>,
+    /// It was declared lost, and no other one was named in its place yet.
+    pub(crate) lost: bool,
 }
 
 impl Machine {
@@ -51,8 +53,13 @@ impl Node {
     /// Every machine whose address is set here.
     pub(crate) async fn machines(&self) -> Result<Vec<Machine>, Denied> {
         let peer = self.peer().await?;
-        let first = peer.address.map(|address| Machine { seat: Seat::First, sibling: false, address, pair: peer.pair });
-        Ok(first.into_iter().chain(self.second().await?).collect())
+        let (pair, lost) = (peer.pair, peer.lost);
+        let first = peer.address.map(|address| Machine { seat: Seat::First, sibling: false, address, pair, lost });
+        let mut machines: Vec<_> = first.into_iter().chain(self.second().await?).collect();
+        // A site goes on with the other one of its two.
+        let across = machines.iter().any(|machine| !machine.sibling && machine.pair.is_some());
+        machines.retain(|machine| !(machine.lost && (machine.sibling || across)));
+        Ok(machines)
     }
 
     /// The machines of the other site.
@@ -90,9 +97,10 @@ impl Node {
             (Some(id), Some(node_id), Some(name), Some(fingerprint)) => Some(Pair { id, node_id, name, fingerprint }),
             _ => None,
         };
-        let pair = pair.filter(|pair: &Pair| self.tombstone_of(&pair.fingerprint).is_none());
+        let lost = pair.as_ref().is_some_and(|pair: &Pair| self.tombstone_of(&pair.fingerprint).is_some());
+        let pair = pair.filter(|_| !lost);
         let (seat, sibling) = (Seat::Second, self.is_sibling(Seat::Second));
-        Ok(Some(Machine { seat, sibling, address: PeerAddress { ip, port }, pair }))
+        Ok(Some(Machine { seat, sibling, address: PeerAddress { ip, port }, pair, lost }))
     }
 
     /// Whether the machine of that seat is the other member of this site.
@@ -136,7 +144,8 @@ impl Node {
                 let now = self.link.source().filter(|seat| says(*seat));
                 now.or_else(|| machines.iter().map(|machine| machine.seat).find(|seat| says(*seat)))
             }
-            _ => Some(Seat::First),
+            [only] => Some(only.seat),
+            [] => Some(Seat::First),
         };
         let before = self.link.set_source(chosen);
         if before != chosen {

@@ -36,6 +36,7 @@ impl Node {
         let before = self.machine(Seat::Second).await?.map(|machine| json!({ "address": machine.address.to_string() }));
         let mut tx = self.store.begin().await?;
         write_address(&mut tx, address).await?;
+        self.make_room_for_another(&mut tx).await?;
         sqlx::query("INSERT OR REPLACE INTO cluster (one, node_ip, serves) VALUES (1, ?, ?)")
             .bind(node_ip.to_string())
             .bind(check)

@@ -24,6 +24,9 @@ impl Node {
         if !self.services_are_down() {
             return Ok(());
         }
+        if mandate.base.is_none() && !self.home.given_beside.was_heard(&mandate.id) {
+            return Ok(());
+        }
         let feeds = self.feeds.all();
         let wanted: BTreeSet<String> = match &mandate.base {
             Some(base) => base.keys().cloned().collect(),

@@ -41,12 +41,7 @@ impl Node {
         let Ok(machines) = self.machines_across().await else { return Vec::new() };
         let looks = join_all(machines.iter().map(|machine| self.look_at(machine, pace)));
         let (looked, node_ip) = tokio::join!(looks, self.look_at_node_ip(pace));
-        let judged = |(machine, evidence): (&Machine, Vec<Evidence>)| MachineIsolation {
-            ip: machine.address.ip,
-            outcome: outcome(&evidence, self.has_yielded(machine.seat)),
-            attestation: None,
-            evidence,
-        };
+        let judged = |(machine, evidence): (&Machine, Vec<Evidence>)| self.judged(machine, evidence);
         let mut judged: Vec<_> = machines.iter().zip(looked).map(judged).collect();
         // The node IP is no machine of its own: it is told where somebody answers on it although both members are silent or
         // have stood down, and its silence needs nobody's word.
@@ -58,6 +53,16 @@ impl Node {
             judged.extend(alive.then_some(MachineIsolation { ip, outcome, attestation: None, evidence }));
         }
         judged
+    }
+
+    /// Looks at one machine alone, across or beside this one.
+    pub(crate) async fn probe_machine(&self, machine: &Machine, pace: Pace) -> MachineIsolation {
+        self.judged(machine, self.look_at(machine, pace).await)
+    }
+
+    fn judged(&self, machine: &Machine, evidence: Vec<Evidence>) -> MachineIsolation {
+        let outcome = outcome(&evidence, self.has_yielded(machine.seat));
+        MachineIsolation { ip: machine.address.ip, outcome, attestation: None, evidence }
     }
 
     /// What answers on the node IP of the other site, where it has one.

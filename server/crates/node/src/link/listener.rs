@@ -129,7 +129,9 @@ impl Node {
         // Whoever was declared lost gets the answer, and nothing else.
         let lost = self.tombstone_of(&visitor.fingerprint);
         if let (Some(told), Some(_)) = (&visitor.hello.standing, &lost) {
-            self.hear_the_lost(told).await.map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
+            self.hear_the_lost(&visitor.fingerprint, told)
+                .await
+                .map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;
         }
         let admitted = match &lost {
             Some(lost) => Err(vec![Refused::new(Rule::PairRetired, &lost.name, "")]),

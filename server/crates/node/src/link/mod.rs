@@ -24,6 +24,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::cluster::Machine;
 use crate::mandate::file::Seat;
+use crate::mandate::lost::Returned;
 use crate::mandate::rules::Standing;
 use crate::node::Node;
 use message::{Hello, Purpose, Reply, Who};
@@ -55,6 +56,8 @@ pub(crate) struct Link {
     talks: [Talk; 2],
     /// Client: the machine that content comes from; `None` while no member says that it serves.
     source: Mutex<Option<Seat>>,
+    /// Machines that were declared lost and answer all the same.
+    pub(crate) returned: Returned,
 }
 
 impl Default for Link {
@@ -64,6 +67,7 @@ impl Default for Link {
             pair: watch::Sender::new(0),
             talks: Default::default(),
             source: Mutex::new(Some(Seat::First)),
+            returned: Returned::default(),
         }
     }
 }
@@ -189,7 +193,7 @@ impl Node {
             let reply: Reply = message::read(&mut stream).await?;
             let heard = match (reply.standing(), known) {
                 (Some(told), Some(seat)) => self.hear_standing(seat, told).await,
-                (Some(told), None) if lost => self.hear_the_lost(told).await,
+                (Some(told), None) if lost => self.hear_the_lost(fingerprint.unwrap_or_default(), told).await,
                 _ => Ok(()),
             };
             heard.map_err(|error| io::Error::other(error.text(contract::Lang::En)))?;

@@ -219,7 +219,12 @@ impl Node {
                 if let Some(mandate) = mandate.filter(|mandate| mandate.pair == pair) {
                     match record.mandate {
                         Some(_) => drop(rules::learn(record, &mandate)),
-                        None => loss::inherit(record, mandate, sibling),
+                        None => {
+                            loss::inherit(record, mandate, sibling);
+                            if let Some(told) = told.as_ref().filter(|_| sibling) {
+                                loss::join_beside(record, told);
+                            }
+                        }
                     }
                 }
                 if anew {

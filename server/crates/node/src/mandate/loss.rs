@@ -102,6 +102,14 @@ pub fn inherit(record: &mut Record, mandate: Mandate, sibling: bool) {
     record.mandate = Some(mandate);
 }
 
+/// A member joins its sibling in the place of a lost one: it has no more than that one has, and where that has something it
+/// has not the same yet.
+pub fn join_beside(record: &mut Record, told: &Standing) {
+    let replaces = record.mandate.as_ref().is_some_and(|head| !head.retired.is_empty());
+    record.recovering = told.recovering;
+    record.stale = replaces && !told.recovering && told.generation.is_some();
+}
+
 #[cfg(test)]
 mod tests {
     use contract::Timestamp;

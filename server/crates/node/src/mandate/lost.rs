@@ -1,8 +1,9 @@
 //! What becomes of machines that were declared lost: they get no data and no ticket, confirm nothing, and are told so
 //! wherever they answer, for as long as the pair exists.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use contract::address::PeerAddress;
 use contract::gate::GateAnswer;
@@ -14,12 +15,39 @@ use serde_json::json;
 use super::file::Seat;
 use super::loss;
 use super::rules::Standing;
+use crate::cluster::Machine;
 use crate::door::Act;
 use crate::link::message::Purpose;
 use crate::node::Node;
 
 /// How often a machine that was declared lost is looked for where it was.
 const TELL: Duration = Duration::from_secs(5);
+
+/// How long after its last word such a machine counts as back: it is looked for often enough.
+const BACK: Duration = Duration::from_secs(20);
+
+/// When machines that were declared lost were last heard, by their key, and whether they said that they serve.
+#[derive(Debug, Default)]
+pub(crate) struct Returned(Mutex<BTreeMap<String, (Instant, bool)>>);
+
+impl Returned {
+    fn heard(&self, fingerprint: &str, serves: bool) {
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.insert(fingerprint.to_owned(), (Instant::now(), serves));
+    }
+
+    /// It does not answer where it was: unless it came by itself a moment ago, it is gone again.
+    fn silent(&self, fingerprint: &str) {
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.retain(|key, (at, _)| key != fingerprint || at.elapsed() < TELL);
+    }
+
+    /// Whether one is back, and says that it serves; `None` while it is not.
+    pub(crate) fn serves(&self, fingerprint: &str) -> Option<bool> {
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.get(fingerprint).filter(|(at, _)| at.elapsed() < BACK).map(|(_, serves)| *serves)
+    }
+}
 
 impl Node {
     /// The tombstone of whoever has this key.
@@ -39,22 +67,23 @@ impl Node {
     /// # Errors
     /// [`Denied::Refused`] where this machine is associated with none.
     pub(crate) async fn tombstones(&self, act: &Act<'_>, reason: &str) -> Result<Vec<Tombstone>, Denied> {
-        let at = self.clock.now();
         let machines = self.machines_across().await?;
-        let lost = machines.into_iter().filter_map(|machine| {
-            let pair = machine.pair?;
-            Some(Tombstone {
-                fingerprint: pair.fingerprint,
-                node: pair.node_id,
-                name: pair.name,
-                address: machine.address.to_string(),
-                operator: act.actor.name.clone(),
-                reason: reason.trim().to_owned(),
-                at,
-            })
-        });
-        let lost: Vec<_> = lost.collect();
+        let lost: Vec<_> = machines.into_iter().filter_map(|machine| self.tombstone(machine, act, reason)).collect();
         if lost.is_empty() { Err(Denied::rule(Rule::PairNotAssociated, &self.info.name, "")) } else { Ok(lost) }
+    }
+
+    /// The tombstone of one machine; `None` where this one is not associated with it.
+    pub(crate) fn tombstone(&self, machine: Machine, act: &Act<'_>, reason: &str) -> Option<Tombstone> {
+        let pair = machine.pair?;
+        Some(Tombstone {
+            fingerprint: pair.fingerprint,
+            node: pair.node_id,
+            name: pair.name,
+            address: machine.address.to_string(),
+            operator: act.actor.name.clone(),
+            reason: reason.trim().to_owned(),
+            at: self.clock.now(),
+        })
     }
 
     /// What this node says of itself to such a machine: the mandate, and nothing that is shared with it.
@@ -67,7 +96,8 @@ impl Node {
     ///
     /// # Errors
     /// [`Denied::Failed`] when that cannot be written down.
-    pub(crate) async fn hear_the_lost(&self, told: &Standing) -> Result<(), Denied> {
+    pub(crate) async fn hear_the_lost(&self, fingerprint: &str, told: &Standing) -> Result<(), Denied> {
+        self.link.returned.heard(fingerprint, loss::serves(told));
         let (Some(mandate), serving) = (told.mandate.clone(), loss::serves(told)) else { return Ok(()) };
         if !loss::hear(&mut self.book.record(), &mandate, serving) {
             return Ok(());
@@ -104,7 +134,16 @@ impl Node {
                 return None;
             }
             // Whoever answers there with another key is another machine.
-            Some(async move { drop(node.dial(address, Some(&fingerprint), Purpose::Ask).await) })
+            Some(async move {
+                match node.dial(address, Some(&fingerprint), Purpose::Ask).await {
+                    // A stranger to it is told no more than that it is there.
+                    Ok(dialled) => {
+                        let serves = dialled.reply.standing().is_some_and(loss::serves);
+                        node.link.returned.heard(&fingerprint, serves);
+                    }
+                    Err(_) => node.link.returned.silent(&fingerprint),
+                }
+            })
         });
         join_all(tells).await;
     }

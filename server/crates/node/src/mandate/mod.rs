@@ -5,7 +5,7 @@ pub mod file;
 pub mod flow;
 pub mod homecoming;
 pub mod loss;
-mod lost;
+pub(crate) mod lost;
 pub mod rules;
 pub mod session;
 mod settle;

@@ -29,6 +29,11 @@ impl Node {
             seen.insert((kind, subject.to_owned()), now);
         };
         let nothing = || Text::new("", "");
+        let buried = record.mandate.iter().flat_map(|head| &head.retired);
+        for lost in buried.filter(|lost| lost.fingerprint != self.identity.fingerprint()) {
+            let back = self.link.returned.serves(&lost.fingerprint);
+            see(AlarmKind::LostReturned, &lost.name, back.is_some(), told_back(&lost.address, back));
+        }
         // The Master is known to stay down only where it says so itself.
         let fenced = holder == Some(NodeRole::Client)
             && (self.info.role == NodeRole::Master || heard.iter().any(|(_, told)| told.mandate == record.mandate));
@@ -77,5 +82,16 @@ impl Node {
         let unverified = record.opened.as_ref().is_some_and(|opened| opened.how == Opening::Unverified);
         see(AlarmKind::GateUnverified, &ours, serves && unverified, nothing());
         Ok(())
+    }
+}
+
+/// Where a machine that was declared lost answers, and whether it serves.
+fn told_back(address: &str, serves: Option<bool>) -> Text {
+    match serves {
+        Some(true) => Text::new(
+            format!("risponde a {address} e serve ancora"),
+            format!("it answers at {address} and still serves"),
+        ),
+        _ => Text::new(format!("risponde a {address}"), format!("it answers at {address}")),
     }
 }

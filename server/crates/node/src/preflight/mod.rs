@@ -20,6 +20,7 @@ use contract::{Denied, NodeRole, Refused};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::cluster::Machine;
 use crate::isolation::{self, Look, Pace};
 use crate::node::Node;
 
@@ -205,10 +206,14 @@ impl Node {
         self.judge_now(&self.probe_all(Pace::Now).await, take).await
     }
 
-    /// What speaks against declaring the other site lost while this one serves: it must be as isolated as for a take.
-    pub(crate) async fn refuse_to_retire(&self, take: &Take) -> Result<Vec<Refused>, Denied> {
+    /// What speaks against declaring the other site lost while this one serves, or only that member: it must be as isolated
+    /// as for a take.
+    pub(crate) async fn refuse_to_retire(&self, take: &Take, only: Option<&Machine>) -> Result<Vec<Refused>, Denied> {
         self.check_power_off(&take.power_off).await?;
-        let mut machines = self.probe_machines(Pace::Now).await;
+        let mut machines = match only {
+            Some(member) => vec![self.probe_machine(member, Pace::Now).await],
+            None => self.probe_machines(Pace::Now).await,
+        };
         isolation::attest(&mut machines, &take.attest)?;
         let off: Vec<IpAddr> = take.power_off.iter().filter_map(|typed| typed.trim().parse().ok()).collect();
         remaining(isolation::findings(&machines, &off), &take.overrides)

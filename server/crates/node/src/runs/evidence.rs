@@ -17,6 +17,7 @@ use super::Run;
 use super::log::{Event, Plan};
 use super::procedure::Step;
 use super::step::Stop;
+use crate::cluster::Machine;
 use crate::isolation::{self, Look, Pace};
 use crate::mandate::Book;
 use crate::mandate::file::{Record, Seat};
@@ -156,9 +157,20 @@ impl Node {
         }
     }
 
+    /// The machines of which a run needs evidence: those of the other site, or the one member that it declares lost.
+    async fn at_stake(&self, plan: &Plan) -> Result<Vec<Machine>, Denied> {
+        let Some(member) = plan.retired_member() else { return self.machines_across().await };
+        let mut machines = self.machines().await?;
+        machines.retain(|machine| machine.pair.as_ref().is_some_and(|pair| pair.node_id == member));
+        Ok(machines)
+    }
+
     /// The machines as they are found now. One that this run has switched off is told as that.
-    async fn probe_for(&self, plan: &Plan) -> Vec<MachineIsolation> {
-        let mut machines = self.probe_machines(Pace::Now).await;
+    async fn probe_for(&self, plan: &Plan, at_stake: &[Machine]) -> Vec<MachineIsolation> {
+        let mut machines = match plan.retired_member() {
+            Some(_) => join_all(at_stake.iter().map(|machine| self.probe_machine(machine, Pace::Now))).await,
+            None => self.probe_machines(Pace::Now).await,
+        };
         let ours = |ip: IpAddr| plan.steps.contains(&Step::PowerOff(ip.to_string()));
         for machine in &mut machines {
             if machine.outcome == IsolationOutcome::AlreadyDown && ours(machine.ip) {
@@ -184,11 +196,11 @@ impl Node {
         run.testify(|testimony| testimony.held = None);
         let head = self.book.look(|record| record.mandate.as_ref().map(|head| head.id.clone()));
         let now = Instant::now();
+        let across = self.at_stake(plan).await?;
         let (mut found, mut machines) = match self.still_silent(run, plan).await {
             Some(look) => (look.began, look.machines),
-            None => (now, self.probe_for(plan).await),
+            None => (now, self.probe_for(plan, &across).await),
         };
-        let across = self.machines_across().await?;
         if machines.is_empty() {
             return Err(Stop::refused(&[Refused::new(Rule::PeerUnset, &self.info.name, "")]));
         }
@@ -207,7 +219,7 @@ impl Node {
             let why: BTreeMap<IpAddr, String> = why.await.into_iter().collect();
             // A telephone system takes its time to stop: what counts is how it looks now.
             found = Instant::now();
-            machines = self.probe_for(plan).await;
+            machines = self.probe_for(plan, &across).await;
             let alive = machines.iter().filter(|machine| machine.outcome == IsolationOutcome::Alive);
             let blocking = alive.filter(|machine| !is_passed(&plan.overrides, machine)).map(|machine| {
                 let why = why.get(&machine.ip).map(String::as_str).unwrap_or_default();

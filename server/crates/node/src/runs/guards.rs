@@ -6,8 +6,8 @@ use contract::state::NodeState;
 use contract::task::TaskState;
 use contract::{Denied, FieldError, Problem, Refused, Rule};
 
+use crate::cluster::Machine;
 use crate::door::Act;
-use crate::mandate::file::Seat;
 use crate::node::Node;
 
 impl Node {
@@ -58,10 +58,12 @@ impl Node {
         let Some(name) = self.site_name().await? else {
             return Ok(Some(Refused::new(Rule::PairNotAssociated, &self.info.name, "")));
         };
-        // As it is written down: after a restart of this node nobody has said anything yet.
-        let seat = self.link.source().unwrap_or(Seat::First);
-        let recovering = self.book.record().towards(seat).peer.recovering;
-        Ok(recovering.then(|| Refused::new(Rule::PeerRecovering, name, "")))
+        // As it is written down: after a restart of this node nobody has said anything yet. Of a site of two one is enough.
+        let record = self.book.record();
+        let recovering = |machine: &Machine| record.clone().towards(machine.seat).peer.recovering;
+        let mut machines = self.machines_across().await?;
+        machines.retain(|machine| machine.pair.is_some());
+        Ok(machines.iter().all(recovering).then(|| Refused::new(Rule::PeerRecovering, name, "")))
     }
 
     /// The guards of every button.

@@ -62,7 +62,8 @@ pub(crate) struct Plan {
     /// Failback: to replace what the Master wrote last.
     #[serde(default)]
     pub(crate) replace_tail: bool,
-    /// Failback: the node id of the machine that takes the content in.
+    /// The node id of one machine of a site of two: failback, the one that takes the content in; retirement, the one that is
+    /// declared lost alone.
     #[serde(default)]
     pub(crate) member: Option<String>,
     /// Failback: seconds for which the Master must serve.
@@ -77,6 +78,11 @@ impl Plan {
     /// For how long the Master must serve before a failback is done.
     pub(crate) fn stable(&self) -> Duration {
         Duration::from_secs(self.stable_seconds.into())
+    }
+
+    /// The one member that it declares lost.
+    pub(crate) fn retired_member(&self) -> Option<&str> {
+        self.member.as_deref().filter(|_| self.kind == RunKind::Retirement)
     }
 
     /// What a step of the customer's own was declared as.
