@@ -27,7 +27,7 @@ pub enum Request {
     /// Do this.
     Tell(Box<Command>),
     /// Answer this.
-    Ask(Query),
+    Ask(Box<Query>),
 }
 
 /// What comes back.
@@ -102,7 +102,7 @@ async fn answer(node: &Arc<Node>, stream: UnixStream) -> io::Result<()> {
     (&mut stream).take(MAX_REQUEST).read_line(&mut line).await?;
     let response = match serde_json::from_str(&line) {
         Ok(Request::Tell(command)) => node.tell(&actor, *command).await.map_or_else(Response::Denied, Response::Done),
-        Ok(Request::Ask(query)) => node.answer(&actor, query).await.map_or_else(Response::Denied, Response::Answer),
+        Ok(Request::Ask(query)) => node.answer(&actor, *query).await.map_or_else(Response::Denied, Response::Answer),
         Err(error) => Response::Denied(Denied::failed("read the request", error)),
     };
     let mut text = serde_json::to_vec(&response)?;

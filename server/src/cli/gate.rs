@@ -120,7 +120,7 @@ async fn show_explained(line: &Line) -> Result<Exit, Exit> {
 
 /// Whether a service may be started now: the running node knows, else the files that it has left.
 async fn ask(line: &Line) -> Option<GateCheck> {
-    let request = Request::Ask(query::GateCheck {}.into());
+    let request = Request::Ask(Box::new(query::GateCheck {}.into()));
     let told = match timeout(PATIENCE, socket::send(&line.data, &request)).await {
         Ok(Ok(Told::Answer(answer))) => serde_json::from_value(answer).ok(),
         _ => None,

@@ -207,7 +207,8 @@ async fn note(line: &Line, root: &Path, units: &[String], ask: bool) -> Result<(
 
 /// Those that this node neither starts nor stops. Where it does not run, nobody can say.
 async fn undeclared(line: &Line, units: &[String]) -> Vec<String> {
-    let Ok(Told::Answer(answer)) = socket::send(&line.data, &Request::Ask(query::Services {}.into())).await else {
+    let Ok(Told::Answer(answer)) = socket::send(&line.data, &Request::Ask(Box::new(query::Services {}.into()))).await
+    else {
         return Vec::new();
     };
     let declared: Vec<&Value> = print::list(&answer["services"]).map(|service| &service["handling"]["unit"]).collect();

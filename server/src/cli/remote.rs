@@ -39,7 +39,7 @@ impl Line {
 
     /// Sends a question; the answer, or the exit after saying why not.
     pub async fn ask(&self, question: impl Into<query::Query>) -> Result<Value, Exit> {
-        match self.send(Request::Ask(question.into())).await? {
+        match self.send(Request::Ask(Box::new(question.into()))).await? {
             Told::Answer(answer) => Ok(answer),
             Told::Done(_) => Err(Exit::failed("the node answered a question with an outcome")),
             Told::Denied(denied) => Err(self.deny(&denied)),
