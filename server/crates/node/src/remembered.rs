@@ -1,7 +1,12 @@
 //! A value of the store that is asked for with every change of a file and changes itself once in a while. It refuses to
-//! answer with what was read before somebody wrote.
+//! answer with what was read before somebody wrote, and for longer than a moment: whoever wrote may have been cut off before
+//! he could say so.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a value is believed.
+const BELIEVED: Duration = Duration::from_secs(1);
 
 /// What was read, as long as nobody has written.
 #[derive(Debug)]
@@ -9,7 +14,8 @@ pub(crate) struct Remembered<T>(Mutex<State<T>>);
 
 #[derive(Debug)]
 struct State<T> {
-    value: Option<T>,
+    /// The value, and when it was read.
+    value: Option<(T, Instant)>,
     /// How often it was forgotten.
     times: u64,
 }
@@ -32,16 +38,17 @@ impl<T: Clone> Remembered<T> {
     pub(crate) async fn or_read<E>(&self, read: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let before = {
             let state = self.state();
-            if let Some(value) = &state.value {
+            if let Some((value, _)) = state.value.as_ref().filter(|(_, read)| read.elapsed() < BELIEVED) {
                 return Ok(value.clone());
             }
             state.times
         };
+        let now = Instant::now();
         let value = read.await?;
         let mut state = self.state();
         // Who wrote meanwhile may have come after the reading.
         if state.times == before {
-            state.value = Some(value.clone());
+            state.value = Some((value.clone(), now));
         }
         Ok(value)
     }
@@ -50,7 +57,7 @@ impl<T: Clone> Remembered<T> {
     pub(crate) fn update(&self, change: impl FnOnce(&mut T)) {
         let mut state = self.state();
         state.times += 1;
-        if let Some(value) = &mut state.value {
+        if let Some((value, _)) = &mut state.value {
             change(value);
         }
     }

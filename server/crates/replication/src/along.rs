@@ -19,12 +19,14 @@ use crate::manifest::{ContentHash, Entry, EntryKind, Manifest};
 use crate::packer::Packer;
 use crate::scan::stat_of;
 use crate::watch::{Point, Watch, pass};
-use crate::wire::{Kind, Link};
+use crate::wire::{CHUNK, Kind, Link};
 
 /// What is larger is asked for.
 const LARGEST: u64 = 64 * 1024;
-/// Of all that goes along.
-const MOST: usize = 256 * 1024;
+/// Of all that goes along: one block.
+const MOST: usize = CHUNK;
+/// Bytes before each content.
+const HEAD: usize = 8;
 /// A list with more entries is not looked through.
 const LONGEST_LIST: usize = 100_000;
 
@@ -41,8 +43,8 @@ impl Along {
         let mut fields = Fields::new(block);
         while !fields.is_empty() {
             let (index, len) = (fields.u32()?, fields.u32()? as usize);
-            self.bytes = self.bytes.saturating_add(len);
-            let content = fields.rest().get(..len).filter(|_| self.bytes <= MOST);
+            self.bytes = self.bytes.saturating_add(HEAD + len);
+            let content = fields.rest().get(..len).filter(|_| len > 0 && self.bytes <= MOST);
             let content = content.ok_or_else(|| Error::protocol("more comes along than may"))?.to_vec();
             fields = Fields::new(&fields.rest()[len..]);
             self.contents.push((index, content));
@@ -74,7 +76,7 @@ impl Capture {
         let (mut block, mut files) = (Vec::new(), 0);
         for entry in new {
             let EntryKind::File { size, hash, .. } = entry.kind else { continue };
-            let fits = size as usize + 8 <= MOST.saturating_sub(block.len());
+            let fits = size as usize + HEAD <= MOST.saturating_sub(block.len());
             if small(entry).is_none() || !fits || !lacking.remove(&hash) {
                 continue;
             }

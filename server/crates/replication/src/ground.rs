@@ -42,11 +42,6 @@ impl Ground {
         Self { reuse: Some(reuse), spare, grown: None }
     }
 
-    /// Whether there is nothing to make the next generation from.
-    pub(crate) fn is_bare(&self) -> bool {
-        self.reuse.is_none() && self.spare.is_none()
-    }
-
     /// What was put in its place while it came.
     pub(crate) fn grow(&mut self, grown: Option<Grown>) {
         self.grown = grown;
@@ -161,7 +156,7 @@ impl Ground {
                 let is_dir = |index: usize| manifest.entries()[index].kind == EntryKind::Dir;
                 changes.make.retain(|index| !is_dir(*index) && !there.contains(index));
                 Builder { root: &root, manifest, changes: &changes, bytes: 0, half, watch }
-                    .make(&mut arrived.beside(manifest, &placed))
+                    .make(&mut arrived.beside(manifest, &placed)?)
             }
         }
     }

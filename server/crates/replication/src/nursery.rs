@@ -5,7 +5,10 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
@@ -42,6 +45,8 @@ pub(crate) struct Nursery {
     bytes: usize,
     /// `None` only at its end.
     to: Option<SyncSender<Vec<Child>>>,
+    /// Nobody wants it any more.
+    over: Arc<AtomicBool>,
     thread: Option<JoinHandle<Result<()>>>,
 }
 
@@ -53,11 +58,12 @@ impl Nursery {
         remove_tree(&root)?;
         fs::create_dir(&root).map_err(trouble)?;
         let (to, parcels) = sync_channel(AHEAD);
-        let work = Work { root: root.clone(), manifest: manifest.clone() };
+        let over = Arc::new(AtomicBool::new(false));
+        let work = Work { root: root.clone(), manifest: manifest.clone(), over: Arc::clone(&over) };
         let spawned = thread::Builder::new().name("nursery".into()).spawn(move || work.run(&parcels));
         let thread = Some(spawned.map_err(trouble)?);
         let grown = Grown { root, placed: HashMap::new() };
-        Ok(Self { grown, parcel: Vec::new(), bytes: 0, to: Some(to), thread })
+        Ok(Self { grown, parcel: Vec::new(), bytes: 0, to: Some(to), over, thread })
     }
 
     /// Takes the content of an entry, whose hash the caller has just computed.
@@ -73,10 +79,9 @@ impl Nursery {
     fn hand_over(&mut self) -> Result<()> {
         self.bytes = 0;
         let parcel = std::mem::take(&mut self.parcel);
-        match self.to.as_ref().is_some_and(|to| to.send(parcel).is_ok()) {
-            true => Ok(()),
-            // It ended before its time, and says why.
-            false => self.join(),
+        match &self.to {
+            Some(to) if to.send(parcel).is_err() => self.join(),
+            _ => Ok(()),
         }
     }
 
@@ -100,8 +105,9 @@ impl Nursery {
 
 impl Drop for Nursery {
     fn drop(&mut self) {
-        // Whoever gives up does not leave a thread behind that goes on writing.
-        let _ = self.join();
+        // What has arrived is kept; and whoever gives up does not leave a thread behind that goes on writing.
+        self.over.store(true, Ordering::Relaxed);
+        let _ = self.hand_over().and_then(|()| self.join());
     }
 }
 
@@ -131,20 +137,34 @@ fn open(root: &Path) -> Result<Beneath> {
 struct Work {
     root: PathBuf,
     manifest: Manifest,
+    over: Arc<AtomicBool>,
 }
 
 impl Work {
     fn run(&self, parcels: &Receiver<Vec<Child>>) -> Result<()> {
         let mut tree = open(&self.root)?;
         let fresh = Fresh::made_in(tree.root()).map_err(|e| self.failed(0, e))?;
-        let entries = self.manifest.entries().iter().enumerate();
-        for (index, entry) in entries.skip(1).filter(|(_, entry)| entry.kind == EntryKind::Dir) {
-            let made = tree.locate(&entry.path).and_then(|(dir, name)| Ok(mkdirat(dir, name, Mode::RWXU)?));
-            made.map_err(|e| self.failed(index, e))?;
-        }
+        // Content comes in the order of the list, and nobody is to wait for directories that are not needed yet.
+        let mut made = 1;
         for (index, content) in parcels.iter().flatten() {
             let index = index as usize;
+            self.make_directories(&mut tree, made..index)?;
+            made = made.max(index);
             self.plant(&mut tree, &fresh, index, &content).map_err(|e| self.failed(index, e))?;
+        }
+        if self.over.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.make_directories(&mut tree, made..self.manifest.entries().len())
+    }
+
+    fn make_directories(&self, tree: &mut Beneath, range: Range<usize>) -> Result<()> {
+        for index in range {
+            let entry = &self.manifest.entries()[index];
+            if entry.kind == EntryKind::Dir {
+                let made = tree.locate(&entry.path).and_then(|(dir, name)| Ok(mkdirat(dir, name, Mode::RWXU)?));
+                made.map_err(|e| self.failed(index, e))?;
+            }
         }
         Ok(())
     }

@@ -86,6 +86,9 @@ fn receive_offer<S: Read + Write>(
         }
         unpacker.unpack(payload, &mut block)?;
         if kind == Kind::Along {
+            if base.is_none() {
+                return Err(Error::protocol("content comes along with a whole list"));
+            }
             along.take(&block)?;
             continue;
         }

@@ -23,6 +23,8 @@ use crate::scan::Stop;
 const PART: u64 = 4 << 20;
 /// What is shorter is hashed before a second thread has begun.
 pub(crate) const SHORTEST: u64 = 4 * PART;
+/// Blocks that are looked into before it begins.
+const LOOKS: u64 = 16;
 /// More threads wait for the memory, and for each other.
 const MOST_THREADS: usize = 4;
 
@@ -34,14 +36,14 @@ pub(crate) struct Whole {
     pub(crate) database: bool,
 }
 
-/// Hashes a file of this size and lists its blocks. `None`: it is not for this, or was not that long; nothing was told in
-/// vain, only some of it read.
+/// Hashes a file of this size and lists its blocks. `None`: it is not for this, or was not that long; what was read of it by
+/// then has been told.
 pub(crate) fn digest(
     file: &File,
     size: u64,
     mut told: impl FnMut(u64) -> Result<(), Stop>,
 ) -> Result<Option<Whole>, Stop> {
-    if size < SHORTEST || has_holes(file, size) {
+    if size < SHORTEST || has_holes(file, size) || shows_zeros(file, size)? {
         return Ok(None);
     }
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
@@ -50,7 +52,9 @@ pub(crate) fn digest(
     }
     let work = Work { file, size, next: AtomicU64::new(0), done: AtomicU64::new(0), over: AtomicBool::new(false) };
     let mut parts = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(|| work.run(|| Ok(())))).collect();
+        // A thread that cannot be had is done without.
+        let another = || thread::Builder::new().name("hashing".into()).spawn_scoped(scope, || work.run(|| Ok(()))).ok();
+        let others: Vec<_> = (1..threads).filter_map(|_| another()).collect();
         // Only this one has somebody to tell; it tells for all of them.
         let mut before = 0;
         let mut tell = || {
@@ -86,6 +90,18 @@ fn has_holes(file: &File, size: u64) -> bool {
     // A file system that cannot tell has none.
     let holes = first.is_ok_and(|first| first < size);
     seek(file, SeekFrom::Start(0)).is_err() || holes
+}
+
+/// Looks into some blocks: a file with blocks of zeros as a rule has many of them, or ends in them.
+fn shows_zeros(file: &File, size: u64) -> io::Result<bool> {
+    let (blocks, mut block) = (size / BLOCK as u64, vec![0; BLOCK]);
+    for look in 1..=LOOKS {
+        let at = (blocks * look / LOOKS - 1) * BLOCK as u64;
+        if file.read_at(&mut block, at)? == BLOCK && is_zeros(&block) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 struct Part {

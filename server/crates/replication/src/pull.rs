@@ -133,7 +133,7 @@ impl Pull<'_> {
         pass(self.watch, Point::Planned)?;
         let size = |index: &u32| listed.entries()[*index as usize].kind.size();
         let new_bytes = asked.keys().chain(&along).map(size).fold(0, u64::saturating_add);
-        let is_first = self.kind == SourceKind::Files && ground.is_bare() && !asked.is_empty();
+        let is_first = self.kind == SourceKind::Files && self.last.is_none() && !asked.is_empty();
         let mut nursery = is_first.then(|| Nursery::begin(&stage, &offer.manifest)).transpose()?;
         let (sent, files, renumbered) =
             self.transfer(link, &listed, asked, &mut ground, &mut stage, nursery.as_mut())?;

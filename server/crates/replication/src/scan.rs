@@ -134,10 +134,10 @@ impl<'a> Walk<'a> {
         let walked = thread::scope(|scope| {
             let ahead =
                 Ahead { meeting: &meeting, excludes, forbidden: &forbidden, lists, scratch: Scratch::default() };
-            scope.spawn(|| ahead.run(root));
-            let walked = self.look(root, TreePath::root(), b".", None);
-            meeting.end();
-            walked
+            let _ended = meeting.until_dropped();
+            // Without it the walk is only slower.
+            let _ = thread::Builder::new().name("ahead".into()).spawn_scoped(scope, || ahead.run(root));
+            self.look(root, TreePath::root(), b".", None)
         });
         self.meeting = None;
         walked

@@ -51,14 +51,16 @@ impl Stage {
         let fresh = Fresh::made_in(&fd).map_err(|e| Error::io("cannot open the stage", &dir, e))?;
         let (left, good) = (HashSet::new(), HashMap::new());
         let mut stage = Self { dir, fd, fresh, left, good, nursery_left: false, scratch: Scratch::default() };
+        stage.nursery_left = stage.nursery().is_dir();
         for (path, meta) in stage.list()? {
             if meta.is_dir() && path.file_name().is_some_and(|name| name == NURSERY) {
-                stage.nursery_left = true;
                 continue;
             }
             // What was being written to is neither the old content nor the new one.
             let patch = path.extension().is_some_and(|extension| extension == PATCH);
-            if meta.nlink() > 1 || !meta.is_file() || patch {
+            // What a tree that was begun shares with it is its own as soon as that is gone.
+            let owned = meta.nlink() > 1 && !stage.nursery_left;
+            if owned || !meta.is_file() || patch {
                 stage.remove(&path)?;
             } else {
                 stage.left.extend(path.file_name().map(OsString::from));
@@ -105,16 +107,18 @@ impl Stage {
         let mut tree = Beneath::open(&root).map_err(|e| Error::io("cannot read the stage", &root, e))?;
         for entry in wanted.entries() {
             let EntryKind::File { size: size @ 1.., hash, .. } = entry.kind else { continue };
+            let name: OsString = hash.to_string().into();
             let found = tree.stat(&entry.path);
             let fits = |stat: Stat| kind_of(&stat) == FileType::RegularFile && FileKey::of(&stat).size == size;
-            if !found.is_ok_and(fits) {
+            if self.left.contains(&name) || !found.is_ok_and(fits) {
                 // The directories on the way may be missing.
                 tree.forget();
                 continue;
             }
-            let moved = tree.locate(&entry.path).and_then(|(dir, name)| self.move_in(dir, name, &hash));
-            moved.map_err(|e| Error::io("cannot write to the stage", &root, e))?;
-            self.left.insert(hash.to_string().into());
+            // What cannot be taken costs its way once more.
+            if tree.locate(&entry.path).is_ok_and(|(dir, path)| self.move_in(dir, path, &hash).is_ok()) {
+                self.left.insert(name);
+            }
         }
         remove_tree(&root)
     }

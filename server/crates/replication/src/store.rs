@@ -186,12 +186,15 @@ impl Store {
     pub(crate) fn recover(&self, leftovers: bool) -> Result<Vec<Commit>> {
         let generations = self.generations();
         let trouble = |e: io::Error| Error::io("cannot read the store of the replica", &generations, e);
-        let (mut commits, mut begun) = (Vec::new(), Vec::new());
+        let (mut commits, mut begun, mut others) = (Vec::new(), Vec::new(), 0_usize);
         for item in fs::read_dir(&generations).map_err(trouble)? {
             let path = item.map_err(trouble)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             match name.split_once('.') {
-                Some((_, BUILDING)) => begun.push(path),
+                Some((_, BUILDING)) => {
+                    begun.push(path);
+                    continue;
+                }
                 Some((_, PRUNED | REPLACED)) if leftovers => remove_tree(&path)?,
                 Some(_) => {}
                 None => match name.parse::<u64>().ok().map(|generation| (generation, read_record::<Commit>(&path))) {
@@ -204,12 +207,18 @@ impl Store {
                     None => {}
                 },
             }
+            others += 1;
         }
         for path in begun {
             // A first copy is not in the stage but in the tree that was made of it.
             let (tree, nursery) = (path.join("tree"), self.staged().join(NURSERY));
-            if commits.is_empty() && tree.is_dir() && !nursery.exists() {
-                fs::rename(&tree, &nursery).map_err(trouble)?;
+            if others == 0
+                && tree.is_dir()
+                && !nursery.exists()
+                && let Err(error) = fs::rename(&tree, &nursery)
+            {
+                // It costs the way of that content once more, not the replica.
+                tracing::debug!(%error, "what was left of a first copy cannot be kept");
             }
             remove_tree(&path)?;
         }

@@ -17,6 +17,7 @@ use crate::beneath::Beneath;
 use crate::change::Changes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{ContentHash, Entry, EntryKind, Manifest};
+use crate::path::TreePath;
 use crate::reading::pieces;
 use crate::reuse::Reuse;
 use crate::sparse::SparseFile;
@@ -118,8 +119,9 @@ pub(crate) struct Arrived<'a> {
     links: &'a HashMap<usize, usize>,
     stage: &'a Stage,
     used: HashSet<ContentHash>,
-    /// Files of the tree that were in their place before.
-    placed: HashMap<ContentHash, PathBuf>,
+    /// Files of the tree that were in their place before, and a way to them.
+    placed: HashMap<ContentHash, TreePath>,
+    there: Option<Beneath>,
 }
 
 impl<'a> Arrived<'a> {
@@ -129,14 +131,24 @@ impl<'a> Arrived<'a> {
         links: &'a HashMap<usize, usize>,
         stage: &'a Stage,
     ) -> Self {
-        Self { root, reuse, links, stage, used: HashSet::new(), placed: HashMap::new() }
+        Self { root, reuse, links, stage, used: HashSet::new(), placed: HashMap::new(), there: None }
     }
 
     /// For a tree in which these entries are in their place.
-    pub(crate) fn beside(mut self, manifest: &Manifest, placed: &HashMap<ContentHash, u32>) -> Self {
-        let full = |index: &u32| self.root.join(manifest.entries()[*index as usize].path.as_path());
-        self.placed = placed.iter().map(|(hash, index)| (*hash, full(index))).collect();
-        self
+    pub(crate) fn beside(mut self, manifest: &Manifest, placed: &HashMap<ContentHash, u32>) -> Result<Self> {
+        let path = |index: &u32| manifest.entries()[*index as usize].path.clone();
+        self.placed = placed.iter().map(|(hash, index)| (*hash, path(index))).collect();
+        let there = Beneath::open(self.root);
+        self.there = Some(there.map_err(|e| Error::io("cannot build the tree of the replica", self.root, e))?);
+        Ok(self)
+    }
+
+    /// Content that is here, under another name.
+    fn here(&mut self, hash: &ContentHash) -> io::Result<File> {
+        match self.placed.get(hash).zip(self.there.as_mut()) {
+            Some((path, there)) => there.open_file(path).map(|(file, _)| file),
+            None => File::open(self.stage.path(hash)),
+        }
     }
 }
 
@@ -165,8 +177,7 @@ impl Contents for Arrived<'_> {
             }
         } else {
             // Its inode is taken by another file; permissions may already bar it, so it is opened as owner.
-            let from = self.placed.get(hash).cloned().unwrap_or_else(|| self.stage.path(hash));
-            let mut from = File::open(from).map_err(failed)?;
+            let mut from = self.here(hash).map_err(failed)?;
             let to = openat(dir, name, FRESH, Mode::RUSR | Mode::WUSR).map_err(|e| failed(e.into()))?;
             let mut to = SparseFile::new(File::from(to), 0);
             pieces(&mut from, *size, &mut Vec::new(), |piece| to.take(piece)).map_err(failed)?;

@@ -92,6 +92,80 @@ fn stopped_at_any_point_the_last_generation_stays_and_the_next_pull_goes_on() {
 }
 
 #[test]
+fn a_first_copy_that_is_stopped_at_any_point_goes_on_from_what_arrived() {
+    let first = pulling().filter(|point| !SPARE.contains(point));
+    for (point, nth) in first.map(|point| (point, 1)).chain([(Point::ObjectStaged, 9), (Point::ObjectSent, 9)]) {
+        let mut pair = Pair::files();
+        shape(&pair, 0);
+        // The content of another file once more, and a file of several names.
+        pair.write("again", fs::read(pair.at("large")).unwrap());
+        pair.write("zz/small-again", "state 0 of a small file");
+        pair.write("small", "state 0 of a small file");
+        fs::hard_link(pair.at("small"), pair.at("zz/linked")).unwrap();
+        let known = HashMap::from([(pair.capture().manifest.content_id(), 1)]);
+        let (bomb, other) = (Bomb::new(point, nth), Bomb::new(point, nth));
+        let (pulled, served) = pair.sync_watched(false, &bomb, &other);
+        assert!(pulled.is_err(), "{point:?} was not reached ({served:?})");
+        assert_eq!(pair.reopen().committed().is_some(), COMMITTED.contains(&point), "{point:?}");
+        pair.generation = 0;
+        let pulled = pair.sync().unwrap();
+        assert_eq!(pulled.changed, !COMMITTED.contains(&point), "{point:?}");
+        if ARRIVED.contains(&point) {
+            assert_eq!(pulled.received_files, 0, "{point:?}: sent twice");
+        }
+        if nth == 9 && point == Point::ObjectStaged {
+            assert!(pulled.received_files + 9 <= pulled.commit.files, "what was staged is not sent again");
+        }
+        assert_whole(pair.replica(), &known);
+        pair.assert_equal();
+        assert_eq!(pair::list(&pair.dir.path().join("store/staged")), [""; 0], "{point:?}");
+        assert_eq!(pair::list(&pair.dir.path().join("store/generations")), ["1"], "{point:?}");
+    }
+}
+
+#[test]
+fn a_process_that_dies_in_a_first_copy_leaves_what_had_arrived() {
+    for point in pulling().filter(|point| !SPARE.contains(point)) {
+        let mut pair = Pair::files();
+        shape(&pair, 0);
+        pair.replica = None;
+        assert!(!start(&pair, 1, Some(point)).wait().unwrap().success(), "{point:?} was not reached");
+        assert_eq!(pair.reopen().committed().is_some(), COMMITTED.contains(&point), "{point:?}");
+        let pulled = pair.sync().unwrap();
+        assert!(!ARRIVED.contains(&point) || pulled.received_files == 0, "{point:?}: sent twice");
+        pair.assert_equal();
+    }
+}
+
+#[test]
+fn ten_kills_at_random_moments_of_a_first_copy_lose_nothing() {
+    let mut killed = 0;
+    for round in 1..=10 {
+        let mut pair = Pair::files();
+        shape(&pair, round);
+        pair.replica = None;
+        killed += u32::from(kill_at_a_random_moment(&pair, 1, round));
+        pair.reopen();
+        pair.generation = 1;
+        pair.sync().unwrap();
+        pair.assert_equal();
+    }
+    assert!(killed > 0, "every child was faster than its killer");
+}
+
+/// Starts a pull and kills it; whether it was still at work.
+fn kill_at_a_random_moment(pair: &Pair, generation: u64, seed: u32) -> bool {
+    let mut child = start(pair, generation, None);
+    // A socket on which nothing comes is a clock that needs no sleep.
+    let (mut silent, _other) = UnixStream::pair().unwrap();
+    let moment = u64::from(blake3::hash(&seed.to_le_bytes()).as_bytes()[0]) * 400 + 1;
+    silent.set_read_timeout(Some(Duration::from_micros(moment))).unwrap();
+    let _ = silent.read(&mut [0]);
+    child.kill().unwrap();
+    !child.wait().unwrap().success()
+}
+
+#[test]
 fn a_second_try_without_a_restart_goes_on_as_well() {
     for point in pulling().filter(|point| !SPARE.contains(point)) {
         let mut pair = Pair::files();
@@ -284,14 +358,7 @@ fn kill_at_random_moments(rounds: u32) {
         let generation = u64::from(round) + 1;
         known.insert(pair.capture().manifest.content_id(), generation);
         pair.replica = None;
-        let mut child = start(&pair, generation, None);
-        // A socket on which nothing comes is a clock that needs no sleep.
-        let (mut silent, _other) = UnixStream::pair().unwrap();
-        let moment = u64::from(blake3::hash(&round.to_le_bytes()).as_bytes()[0]) * 400 + 1;
-        silent.set_read_timeout(Some(Duration::from_micros(moment))).unwrap();
-        let _ = silent.read(&mut [0]);
-        child.kill().unwrap();
-        killed += u32::from(!child.wait().unwrap().success());
+        killed += u32::from(kill_at_a_random_moment(&pair, generation, round));
         assert_whole(pair.reopen(), &known);
     }
     assert!(killed > 0, "every child was faster than its killer");

@@ -178,7 +178,7 @@ fn lies_about_what_changed_are_refused_and_what_is_here_stays() {
     assert_eq!(told_along(&mut pair, &child(0, b"zz")), PeerProtocol, "the root has no content");
     assert_eq!(told_along(&mut pair, &child(77, b"zz")), PeerProtocol, "there is no such entry");
     assert_eq!(told_along(&mut pair, &child(position, b"zz")[..9]), PeerProtocol, "cut off");
-    assert_eq!(told_along(&mut pair, &child(position, &vec![7; 300_000])), PeerProtocol, "more than may");
+    assert_eq!(told_along(&mut pair, &child(position, &vec![7; 1 << 20])), PeerProtocol, "more than may");
     pair.write("honest", "x");
     pair.sync().unwrap();
     pair.assert_equal();

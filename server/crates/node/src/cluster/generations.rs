@@ -113,6 +113,9 @@ impl Node {
         }
         let done = tx.commit().await.map_err(db("keep a generation"));
         self.feeds.highest.forget();
+        for feed in given.iter().filter_map(|one| self.feeds.get(&one.dataset)) {
+            feed.forget_given();
+        }
         done
     }
 

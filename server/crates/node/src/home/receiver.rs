@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use contract::{Denied, Lang, NodeRole, Refused, Rule};
 use replication::{Limits, PullOptions, Replica, Watch};
-use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_util::io::SyncIoBridge;
 
 use crate::clock::Clock;
 use crate::cluster::Given;
+use crate::link::Wire;
 use crate::link::errand::{Carried, Errand, Survey, Word};
 use crate::link::listener::Visitor;
 use crate::link::message;
@@ -328,7 +328,7 @@ fn free_bytes(path: &Path) -> u64 {
 
 /// Does something and says meanwhile that it goes on. Whoever asked and left takes the work along.
 async fn while_working<T>(
-    stream: &mut TlsStream<TcpStream>,
+    stream: &mut TlsStream<Wire>,
     work: impl Future<Output = Result<T, Denied>>,
 ) -> io::Result<Result<T, Denied>> {
     tokio::pin!(work);

@@ -12,12 +12,12 @@ use contract::dataset::{DatasetKind, Group};
 use contract::mandate::MandateFinding;
 use contract::{Denied, Rule};
 use replication::{Capture, ContentId, DATABASE_NAME, ErrorKind, Paced, Source, SourceSpec};
-use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_util::io::SyncIoBridge;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{Given, Machine};
+use crate::link::Wire;
 use crate::link::errand::{Carried, Errand, Survey, Word};
 use crate::link::message::{self, Purpose, Reply};
 use crate::mandate::{flow, rules};
@@ -181,7 +181,7 @@ impl Node {
     }
 
     /// Dials the Master for an errand and waits for its answer. It gets nothing that would not be allowed to flow.
-    async fn visit_master(&self, to: &Machine, errand: Errand) -> Result<(Word, TlsStream<TcpStream>), Denied> {
+    async fn visit_master(&self, to: &Machine, errand: Errand) -> Result<(Word, TlsStream<Wire>), Denied> {
         let silent = |name: &str| Denied::rule(Rule::FailbackMaster, name, "silent");
         let (address, Some(pair)) = (to.address, &to.pair) else {
             return Err(Denied::rule(Rule::PairNotAssociated, &self.info.name, ""));

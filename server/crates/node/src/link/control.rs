@@ -109,7 +109,7 @@ impl Node {
     async fn control_as_client(
         self: &Arc<Self>,
         seat: Seat,
-        mut stream: tokio_rustls::client::TlsStream<tokio::net::TcpStream>,
+        mut stream: tokio_rustls::client::TlsStream<super::Wire>,
     ) -> Result<(), DialError> {
         let talk = self.link.begin_talk(seat);
         loop {

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::message::{self, Hello, Purpose, Reply};
-use super::{keep_alive, tls};
+use super::{Wire, keep_alive, tls, wire};
 use crate::cluster::Machine;
 use crate::error::OpenError;
 use crate::identity::fingerprint;
@@ -33,7 +33,7 @@ const MOST_UNPROVEN: usize = 64;
 /// A connection whose other end has proven its key and said what it wants.
 #[derive(Debug)]
 pub(crate) struct Visitor {
-    pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) stream: TlsStream<Wire>,
     pub(crate) hello: Hello,
     pub(crate) from: IpAddr,
     fingerprint: String,
@@ -103,7 +103,7 @@ impl Node {
         // Cancelled by who needs the place; or by its own end, which gives the place back.
         let place = greeting.clone().drop_guard();
         let hello = async {
-            let mut stream = acceptor.accept(tcp).await?;
+            let mut stream = acceptor.accept(wire(tcp)).await?;
             let presented = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
             let fingerprint = presented.map(fingerprint).ok_or(io::ErrorKind::PermissionDenied)?;
             let hello: Hello = message::read(&mut stream).await?;

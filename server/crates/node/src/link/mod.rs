@@ -18,6 +18,7 @@ use contract::address::PeerAddress;
 use contract::status::{DatasetBrief, MachineInfo, PairInfo, PeerInfo};
 use contract::{Denied, Refused, Timestamp};
 use rustls::pki_types::ServerName;
+use tokio::io::BufReader;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -29,6 +30,17 @@ use crate::mandate::rules::Standing;
 use crate::node::Node;
 use message::{Hello, Purpose, Reply, Who};
 use talk::Talk;
+
+/// The connection below TLS. Its library reads four kilobytes at a time: this fetches more at once.
+pub(crate) type Wire = BufReader<TcpStream>;
+
+/// What is fetched at once.
+const FETCHED: usize = 64 * 1024;
+
+/// Makes a connection ready for TLS.
+pub(crate) fn wire(tcp: TcpStream) -> Wire {
+    BufReader::with_capacity(FETCHED, tcp)
+}
 
 /// How long a machine may take to answer a dial and a greeting.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -148,7 +160,7 @@ impl DialError {
 /// An answered dial.
 #[derive(Debug)]
 pub(crate) struct Dialled {
-    pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) stream: TlsStream<Wire>,
     pub(crate) reply: Reply,
 }
 
@@ -174,7 +186,7 @@ impl Node {
             let tcp = connect(address.socket(), self.config.peer.ip()).await?;
             let config = tls::client(&self.identity, fingerprint).map_err(DialError::Identity)?;
             let name = ServerName::IpAddress(address.ip.into());
-            let mut stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await?;
+            let mut stream = TlsConnector::from(Arc::new(config)).connect(name, wire(tcp)).await?;
             let pair = self.pair_id().await.ok().flatten();
             let seat = match fingerprint {
                 Some(fingerprint) => self.machine_of(fingerprint).await.map(|machine| machine.seat),

@@ -11,8 +11,8 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_sig
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, PeerMisbehaved, ServerConfig,
-    SignatureScheme, version,
+    CertificateError, CipherSuite, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, PeerMisbehaved,
+    ServerConfig, SignatureScheme, SupportedCipherSuite, version,
 };
 
 use crate::identity::{Identity, fingerprint};
@@ -21,6 +21,14 @@ use crate::identity::{Identity, fingerprint};
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// The same for the peer link: AES with keys of 128 bits first, a quarter faster than with 256 and as far out of reach.
+fn of_the_link() -> Arc<CryptoProvider> {
+    let mut provider = rustls::crypto::ring::default_provider();
+    let first = |suite: &SupportedCipherSuite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256;
+    provider.cipher_suites.sort_by_key(first);
+    Arc::new(provider)
 }
 
 #[derive(Debug)]
@@ -136,7 +144,7 @@ fn pinned(fingerprint: Option<&str>) -> Arc<Pinned> {
 /// # Errors
 /// When key and certificate do not belong together.
 pub fn server(identity: &Identity) -> Result<ServerConfig, Error> {
-    ServerConfig::builder_with_provider(provider())
+    ServerConfig::builder_with_provider(of_the_link())
         .with_protocol_versions(&[&version::TLS13])?
         .with_client_cert_verifier(pinned(None))
         .with_single_cert(vec![identity.certificate()], identity.key())
@@ -147,7 +155,7 @@ pub fn server(identity: &Identity) -> Result<ServerConfig, Error> {
 /// # Errors
 /// When key and certificate do not belong together.
 pub fn client(identity: &Identity, fingerprint: Option<&str>) -> Result<ClientConfig, Error> {
-    ClientConfig::builder_with_provider(provider())
+    ClientConfig::builder_with_provider(of_the_link())
         .with_protocol_versions(&[&version::TLS13])?
         .dangerous()
         .with_custom_certificate_verifier(pinned(fingerprint))

@@ -20,7 +20,7 @@ use crate::sync::sync_error;
 const READS_IN_SILENCE: Duration = Duration::from_secs(30);
 
 /// A connection for data, as the Client has it.
-pub(super) type DataStream = tokio_rustls::client::TlsStream<tokio::net::TcpStream>;
+pub(super) type DataStream = tokio_rustls::client::TlsStream<crate::link::Wire>;
 
 /// A connection on which the Master will say when something changed.
 pub(super) type Line = AbortOnDropHandle<io::Result<Heard>>;

@@ -10,12 +10,12 @@ use contract::dataset::Group;
 use contract::{Denied, Timestamp};
 use replication::{ContentId, Paced};
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_util::io::SyncIoBridge;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::Given;
+use crate::link::Wire;
 use crate::link::listener::Visitor;
 use crate::link::message::{self, Capture, Hello, Next, Purpose};
 use crate::mandate::file::Seat;
@@ -70,10 +70,10 @@ impl Node {
         self: &Arc<Self>,
         feed: &Arc<Feed>,
         call: Call,
-        mut stream: TlsStream<TcpStream>,
+        mut stream: TlsStream<Wire>,
         hello: &Hello,
         stop: &CancellationToken,
-    ) -> io::Result<Option<TlsStream<TcpStream>>> {
+    ) -> io::Result<Option<TlsStream<Wire>>> {
         let mut unserved = Unserved::begin(feed);
         let Some(captured) = self.capture(feed, call.rehash, &mut stream, stop).await? else { return Ok(None) };
         // Reading may have taken long: what held at the dial need not hold any more.
@@ -137,7 +137,7 @@ impl Node {
     async fn wait_for_change(
         &self,
         feed: &Feed,
-        stream: &mut TlsStream<TcpStream>,
+        stream: &mut TlsStream<Wire>,
         hello: &mut Hello,
     ) -> io::Result<Option<Option<Vec<u8>>>> {
         let mut book = self.book.watch();
@@ -193,7 +193,7 @@ impl Node {
         &self,
         feed: &Arc<Feed>,
         rehash: bool,
-        stream: &mut TlsStream<TcpStream>,
+        stream: &mut TlsStream<Wire>,
         stop: &CancellationToken,
     ) -> io::Result<Option<replication::Capture>> {
         let meter = Arc::new(Meter::new(stop.clone()));
@@ -376,17 +376,14 @@ fn skip_word(why: replication::SkipReason) -> &'static str {
     }
 }
 
-async fn fail(stream: &mut TlsStream<TcpStream>, code: &str, message: String) -> io::Result<()> {
+async fn fail(stream: &mut TlsStream<Wire>, code: &str, message: String) -> io::Result<()> {
     message::write(stream, &Capture::Failed { code: code.to_owned(), message }).await
 }
 
 /// Ends a connection when the token says so, although a thread may be blocked in it.
-pub(crate) fn cut_when(
-    stop: CancellationToken,
-    stream: &TcpStream,
-) -> io::Result<tokio_util::task::AbortOnDropHandle<()>> {
+pub(crate) fn cut_when(stop: CancellationToken, stream: &Wire) -> io::Result<tokio_util::task::AbortOnDropHandle<()>> {
     use std::os::fd::AsFd as _;
-    let fd = stream.as_fd().try_clone_to_owned()?;
+    let fd = stream.get_ref().as_fd().try_clone_to_owned()?;
     Ok(tokio_util::task::AbortOnDropHandle::new(tokio::spawn(async move {
         stop.cancelled().await;
         let _ = rustix::net::shutdown(&fd, rustix::net::Shutdown::Both);

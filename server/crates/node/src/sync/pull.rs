@@ -43,7 +43,8 @@ pub(crate) struct Manner {
     pub(super) most: Option<u64>,
 }
 
-/// What was asked ahead is not what is lacking now.
+/// What was asked ahead is not what is lacking now, or nobody took what was answered: who was busy with something else
+/// dials again.
 const OVERTAKEN: &str = "overtaken";
 
 /// Whether what came of it is only for the moment: the mandate is still on its way, services are still being stopped, or
@@ -196,6 +197,9 @@ impl Node {
                     self.consent_was_used(copy, done.commit.generation).await;
                 }
                 Ok((done, stream))
+            }
+            Ok(Some(Err(error))) if is_asked && error.kind() == replication::ErrorKind::ConnectionLost => {
+                Err(self.error(OVERTAKEN, error.chain()))
             }
             Ok(Some(Err(error))) => Err(sync_error(&error, self.clock.now())),
             Ok(None) if is_asked => Err(self.error(OVERTAKEN, "another pull came between")),

@@ -77,6 +77,11 @@ impl Feed {
         given.is_some_and(|given| given.to_string() == content)
     }
 
+    /// Somebody else may have given another one since.
+    pub(crate) fn forget_given(&self) {
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     pub(crate) fn generation(&self) -> Option<u64> {
         *self.generation.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -45,7 +45,12 @@ impl Meeting {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(key)
     }
 
-    pub(super) fn end(&self) {
+    /// The other walk ends with this, however the one that counts does.
+    pub(super) fn until_dropped(&self) -> impl Drop + '_ {
+        Ended(self)
+    }
+
+    fn end(&self) {
         self.over.store(true, Ordering::Relaxed);
     }
 
@@ -56,6 +61,14 @@ impl Meeting {
     /// Whether the walk has been here.
     fn is_behind(&self, path: &TreePath) -> bool {
         self.at.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|at| path <= at)
+    }
+}
+
+struct Ended<'m>(&'m Meeting);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 
