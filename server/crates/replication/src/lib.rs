@@ -32,6 +32,7 @@ mod encoding;
 mod error;
 mod excludes;
 mod export;
+mod fetch;
 mod field;
 mod fingerprint;
 mod ground;
