@@ -53,17 +53,17 @@ impl Systemd {
             eprintln!("NOT TESTED: a systemd of its own, because TVOX_DR_NO_NETNS=1");
             return None;
         }
-        let groups = groups();
+        let Some(groups) = groups() else {
+            eprintln!("NOT TESTED: a systemd of its own, because there are no control groups of the second version");
+            return None;
+        };
         sweep(&groups);
         let random = RandomState::new().hash_one(0) as u32;
         let group = groups.join(format!("{GROUP}{}-{random:08x}", std::process::id()));
-        fs::create_dir(&group).unwrap_or_else(|why| {
-            panic!(
-                "NO CONTROL GROUPS: {}: {why}\nThis test needs root and systemd. Where they cannot be had, \
-                 TVOX_DR_NO_NETNS=1 leaves it out.",
-                group.display()
-            )
-        });
+        if let Err(why) = fs::create_dir(&group) {
+            eprintln!("NOT TESTED: a systemd of its own, because of {}: {why}", group.display());
+            return None;
+        }
         let etc = writable.join(format!("systemd-{random:08x}"));
         let system = etc.join("system");
         fs::create_dir_all(&system).unwrap();
@@ -142,11 +142,10 @@ fn console(etc: &Path) -> String {
 }
 
 /// Where the control groups of the second version are, wherever the machine has them.
-fn groups() -> PathBuf {
+fn groups() -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
     let mut fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-    let found = fields.find(|fields| fields[2] == "cgroup2").map(|fields| PathBuf::from(fields[1]));
-    found.expect("a machine with control groups of the second version")
+    fields.find(|fields| fields[2] == "cgroup2").map(|fields| PathBuf::from(fields[1]))
 }
 
 /// The process that this one has begun.

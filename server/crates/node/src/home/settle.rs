@@ -170,9 +170,9 @@ impl Node {
 
     /// Everything is as it was before this run: what was replaced is put back. The caller holds `busy`.
     pub(super) async fn give_up_receiving(self: &Arc<Self>, run: &str) -> Result<(), Denied> {
-        // Where the site serves again with what came to the other member, that may lie on this very disk; what is here
-        // else is stale all the same.
-        let beside = self.has_sibling().await? && self.book.look(rules::awaits_content);
+        // Where the site has the mandate again, the other member may serve from this very disk, with what came to it or
+        // with what it took over: nothing is written there, and what is here else is stale.
+        let beside = self.has_sibling().await? && self.book.look(Record::is_holder);
         for feed in self.feeds.all().into_iter().filter(|_| !beside) {
             let name = feed.dataset.name.clone();
             let (kept, now) = (self.preserved_of(run, &feed.dataset), self.clock.now());
@@ -185,7 +185,7 @@ impl Node {
             done.map_err(denied(format!("put {name} back")))?;
         }
         let named = run.to_owned();
-        let ended = self.book.change(move |record| homecoming::give_up(record, &named));
+        let ended = self.book.change(move |record| homecoming::give_up(record, &named, beside));
         if ended.await? {
             tracing::warn!(run, "nothing comes home any more: everything is as it was");
             self.note("home.given_up", Some(json!({ "run": run }))).await;

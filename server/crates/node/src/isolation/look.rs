@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use contract::isolation::{IsolationOutcome, MachineIsolation};
+use contract::isolation::{Evidence, IsolationOutcome, MachineIsolation, ProbeResult};
 
+use super::power::POWER;
 use super::{Pace, lives};
 use crate::cluster::Machine;
 use crate::node::Node;
@@ -44,6 +45,12 @@ fn is_silent(machine: &MachineIsolation) -> bool {
     outcome && !machine.evidence.iter().any(lives)
 }
 
+/// Whether a controller should have said of one of them that it has no power, and has not: a longer look may hear it.
+pub(crate) fn leaves_power_open(machines: &[MachineIsolation]) -> bool {
+    let open = |one: &Evidence| one.probe.starts_with(POWER) && one.result != ProbeResult::Off;
+    machines.iter().any(|machine| machine.evidence.iter().any(open))
+}
+
 impl Node {
     /// Looks at every machine of the other site.
     pub(crate) async fn look_across(&self, pace: Pace) -> Look {
@@ -53,7 +60,7 @@ impl Node {
     }
 
     /// A glance at the machines that were silent then, where each still is: none was heard of since, and nobody is found.
-    /// A controller that is slow to say whether a machine has power is not in it.
+    /// A controller that is slow to say whether a machine has power is in it as one that did not tell.
     pub(crate) async fn glance_at_silence(&self, look: &Look) -> Option<Vec<MachineIsolation>> {
         let across = self.machines_across().await.ok()?;
         let heard = |one: &Machine| self.book.last_life(one.seat).is_some_and(|life| life > look.began);

@@ -19,7 +19,7 @@ use futures_util::future::join_all;
 
 use crate::cluster::Machine;
 use crate::node::Node;
-pub(crate) use look::Look;
+pub(crate) use look::{Look, leaves_power_open};
 pub(crate) use power::{Pace, Power};
 use probe::Probe;
 
@@ -110,10 +110,15 @@ impl Node {
         tried.unwrap_or_else(|_| (ProbeResult::Timeout, "no answer in time".into()))
     }
 
-    /// The power, read beside the network. What a glance does not get to know is not told.
+    /// The power, read beside the network. That a glance does not get to know it is told.
     async fn power_now(&self, ip: IpAddr, pace: Pace) -> Option<Evidence> {
         let read = self.power_evidence(ip, Pace::Now, false);
-        if pace == Pace::Glance { tokio::time::timeout(GLANCE, read).await.ok().flatten() } else { read.await }
+        if pace != Pace::Glance {
+            return read.await;
+        }
+        let (probe, detail) = (format!("{}glance", power::POWER), "no answer in time".to_owned());
+        let late = || Some(Evidence { probe, result: ProbeResult::Timeout, at: self.clock.now(), detail });
+        tokio::time::timeout(GLANCE, read).await.unwrap_or_else(|_| late())
     }
 }
 

@@ -90,12 +90,61 @@ pub fn settle(record: &mut Record, mandate: &str) -> bool {
     still
 }
 
-/// Nothing of this run comes any more, and everything is as it was before.
-pub fn give_up(record: &mut Record, run: &str) -> bool {
+/// Nothing of this run comes any more, and everything is as it was before; or, `beside` another member that may serve from
+/// the same disk, nothing was touched, and what is here counts for nothing.
+pub fn give_up(record: &mut Record, run: &str, beside: bool) -> bool {
     let ours = record.receiving.as_deref() == Some(run);
     if ours {
         record.receiving = None;
         record.promised = None;
+        record.stale |= beside;
     }
     ours
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::mandate::MandateKind;
+    use contract::{NodeRole, Timestamp};
+
+    use super::*;
+    use crate::mandate::Raise;
+
+    /// A member to which a run's content was coming, under a mandate of this kind that names this site.
+    fn member(kind: MandateKind, promised: bool) -> Record {
+        let mut record = Record::new("m1", "milano", NodeRole::Master);
+        let raise = Raise {
+            id: "2".into(),
+            kind,
+            holder: record.site,
+            operator: "anna".into(),
+            reason: "home".into(),
+            evidence: Vec::new(),
+            base: None,
+            retired: Vec::new(),
+        };
+        record.mandate = Some(raise.mandate(&record, "p", Timestamp::UNIX_EPOCH));
+        record.receiving = Some("r1".into());
+        record.promised = promised.then(|| "2".into());
+        record
+    }
+
+    #[test]
+    fn what_the_mandate_promised_is_put_in_its_place_once_somebody_says_that_it_is_the_newest() {
+        let record = member(MandateKind::Failback, true);
+        assert!(matches!(fate_of_two(&record, None, |id| id == "2"), Fate::Settle(mandate) if mandate.id == "2"));
+        assert_eq!(fate_of_two(&record, None, |_| false), Fate::Wait, "the other one may have taken it up since");
+    }
+
+    #[test]
+    fn where_the_site_serves_by_another_mandate_nothing_is_put_back_and_what_is_here_counts_for_nothing() {
+        for (kind, promised) in [(MandateKind::Takeover, true), (MandateKind::Failback, false)] {
+            let mut record = member(kind, promised);
+            assert_eq!(fate_of_two(&record, None, |_| true), Fate::GiveUp("r1".into()), "{kind:?}");
+            // The other member may serve from this very disk.
+            assert!(record.is_holder() && give_up(&mut record, "r1", true), "{kind:?}");
+            assert!(record.stale && record.receiving.is_none() && record.promised.is_none(), "{kind:?}");
+            assert!(!give_up(&mut record, "r1", true), "it is over");
+        }
+    }
 }

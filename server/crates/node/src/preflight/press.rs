@@ -9,7 +9,7 @@ use contract::Denied;
 use contract::preflight::{PreflightReport, Take};
 
 use super::Probed;
-use crate::isolation::{Look, Pace};
+use crate::isolation::{Look, Pace, leaves_power_open};
 use crate::node::Node;
 
 /// How long ago the last look may have ended. The run's evidence, which comes after it, wants it within five seconds.
@@ -34,6 +34,10 @@ impl Node {
             return None;
         }
         let glance = self.glance_at_silence(&probed.look).await?;
+        // Nobody is to be activated against while his controller, which takes longer than a glance, says that he has power.
+        if leaves_power_open(&glance) {
+            return None;
+        }
         // The lookout may stand on an older reading of the power: the glance has read it anew, or it does not count.
         probed.look.is_confirmed_by(&glance).then_some(probed)
     }

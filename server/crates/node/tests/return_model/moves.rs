@@ -286,7 +286,7 @@ impl World {
                     machine.content = before;
                 }
                 machine.staged = None;
-                machine.change(|record| homecoming::give_up(record, &run));
+                machine.change(|record| homecoming::give_up(record, &run, false));
             }
             _ => {}
         }

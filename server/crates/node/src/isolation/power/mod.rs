@@ -166,6 +166,9 @@ impl Node {
     }
 }
 
+/// How the names of readings of the power begin.
+pub(super) const POWER: &str = "power:";
+
 fn evidence(reading: &PowerReading) -> Evidence {
     let result = match (reading.state, &reading.fault) {
         (PowerState::On, _) => ProbeResult::On,
@@ -173,5 +176,5 @@ fn evidence(reading: &PowerReading) -> Evidence {
         (PowerState::Unknown, Some(PowerFault::Silent | PowerFault::TooLong(_))) => ProbeResult::Timeout,
         (PowerState::Unknown, _) => ProbeResult::NotApplicable,
     };
-    Evidence { probe: format!("power:{}", reading.way), result, at: reading.at, detail: reading.text(Lang::En) }
+    Evidence { probe: format!("{POWER}{}", reading.way), result, at: reading.at, detail: reading.text(Lang::En) }
 }
