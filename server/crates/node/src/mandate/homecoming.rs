@@ -120,7 +120,7 @@ mod tests {
             operator: "anna".into(),
             reason: "home".into(),
             evidence: Vec::new(),
-            base: None,
+            base: Some([("conf".to_owned(), "1".to_owned())].into()),
             retired: Vec::new(),
         };
         record.mandate = Some(raise.mandate(&record, "p", Timestamp::UNIX_EPOCH));
