@@ -101,10 +101,17 @@ await story(async (t) => {
     await assertNotReloaded(m);
   });
 
-  await t.step('a file tree and a database that is being written are declared, and the first copy is watched live', async () => {
+  await t.step('the bandwidth is limited on the page', async () => {
     await go(c, 'Replicazione');
+    await field(c, 'Limite generale').fill('24 Mbit/s');
+    assert.equal(await press(c, button(c, 'Salva la banda')), 303);
+    await said(c, 'Banda salvata.');
+    await c.getByText('In questo momento: 24 Mbit/s.').waitFor();
+  });
+
+  await t.step('a file tree and a database that is being written are declared, and the first copy is watched live', async () => {
     await mark(c);
-    // Whatever a progress bar says, however shortly: a first copy on one machine takes a second or two.
+    // Whatever a progress bar says, however shortly: with that limit the first copy takes a few seconds.
     await c.evaluate(() => {
       window.progressSeen = [];
       new MutationObserver(() => {
@@ -129,7 +136,7 @@ await story(async (t) => {
       await shows(c, `${name} is up to date`, row(c, name).locator('.badge.good', { hasText: 'Aggiornato' }), { within: 60_000 });
     }
     const seen = await c.evaluate(() => window.progressSeen);
-    assert.ok(seen.some((value) => value > 0 && value < 1), `progress was shown while it was copied: ${seen}`);
+    assert.ok(new Set(seen.filter((value) => value > 0 && value < 1)).size >= 2, `progress was shown while it was copied: ${seen}`);
     for (const name of ['Database', 'File di sistema']) {
       await group(c, name).locator('.on', { hasText: 'ON' }).waitFor();
       await group(c, name).getByText(/ritardo/).waitFor();
@@ -137,6 +144,14 @@ await story(async (t) => {
     await assertNotReloaded(c);
     assert.deepEqual(inventory(pbx.target('sounds')), inventory(pbx.sounds));
     assert.deepEqual(inventory(pbx.target('etc')), inventory(pbx.etc));
+  });
+
+  await t.step('the limit is taken away again', async () => {
+    await field(c, 'Limite generale').fill('');
+    assert.equal(await press(c, button(c, 'Salva la banda')), 303);
+    await said(c, 'Banda salvata.');
+    await c.getByText('In questo momento: nessun limite.').waitFor();
+    await mark(c);
   });
 
   await t.step('the header of both says that the replica is up to date', async () => {
