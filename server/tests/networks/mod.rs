@@ -96,10 +96,19 @@ impl Networks {
 
 impl Drop for Networks {
     fn drop(&mut self) {
-        for name in &self.names {
-            let _ = ip(&format!("netns del {name}"));
-        }
+        self.names.iter().for_each(|name| take_away(name));
     }
+}
+
+/// A namespace, and first whatever runs in it: a daemon that the product started for a test belongs to nobody else, and
+/// would keep the namespace alive without a name.
+fn take_away(name: &str) {
+    let inside = Command::new("ip").args(["netns", "pids", name]).output();
+    let pids = inside.map(|ran| String::from_utf8_lossy(&ran.stdout).into_owned()).unwrap_or_default();
+    for pid in pids.split_whitespace().filter_map(|pid| rustix::process::Pid::from_raw(pid.parse().ok()?)) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+    let _ = ip(&format!("netns del {name}"));
 }
 
 /// Takes away what a test left that was killed outright.
@@ -108,7 +117,7 @@ fn sweep() {
     for name in left.filter_map(|entry| entry.file_name().into_string().ok()) {
         let owner = name.strip_prefix("tvoxdr-").and_then(|rest| rest.split('-').next());
         if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
-            let _ = ip(&format!("netns del {name}"));
+            take_away(&name);
         }
     }
 }
