@@ -179,8 +179,9 @@ impl Incoming {
                 None => stage.put(hash, &content)?,
             },
             Sink::Patch(_) => stage.adopt_patched(&self.expected, hash)?,
-            Sink::Part(file) => {
+            Sink::Part(mut file) => {
                 let len = file.len();
+                file.write_out();
                 file.finish().map_err(|e| Error::io("cannot write to the stage", &self.part, e))?;
                 if len == 0 { stage.forget_part(&self.expected)? } else { stage.adopt(&self.part, hash)? }
             }

@@ -3,12 +3,18 @@
 
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
+
+use rustix::fs::{Advice, fadvise};
 
 use crate::reading::Piece;
 
 /// The block of common file systems: shorter holes save nothing.
 const BLOCK: usize = 4096;
+
+/// So much is on its way to the disk before the next begins.
+const WRITE_OUT: u64 = 8 << 20;
 
 static ZEROS: [u8; BLOCK] = [0; BLOCK];
 
@@ -18,12 +24,14 @@ pub(crate) struct SparseFile {
     at: u64,
     /// Where the file itself ends so far.
     end: u64,
+    /// Everything before it is on its way to the disk.
+    out: u64,
 }
 
 impl SparseFile {
     /// Goes on at `at`, where the file ends.
     pub(crate) fn new(file: File, at: u64) -> Self {
-        Self { file, at, end: at }
+        Self { file, at, end: at, out: at }
     }
 
     /// Takes the next bytes. Until [`SparseFile::finish`] the file may end before the zeros that came last.
@@ -49,7 +57,20 @@ impl SparseFile {
             Piece::Data(bytes) => self.write(bytes)?,
             Piece::Zeros(count) => self.at += count,
         }
+        if self.end - self.out >= WRITE_OUT {
+            self.write_out();
+        }
         Ok(())
+    }
+
+    /// Sets the disk to work on what came, without waiting for it: a commit would find all of it unwritten, and the disk
+    /// idle for as long as the line was busy. The advice not to keep it is how Linux is told so, and lets go only of what
+    /// is written already (`fadvise64` in mm/fadvise.c). Durability comes from the commit, never from here.
+    pub(crate) fn write_out(&mut self) {
+        if let Some(len) = NonZeroU64::new(self.end - self.out) {
+            let _ = fadvise(&self.file, self.out, Some(len), Advice::DontNeed);
+            self.out = self.end;
+        }
     }
 
     /// How many of these bytes lie in blocks that are all zeros, or in blocks that are not.
