@@ -11,7 +11,7 @@ use crate::site::{Site, accounts, last, sql, step, up};
 use crate::wire::Wire;
 
 /// Stuck at a step, as on a bad day.
-fn stuck_at(site: &mut Site, id: &str, more: &[&str]) {
+pub(crate) fn stuck_at(site: &mut Site, id: &str, more: &[&str]) {
     site.pair.client.kill();
     site.pair.client.bad_day(Some(format!("fail:{id}")));
     site.pair.client.start();
@@ -26,7 +26,7 @@ fn resume(client: &Machine) -> crate::machines::Ran {
     client.run(&["run", "resume", "--json"])
 }
 
-fn rules(ran: &crate::machines::Ran) -> Vec<String> {
+pub(crate) fn rules(ran: &crate::machines::Ran) -> Vec<String> {
     let refused = ran.json()["refused"].as_array().cloned().unwrap_or_default();
     refused.iter().map(|one| one["rule"].as_str().unwrap().to_owned()).collect()
 }

@@ -4,6 +4,7 @@
 
 mod bad_days;
 mod crash;
+mod dead_dr;
 mod last_written;
 mod lost_master;
 #[path = "../machines/mod.rs"]

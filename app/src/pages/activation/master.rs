@@ -2,6 +2,7 @@
 //! lost while it was active.
 
 use contract::Lang;
+use contract::NodeRole;
 use contract::live::Live;
 use contract::state::NodeState;
 use leptos::prelude::*;
@@ -19,13 +20,13 @@ pub(super) fn view(cx: &Context, live: &Live) -> AnyView {
     let there = live.status.peer_name();
     let state = match live.status.state {
         NodeState::Fenced => fenced(cx, there),
-        NodeState::Receiving => receiving(cx, there),
+        NodeState::Receiving => receiving(cx, live, there),
         NodeState::Recovering => replaced::view(cx, live, Tone::Active).unwrap_or_else(|| ().into_any()),
         NodeState::Held => held(cx, live),
         state => serving(cx, there, state),
     };
     // Where the DR does not hold the service there is nothing to take back.
-    let lost = matches!(live.status.state, NodeState::Fenced | NodeState::Held | NodeState::Recovering).then(|| {
+    let lost = live.status.state.may_be_taken_from(NodeRole::Master).then(|| {
         view! { {form::or_who(cx, Action::Takeover, || takeover(cx, live))} {background(cx, live)} }
     });
     let settle = super::super::settle::view(cx, live);
@@ -71,9 +72,23 @@ fn fenced(cx: &Context, there: &str) -> AnyView {
     stance(Tone::Active, &head, &text)
 }
 
-fn receiving(cx: &Context, there: &str) -> AnyView {
+fn receiving(cx: &Context, live: &Live, there: &str) -> AnyView {
     let name = &cx.node.name;
+    let mut machines = live.status.pair.peer.iter().flat_map(|peer| &peer.machines);
+    let silent = !machines.any(|machine| machine.reachable);
     let (head, text) = match cx.lang {
+        Lang::It if silent => (
+            format!("IN RICEZIONE: {there} non risponde."),
+            format!(
+                "I dati di {there} stavano arrivando, e i servizi di {name} restano fermi. Se {there} torna, si riprende da dove si era arrivati. Se è perduta, riprendere il servizio qui sotto con i dati di {name}: ciò che era stato sostituito torna al suo posto, ciò che era arrivato resta da parte."
+            ),
+        ),
+        Lang::En if silent => (
+            format!("RECEIVING: {there} does not answer."),
+            format!(
+                "The data of {there} was on its way here, and the services of {name} stay down. If {there} comes back, it goes on from where it was. If it is lost, take the service below with the data of {name}: what had been replaced is put back, what had arrived is kept aside."
+            ),
+        ),
         Lang::It => (
             format!("IN RICEZIONE: {name} riceve i dati da {there}."),
             format!(

@@ -145,6 +145,10 @@ rules! {
     StepCommand = "step.command";
     /// The other machine of the Master site is not at rest while content is to be put in its place on one.
     FailbackCluster = "failback.cluster";
+    /// The DR says at this moment that it sends its content here: the service is given up there, not taken past it.
+    FailbackSends = "failback.sends";
+    /// The content that the mandate names is being put in its place here, and then this machine serves by itself.
+    FailbackSettles = "failback.settles";
     /// The Master cannot take in what was made on the DR.
     FailbackMaster = "failback.master";
     /// The Master wrote something last that the DR never had, and it would be replaced.

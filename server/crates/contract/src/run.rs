@@ -164,6 +164,10 @@ pub fn step_label(id: &str, lang: Lang) -> String {
         "power_off" => lang.pick("Spegnere la macchina", "Switch off the machine"),
         "evidence" => lang.pick("Verificare l'isolamento dell'altra sede", "Check the isolation of the other site"),
         "mandate" => lang.pick("Scrivere il mandato", "Write the mandate"),
+        "put_back" => lang.pick(
+            "Rimettere i dati di questa macchina al loro posto",
+            "Put the data of this machine back in its place",
+        ),
         "freeze" => lang.pick("Rendere scrivibile la copia dei dati", "Make the copy of the data writable"),
         "start" => lang.pick("Avviare il servizio", "Start the service"),
         "stop" => lang.pick("Fermare il servizio", "Stop the service"),

@@ -364,6 +364,26 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
                 "Switch the machine on before rolling back, or suspend the DR if that is what is wanted.",
             ),
         ),
+        Rule::FailbackSends => (
+            (
+                "{s} sta mandando qui i propri dati, con un rientro ancora in corso.",
+                "Lasciare che il rientro finisca; oppure annullarlo dal pannello di {s} (o là con tvox-dr run abort), poi riprendere il servizio qui.",
+            ),
+            (
+                "{s} is sending its data here by a failback that still goes on.",
+                "Let the failback come to its end; or abort it on the panel of {s} (or there with tvox-dr run abort), then take the service here.",
+            ),
+        ),
+        Rule::FailbackSettles => (
+            (
+                "I dati del DR sono arrivati per intero su {s} e vengono messi al loro posto: poi {s} serve da sola.",
+                "Attendere. Se qualcosa lo impedisce, l'errore compare qui e il servizio si può riprendere senza quei dati, che restano da parte.",
+            ),
+            (
+                "The data of the DR has arrived on {s} as a whole and is being put in its place: then {s} serves by itself.",
+                "Wait. Should something keep it from that, the error is shown here and the service can be taken without that data, which is kept aside.",
+            ),
+        ),
         Rule::FailbackMaster => (
             (
                 "{s} non può ricevere i dati del DR: {d}.",

@@ -96,6 +96,7 @@ pub const TRANSITIONS: &[(NodeRole, NodeState, NodeState, &str)] = &[
     (NodeRole::Master, Serving, Recovering, "it joined in the place of a Master that was lost"),
     (NodeRole::Master, Recovering, Receiving, "failback brings the Client's data to it"),
     (NodeRole::Master, Receiving, Recovering, "the reverse sync was given up"),
+    (NodeRole::Master, Receiving, Serving, "an operator takes the service, and what was replaced is put back"),
     (NodeRole::Master, Recovering, Held, "a mandate names the Master; the gate asks"),
     (NodeRole::Master, Recovering, Serving, "an operator takes the service on it"),
 ];
@@ -119,6 +120,15 @@ impl NodeState {
         match role {
             NodeRole::Master => Serving,
             NodeRole::Client => Standby,
+        }
+    }
+
+    /// Whether an operator may take the service in this state.
+    #[must_use]
+    pub const fn may_be_taken_from(self, role: NodeRole) -> bool {
+        match role {
+            NodeRole::Client => matches!(self, Standby | Held),
+            NodeRole::Master => matches!(self, Fenced | Held | Recovering | Receiving),
         }
     }
 

@@ -32,6 +32,8 @@ use crate::sync::{denied, told};
 
 /// How often whoever waits hears that work goes on.
 const TICK: Duration = Duration::from_millis(500);
+/// The generation of what a store is begun with: this machine's own data. What comes has a larger one.
+pub(super) const SEEDED: u64 = 1;
 
 impl Node {
     /// Answers an errand of the DR.
@@ -213,7 +215,7 @@ impl Node {
                 }
                 tracing::warn!(dataset = feed.dataset.name, error = told(&error), "nothing here can be built upon");
             }
-            Ok(replica.committed().map_or(1, |commit| commit.generation + 1))
+            Ok(replica.committed().map_or(SEEDED, |commit| commit.generation) + 1)
         });
         let ready = work.await.map_err(|error| Denied::failed("prepare to receive", error))?;
         self.home.end();
@@ -294,7 +296,7 @@ fn seed(replica: &mut Replica, feed: &Feed, clock: &dyn Clock, meter: &Arc<Meter
     };
     let Ok((mut ours, mut theirs)) = UnixStream::pair() else { return Ok(()) };
     std::thread::scope(|threads| {
-        let served = threads.spawn(move || capture.serve(&mut theirs, 1, &**meter).map(drop));
+        let served = threads.spawn(move || capture.serve(&mut theirs, SEEDED, &**meter).map(drop));
         let pulled = pull(replica, &mut ours, clock, meter);
         drop(ours);
         pulled.and(served.join().unwrap_or(Ok(())))

@@ -2,6 +2,8 @@
 //! that content or at what was here before, never between, whenever the process dies; until then nothing is served.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -10,20 +12,22 @@ use contract::{Denied, Lang};
 use replication::{Arrival, ContentId};
 use serde_json::json;
 
-use super::receiver::open_store;
+use super::receiver::{SEEDED, open_store};
 use crate::mandate::file::{Record, Seat};
 use crate::mandate::homecoming::{self, Fate};
 use crate::mandate::rules;
 use crate::node::Node;
 use crate::runs::injector::{self, Moment};
-use crate::sync::denied;
 use crate::sync::meter::Meter;
 use crate::sync::source::Feed;
+use crate::sync::{denied, told};
 
 /// How often it is looked whether something is to be settled.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long what could not be done is left alone.
 const AGAIN: Duration = Duration::from_secs(5);
+/// How the name of a run ends under which lies what it had brought when the service was taken past it.
+const ARRIVED: &str = "-arrived";
 
 impl Node {
     /// Settles what came home, until the node stops.
@@ -172,7 +176,7 @@ impl Node {
     pub(super) async fn give_up_receiving(self: &Arc<Self>, run: &str) -> Result<(), Denied> {
         // Where the site has the mandate again, the other member may serve from this very disk, with what came to it or
         // with what it took over: nothing is written there, and what is here else is stale.
-        let beside = self.has_sibling().await? && self.book.look(Record::is_holder);
+        let beside = self.has_sibling().await? && self.book.look(homecoming::is_given_up_beside);
         for feed in self.feeds.all().into_iter().filter(|_| !beside) {
             let name = feed.dataset.name.clone();
             let (kept, now) = (self.preserved_of(run, &feed.dataset), self.clock.now());
@@ -184,15 +188,35 @@ impl Node {
             let done = work.await.map_err(|error| Denied::failed(format!("put {name} back"), error))?;
             done.map_err(denied(format!("put {name} back")))?;
         }
+        // Nobody sends it once more: what has come whole may be all that is left of what was made on the DR.
+        let taken = self.book.look(Record::is_holder);
         let named = run.to_owned();
         let ended = self.book.change(move |record| homecoming::give_up(record, &named, beside));
         if ended.await? {
-            tracing::warn!(run, "nothing comes home any more: everything is as it was");
-            self.note("home.given_up", Some(json!({ "run": run }))).await;
+            let kept = if taken { self.keep_what_came(run).await } else { Vec::new() };
+            tracing::warn!(run, ?kept, "nothing comes home any more: everything is as it was");
+            self.note("home.given_up", Some(json!({ "run": run, "kept": kept }))).await;
             self.mandate_changed();
         }
         self.drop_stores().await;
         Ok(())
+    }
+
+    /// Puts what has come whole beside what was preserved, until somebody discards it. What cannot be moved goes with the
+    /// stores: it keeps nobody from serving.
+    async fn keep_what_came(&self, run: &str) -> Vec<String> {
+        let mut kept = Vec::new();
+        for feed in self.feeds.all() {
+            let (store, name) = (self.homecoming_of(&feed.dataset), feed.dataset.name.clone());
+            let aside = self.preserved_of(&format!("{run}{ARRIVED}"), &feed.dataset);
+            let moved = tokio::task::spawn_blocking(move || move_aside(&store, &feed, &aside)).await;
+            match moved.unwrap_or_else(|error| Err(io::Error::other(error))) {
+                Ok(true) => kept.push(name),
+                Ok(false) => {}
+                Err(error) => tracing::error!(%error, dataset = name, "what came from the DR could not be put aside"),
+            }
+        }
+        kept
     }
 
     /// What waited is not needed any more. What cannot be removed is found by the next run.
@@ -212,6 +236,19 @@ impl Node {
         })
         .await;
     }
+}
+
+/// Moves the newest content of a store aside, where any of it came from the other side.
+fn move_aside(store: &Path, feed: &Feed, aside: &Path) -> io::Result<bool> {
+    if !store.exists() {
+        return Ok(false);
+    }
+    let points = open_store(store, feed).and_then(|replica| replica.restore_points());
+    let points = points.map_err(|error| io::Error::other(told(&error)))?;
+    let Some(point) = points.last().filter(|point| point.generation > SEEDED) else { return Ok(false) };
+    std::fs::create_dir_all(aside)?;
+    std::fs::rename(&point.tree, aside.join("tree"))?;
+    Ok(true)
 }
 
 fn holds(record: &Record, mandate: &Mandate) -> bool {

@@ -61,6 +61,38 @@ pub fn fate_of_two(record: &Record, told: Option<&Standing>, newest: impl Fn(&st
     }
 }
 
+/// Why an operator's take must wait for what is coming in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InTheWay {
+    /// The other side says at this moment that it sends it: there the run is to be given up first.
+    Sends,
+    /// It is here, the mandate names it, and nothing keeps it from being put in its place.
+    Settles,
+}
+
+/// Decides it. `trouble` is whether putting it in its place has failed: then an operator may go on without it.
+#[must_use]
+pub fn in_the_way_of_a_take(record: &Record, told: Option<&Standing>, trouble: bool) -> Option<InTheWay> {
+    let run = record.receiving.as_ref()?;
+    let settles = matches!(&record.mandate, Some(head) if rules::awaits_content(record)
+        && record.promised.as_ref().is_none_or(|promised| *promised == head.id));
+    if told.is_some_and(|told| told.sending.as_ref() == Some(run)) {
+        Some(InTheWay::Sends)
+    } else if settles && !trouble {
+        Some(InTheWay::Settles)
+    } else {
+        None
+    }
+}
+
+/// Whether giving up touches nothing, because the other member of a site of two may serve from the same disk. Not where
+/// the service was taken on this very machine: what was half in its place here is what it is to serve with.
+#[must_use]
+pub fn is_given_up_beside(record: &Record) -> bool {
+    let taken_here = |head: &Mandate| head.issuer == record.node;
+    record.is_holder() && !record.mandate.as_ref().is_some_and(taken_here)
+}
+
 /// Content begins to come in: from here on nothing is served until that is over. Not where this side holds the mandate, or
 /// whoever sends has another one. `past` is what it had of the Master that was lost.
 pub fn begin(record: &mut Record, run: &str, past: &[Given], told: Option<&Standing>) -> bool {
@@ -134,6 +166,35 @@ mod tests {
         let record = member(MandateKind::Failback, true);
         assert!(matches!(fate_of_two(&record, None, |id| id == "2"), Fate::Settle(mandate) if mandate.id == "2"));
         assert_eq!(fate_of_two(&record, None, |_| false), Fate::Wait, "the other one may have taken it up since");
+    }
+
+    #[test]
+    fn a_take_waits_for_what_is_sent_or_put_in_its_place_and_for_nothing_else() {
+        let coming = member(MandateKind::Failback, true);
+        assert_eq!(in_the_way_of_a_take(&coming, None, false), Some(InTheWay::Settles));
+        assert_eq!(in_the_way_of_a_take(&coming, None, true), None, "it failed");
+        let beside = Record { promised: Some("3".into()), ..coming.clone() };
+        assert_eq!(in_the_way_of_a_take(&beside, None, false), None, "it is the other one's");
+        let away = Record { mandate: None, ..coming };
+        assert_eq!(in_the_way_of_a_take(&away, None, false), None, "silence sends nothing");
+        let mut told = rules::standing(&away, "b", true, true);
+        told.sending = Some("r1".into());
+        assert_eq!(in_the_way_of_a_take(&away, Some(&told), true), Some(InTheWay::Sends));
+        told.sending = Some("r2".into());
+        assert_eq!(in_the_way_of_a_take(&away, Some(&told), false), None);
+    }
+
+    #[test]
+    fn a_member_on_which_the_service_was_taken_puts_back_what_was_half_in_its_place() {
+        let mut taken = member(MandateKind::Failback, true);
+        assert!(!is_given_up_beside(&Record { site: NodeRole::Client, ..taken.clone() }), "the site does not serve");
+        if let Some(mandate) = &mut taken.mandate {
+            (mandate.kind, mandate.base) = (MandateKind::Takeover, None);
+        }
+        assert_eq!(fate_of_two(&taken, None, |_| true), Fate::GiveUp("r1".into()));
+        assert!(!is_given_up_beside(&taken), "it was taken here");
+        let elsewhere = Record { node: "m2".into(), ..taken };
+        assert!(is_given_up_beside(&elsewhere), "the other one serves, perhaps from the same disk");
     }
 
     #[test]

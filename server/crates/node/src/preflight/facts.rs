@@ -6,6 +6,7 @@ use contract::{Denied, NodeRole};
 use super::Probed;
 use super::judge::Facts;
 use crate::mandate::file::Seat;
+use crate::mandate::homecoming;
 use crate::node::Node;
 use crate::services;
 use crate::store::{db, time};
@@ -18,6 +19,13 @@ impl Node {
         let (mandate, suspended, findings) = self
             .book
             .look(|record| (record.mandate.is_some(), record.suspended && record.is_holder(), record.findings()));
+        // One that has just fallen silent sends no more.
+        let across = self.link.source().unwrap_or(Seat::First);
+        let told = self.standing_of(across).filter(|_| self.link.contact(across).reachable);
+        let trouble = self.home.trouble().is_some();
+        let (receiving, coming) = self.book.look(|record| {
+            (record.receiving.is_some(), homecoming::in_the_way_of_a_take(record, told.as_ref(), trouble))
+        });
         let declared_lost = self.refuse_if_lost().is_some();
         let policy = self.approval_policy().await?;
         let approvers = if policy.activation.is_on() { Some(self.approvers().await?) } else { None };
@@ -39,6 +47,8 @@ impl Node {
             suspended,
             findings,
             declared_lost,
+            receiving,
+            coming,
             run: self.run_in_the_way(),
             approvers,
             isolation: probed.look.machines.clone(),

@@ -14,6 +14,7 @@ use contract::{Denied, NodeRole, Problem, Refused, Rule, SCHEMA, Timestamp};
 
 use super::point::{self, Choice};
 use crate::isolation;
+use crate::mandate::homecoming::InTheWay;
 
 /// Everything the judgement stands on.
 #[derive(Debug, Clone)]
@@ -33,6 +34,9 @@ pub(crate) struct Facts {
     pub(crate) findings: Vec<MandateFinding>,
     /// This machine was declared lost.
     pub(crate) declared_lost: bool,
+    /// Content comes home to this machine; and why a take must wait for that.
+    pub(crate) receiving: bool,
+    pub(crate) coming: Option<InTheWay>,
     /// The run that is not over.
     pub(crate) run: Option<RunBrief>,
     /// Where the house wants a second person: how many users of the panel may be the one or the other.
@@ -121,7 +125,10 @@ pub(crate) fn judge(facts: &Facts, take: &Take) -> Result<PreflightReport, Denie
 /// What the machine itself says against it.
 fn standing(facts: &Facts) -> Vec<Refused> {
     let mut found = Vec::new();
-    let mut keep = |rule: Rule, detail: &str| found.push(Refused::new(rule, &facts.name, detail));
+    let mut keep = |rule: Rule, detail: &str| {
+        let sender = facts.peer.as_ref().filter(|_| rule == Rule::FailbackSends);
+        found.push(Refused::new(rule, sender.unwrap_or(&facts.name), detail));
+    };
     if facts.declared_lost {
         keep(Rule::PairRetired, "");
     }
@@ -137,6 +144,11 @@ fn standing(facts: &Facts) -> Vec<Refused> {
     if let Some(run) = &facts.run {
         keep(Rule::RunInProgress, run.kind.as_str());
     }
+    match facts.coming {
+        Some(InTheWay::Sends) => keep(Rule::FailbackSends, ""),
+        Some(InTheWay::Settles) => keep(Rule::FailbackSettles, ""),
+        None => {}
+    }
     if !may_begin(facts) {
         keep(Rule::StateIllegal, facts.state.as_str());
     }
@@ -149,8 +161,7 @@ fn standing(facts: &Facts) -> Vec<Refused> {
 /// Whether the state is one from which the service is taken. One that a run has brought about is told as that run.
 fn may_begin(facts: &Facts) -> bool {
     match (facts.side, facts.state) {
-        (NodeRole::Client, NodeState::Standby | NodeState::Held)
-        | (NodeRole::Master, NodeState::Fenced | NodeState::Held | NodeState::Recovering) => true,
+        (side, state) if state.may_be_taken_from(side) => true,
         (NodeRole::Client, NodeState::Active) => facts.suspended,
         (NodeRole::Client, NodeState::Activating | NodeState::HandingBack) => facts.run.is_some(),
         _ => false,
@@ -266,6 +277,7 @@ fn steps(facts: &Facts, off: &[IpAddr], goes_back: bool) -> Vec<PlannedStep> {
     let before: &[&str] = match facts.side {
         NodeRole::Client if facts.resumes() => &[],
         NodeRole::Client => &["close_inbound", "evidence", "mandate", "freeze"],
+        NodeRole::Master if facts.receiving => &["close_inbound", "evidence", "mandate", "put_back"],
         NodeRole::Master => &["close_inbound", "evidence", "mandate"],
     };
     let starts = facts.services.iter().map(|name| format!("start:{name}"));

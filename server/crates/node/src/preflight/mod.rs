@@ -185,7 +185,7 @@ impl Node {
     fn has_a_button(&self) -> bool {
         match self.info.role {
             NodeRole::Client => self.state() != NodeState::Active || self.book.look(|record| record.suspended),
-            NodeRole::Master => matches!(self.state(), NodeState::Fenced | NodeState::Held | NodeState::Recovering),
+            NodeRole::Master => self.state().may_be_taken_from(NodeRole::Master),
         }
     }
 

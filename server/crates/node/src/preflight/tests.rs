@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::judge::{Facts, judge};
 use super::{EVERY, Preview, Probed};
 use crate::isolation::Look;
+use crate::mandate::homecoming::InTheWay;
 use crate::{Init, Node, SystemClock};
 
 const MASTER_IP: &str = "192.0.2.1";
@@ -79,6 +80,8 @@ fn facts() -> Facts {
         suspended: false,
         findings: Vec::new(),
         declared_lost: false,
+        receiving: false,
+        coming: None,
         run: None,
         approvers: None,
         isolation: vec![machine(MASTER_IP, IsolationOutcome::Alive)],
@@ -190,6 +193,19 @@ fn each_guard_stands_for_its_own_fact() {
     let alone = Facts { peer: None, ..good.clone() };
     assert!(judge(&alone, &enough()).unwrap().allowed, "its other machine was declared lost");
     assert!(judge(&Facts { free: None, ..good }, &enough()).unwrap().allowed);
+}
+
+#[test]
+fn content_that_comes_home_holds_a_take_over_up_only_while_it_is_sent_or_put_in_its_place() {
+    let receives = Facts { state: NodeState::Receiving, receiving: true, ..master() };
+    let sent = Facts { coming: Some(InTheWay::Sends), ..receives.clone() };
+    assert_eq!(blocked(&sent, &enough()), ["failback.sends@dr1"]);
+    let settles = Facts { coming: Some(InTheWay::Settles), ..receives.clone() };
+    assert_eq!(blocked(&settles, &enough()), ["failback.settles@master1"]);
+    let report = judge(&receives, &enough()).unwrap();
+    assert!(report.allowed, "nobody sends it any more: {:?}", report.blocked);
+    let steps: Vec<&str> = report.steps.iter().map(|step| step.id.as_str()).collect();
+    assert_eq!(steps, ["close_inbound", "evidence", "mandate", "put_back", "start:pbx", "verify"]);
 }
 
 #[test]
@@ -335,7 +351,7 @@ fn a_take_over_always_loses_what_the_dr_has_made_and_needs_no_copy_of_it() {
         assert_eq!(blocked(&facts, &attested), ["data_loss.consent@dr1"]);
         assert!(judge(&facts, &enough()).unwrap().allowed);
     }
-    for state in [NodeState::Serving, NodeState::Unverified, NodeState::Receiving] {
+    for state in [NodeState::Serving, NodeState::Unverified] {
         assert_eq!(blocked(&Facts { state, ..master() }, &enough()), ["state.illegal@master1"]);
     }
 }

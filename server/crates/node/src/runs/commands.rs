@@ -14,7 +14,7 @@ use super::approval::with_approval;
 use super::evidence::Testimony;
 use super::log::{Event, Plan, State};
 use super::older_point::refuse_point;
-use super::procedure::{Step, steps, with_point, with_power_off};
+use super::procedure::{Step, steps, with_point, with_power_off, with_put_back};
 use super::{Run, store};
 use crate::door::Act;
 use crate::node::Node;
@@ -55,6 +55,8 @@ impl Node {
         let point = found.point.map(|id| self.choose_point(&id, take.accept_data_loss)).transpose()?;
         let plan = self.plan(kind, &act, &take.reason, take.break_glass.as_deref()).await?;
         let steps = if point.is_some() { with_point(plan.steps) } else { plan.steps };
+        let receives = self.book.look(|record| record.receiving.is_some());
+        let steps = if receives { with_put_back(steps) } else { steps };
         let plan = Plan {
             overrides: take.overrides.clone(),
             point,

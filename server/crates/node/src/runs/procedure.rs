@@ -3,7 +3,8 @@
 //! ```text
 //! activation    close_inbound → point → power_off:… → evidence → mandate → freeze → own:… → start:… → verify →
 //!               telephony → own:…
-//! takeover      close_inbound → power_off:… → evidence → mandate → own:… → start:… → verify → telephony → own:…
+//! takeover      close_inbound → power_off:… → evidence → mandate → put_back → own:… → start:… → verify → telephony →
+//!               own:…
 //! deactivation  revert:… → stop:… → revert:… → ledger → mandate → preserve
 //! suspension    suspend → stop:…
 //! resumption    resume → start:… → verify → telephony
@@ -13,6 +14,7 @@
 //! ```
 //!
 //! A restore point that was chosen is read again first: that may take long, and evidence perishes.
+//! What a failback had replaced is put back only after the mandate: until then the DR may be back, and goes on sending.
 //! Where the house wants two persons, whatever writes a mandate begins with `approval`.
 //!
 //! The customer's own steps are undone in exactly the reverse order, before the mandate: what they hold (an address, a
@@ -48,6 +50,8 @@ pub(crate) enum Step {
     PowerOff(String),
     Evidence,
     Mandate,
+    /// Content was coming home when the service was taken: what it replaced.
+    PutBack,
     Freeze,
     Suspend,
     Resume,
@@ -78,6 +82,7 @@ impl fmt::Display for Step {
             Self::PowerOff(ip) => write!(f, "power_off:{ip}"),
             Self::Evidence => f.write_str("evidence"),
             Self::Mandate => f.write_str("mandate"),
+            Self::PutBack => f.write_str("put_back"),
             Self::Freeze => f.write_str("freeze"),
             Self::Suspend => f.write_str("suspend"),
             Self::Resume => f.write_str("resume"),
@@ -121,6 +126,7 @@ impl FromStr for Step {
                 "point" => Self::Point,
                 "evidence" => Self::Evidence,
                 "mandate" => Self::Mandate,
+                "put_back" => Self::PutBack,
                 "freeze" => Self::Freeze,
                 "suspend" => Self::Suspend,
                 "resume" => Self::Resume,
@@ -194,6 +200,14 @@ pub(crate) fn with_point(mut steps: Vec<Step>) -> Vec<Step> {
     steps
 }
 
+/// Awaits that everything is as it was before content began to come home, once the mandate says that it comes no more.
+pub(crate) fn with_put_back(mut steps: Vec<Step>) -> Vec<Step> {
+    if let Some(at) = steps.iter().position(|step| *step == Step::Mandate) {
+        steps.insert(at + 1, Step::PutBack);
+    }
+    steps
+}
+
 /// Puts the machines that are to be switched off before the evidence, of which that is part.
 pub(crate) fn with_power_off(mut steps: Vec<Step>, off: &[String]) -> Vec<Step> {
     if let Some(at) = steps.iter().position(|step| *step == Step::Evidence) {
@@ -219,7 +233,7 @@ impl Step {
             // It gives up by itself, and says why.
             Self::Telephony => Duration::from_secs(10 + u64::from(TELEPHONY_LIMIT_RANGE.1)),
             // They read or write whole datasets.
-            Self::Point | Self::Freeze | Self::Ledger => Duration::from_secs(6 * 3600),
+            Self::Point | Self::PutBack | Self::Freeze | Self::Ledger => Duration::from_secs(6 * 3600),
             Self::Preserve => Duration::from_secs(3600),
             // What was made meanwhile is listed once more before it is given back.
             Self::Mandate if matches!(plan.kind, RunKind::Deactivation | RunKind::Failback) => {
@@ -361,6 +375,9 @@ mod tests {
                 .collect();
         assert_eq!(back[..4], ["close_inbound", "point", "power_off:192.0.2.1", "evidence"]);
         assert_eq!("point".parse(), Ok(Step::Point));
+        let put_back = with_put_back(steps(RunKind::Takeover, &[], &[], false));
+        assert_eq!(put_back[2..4], [Step::Mandate, Step::PutBack]);
+        assert_eq!("put_back".parse(), Ok(Step::PutBack));
         let off = with_power_off(steps(RunKind::Takeover, &[], &[], false), &[" 2001:DB8::1".into()]);
         assert_eq!(off[1].to_string(), "power_off:2001:db8::1");
         assert_eq!(off[1].to_string().parse(), Ok(off[1].clone()));

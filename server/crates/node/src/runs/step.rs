@@ -72,6 +72,7 @@ impl Node {
             Step::PowerOff(ip) => Ok(self.is_powered_off(ip).await),
             Step::Evidence => Ok(run.testify(|testimony| testimony.summary())),
             Step::Mandate => Ok(self.mandate_is_written(plan)),
+            Step::PutBack => Ok(self.is_put_back()),
             Step::Freeze => self.data_is_writable(plan).await,
             Step::Suspend => Ok(self.suspension_is(true)),
             Step::Resume => Ok(self.suspension_is(false)),
@@ -102,6 +103,7 @@ impl Node {
             Step::PowerOff(ip) => return self.power_off(ip).await,
             Step::Evidence => self.gather_evidence(run, plan).await,
             Step::Mandate => self.write_mandate(run, plan).await,
+            Step::PutBack => self.await_put_back().await,
             Step::Freeze => self.make_data_writable(plan).await,
             Step::Suspend => self.set_suspended(true).await,
             Step::Resume => self.set_suspended(false).await,
@@ -145,7 +147,13 @@ impl Node {
             // Left off: whether it may come back is for an operator to say (`power on`), not for a run that was given up.
             Step::PowerOff(_) => Ok(()),
             // Never reached: a run with its mandate written cannot be given up, and without it there is nothing to undo.
-            Step::Mandate | Step::Freeze | Step::Preserve | Step::Home | Step::Stable | Step::Own(_) => Ok(()),
+            Step::Mandate
+            | Step::PutBack
+            | Step::Freeze
+            | Step::Preserve
+            | Step::Home
+            | Step::Stable
+            | Step::Own(_) => Ok(()),
             // The Master hears that nothing comes any more, and puts everything back as it was.
             Step::Receive | Step::Bring | Step::LastDelta | Step::Compare => Ok(()),
             Step::Suspend => self.set_suspended(false).await,

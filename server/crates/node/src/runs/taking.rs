@@ -100,6 +100,23 @@ impl Node {
         Ok(taken.await.map(drop)?)
     }
 
+    pub(super) fn is_put_back(&self) -> Seen {
+        self.book.look(|record| record.receiving.is_none().then(String::new))
+    }
+
+    /// Waits until what was coming home is given up: that goes on by itself, whatever becomes of the run.
+    pub(super) async fn await_put_back(&self) -> Result<(), Stop> {
+        // What was in the way before the mandate, or before an operator said to go on, says nothing about this attempt.
+        self.home.set_trouble(None);
+        while self.is_put_back().is_none() {
+            if let Some(trouble) = self.home.trouble() {
+                return Err(Stop::new(trouble, try_again()));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
     /// Gives the mandate away: whoever gives it needs the right to serve, and its services down. Named by the newest that it
     /// knows is not enough after a boot: the other side may have taken it meanwhile.
     pub(super) async fn give(&self, run: &Arc<Run>, plan: &Plan, raise: Raise) -> Result<(), Stop> {

@@ -21,11 +21,11 @@
 //! | only the right to serve gives the service away | mandate, cluster: `GIVES` | `OnlyTheRightGives` |
 //! | a machine that was put back never starts itself | mandate: `NOT_AGAINST` | `LessThanRememberedIsFound` |
 //! | none serves after a failback without what was handed over, however the reverse apply is cut off | return: `FED` | `ContentIsAwaited`, `ReceivingIsMarked`, `ComparedIsNamed` |
-//! | from every state operators reach exactly one: either machine alone, and by the panels while they hear each other | mandate, return: `ALONE`, `TOGETHER` | `WhoWaitsStandsAside` |
+//! | from every state operators reach exactly one: either machine alone, and by the panels while they hear each other | mandate, return: `ALONE`, `TOGETHER` | `WhoWaitsStandsAside`, `TakenFromReceiving` |
 //!
 //! What no model has: content that comes home to one member of a site of two (`homecoming::fate_of_two`), members that are
-//! declared lost one by one, late words in `return_model`, and an operator who is refused: its `Take` is possible where the
-//! button says `state.illegal` (while content comes home), and what is left there is `tvox-dr rescue open`.
+//! declared lost one by one, and late words in `return_model`, whose operators are refused a take where the preflight
+//! refuses it by state, tombstone or what comes home, and nowhere else.
 
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write as _};

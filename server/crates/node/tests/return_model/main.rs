@@ -16,7 +16,7 @@ use contract::NodeRole;
 use stateright::{Model, Property};
 
 use moves::{Bounds, Move};
-use properties::{FED, GOES_ON, LOST_ENDS, LOST_STAYS, NOT_TO_THE_EMPTY, reached};
+use properties::{ALONE, FED, GOES_ON, LOST_ENDS, LOST_STAYS, NOT_TO_THE_EMPTY, reached};
 use rule::Rule;
 use world::{CLIENT, MASTER, NEW, World};
 
@@ -87,6 +87,10 @@ fn check(bounds: Bounds, story: &'static [Move], depth: usize, reaches: &[&str])
 /// The same, and in each state what operators can do.
 fn check_reach(bounds: Bounds, story: &'static [Move], depth: usize) {
     checking::check(Pair { bounds, without: None, story, reach: true }, Some(depth), &[]);
+}
+
+fn keeps_somebody_out(without: Rule, bounds: Bounds, story: &'static [Move], property: &'static str) {
+    checking::breaks(Pair { bounds, without: Some(without), story, reach: true }, property);
 }
 
 fn breaks(without: Rule, bounds: Bounds, story: &'static [Move], property: &'static str) {
@@ -166,6 +170,11 @@ fn without_awaiting_the_content_a_master_serves_what_it_had_before() {
 #[test]
 fn without_the_mark_that_content_comes_in_a_master_serves_between_two_contents() {
     breaks(Rule::ReceivingIsMarked, HOME, ACTIVE, FED);
+}
+
+#[test]
+fn without_a_take_while_content_comes_in_nobody_serves_on_the_master_when_the_dr_dies_on_the_way() {
+    keeps_somebody_out(Rule::TakenFromReceiving, HOME, ACTIVE, ALONE);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use contract::NodeRole;
 use contract::mandate::MandateKind;
 use node::mandate::file::{Opening, Record};
 use node::mandate::homecoming::{self, Fate};
+use node::mandate::rules::Standing;
 use node::mandate::{loss, rules};
 
 use crate::rule::Rule;
@@ -83,10 +84,13 @@ impl World {
             may(asks && partner.is_none() && loss::is_left_alone(&machine.record), Move::OpenAlone(one));
             let lives = machine.record.declared_lost.is_none() || without == Some(Rule::LostTakesNothing);
             let may_raise = self.raises < bounds.raises;
-            let may_take = may_raise && lives && machine.record.mandate.is_some();
-            may(may_take && !machine.has_right(), Move::Take(one));
-            may(may_take && !machine.has_right() && near, Move::TakeOver(one));
-            may(may_take && bounds.lost && partner.is_some(), Move::Retire(one));
+            // A disk may refuse what came at any time; then a take is allowed that has to wait otherwise.
+            let takes = |told: Option<&Standing>| may_raise && machine.may_take(told, true, without);
+            may(takes(None), Move::Take(one));
+            let said = partner.filter(|_| near).and_then(|partner| self.machines[partner].words(one));
+            may(said.is_some() && takes(said.as_ref()), Move::TakeOver(one));
+            let goes_on = may_raise && lives && machine.record.mandate.is_some() && machine.has_right();
+            may((goes_on || takes(None)) && bounds.lost && partner.is_some(), Move::Retire(one));
             may(self.can_join(one), Move::Join(one));
             if machine.role() == NodeRole::Client {
                 self.moves_of_dr(one, bounds, without, &mut may);

@@ -152,6 +152,9 @@ fn alone(pair: &Pair, world: &World, one: usize) -> bool {
     }
     finish(pair, &mut later, one, false);
     if !later.machines[one].serves() {
+        if !later.machines[one].may_take(None, false, pair.without) {
+            return false;
+        }
         later.make(Move::Take(one), pair.without);
         finish(pair, &mut later, one, false);
     }
@@ -169,10 +172,16 @@ fn by_panel(pair: &Pair, world: &World, one: usize) -> bool {
         finish(pair, &mut later, each, true);
     }
     let mut later = exchange(pair, &later, one, other);
+    // Who is told to wait for what has come waits.
+    finish(pair, &mut later, one, true);
     if later.machines[one].record.declared_lost.is_some() || later.machines[one].partner() != Some(other) {
         return true;
     }
     if !later.machines[one].serves() {
+        let told = later.machines[other].words(one);
+        if !later.machines[one].may_take(told.as_ref(), false, pair.without) {
+            return false;
+        }
         later.make(Move::TakeOver(one), pair.without);
         let [a, b] = [one, other];
         later = exchange(pair, &later, a, b);

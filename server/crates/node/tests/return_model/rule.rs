@@ -23,6 +23,8 @@ pub enum Rule {
     ContentIsAwaited,
     /// While content comes in, nothing is served: the mark is on disk.
     ReceivingIsMarked,
+    /// The service can be taken on a machine to which content was coming, once nobody sends it.
+    TakenFromReceiving,
     /// What is named is what both have compared.
     ComparedIsNamed,
 }

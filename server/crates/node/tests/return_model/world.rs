@@ -7,11 +7,12 @@ use contract::gate::GateAnswer;
 use contract::mandate::{Mandate, MandateKind, Relation, Tombstone};
 use contract::run::RunKind;
 use contract::service::Desired;
+use contract::state::NodeState;
 use contract::{NodeRole, Timestamp};
 use node::mandate::file::{Opened, Opening, Record};
 use node::mandate::rules::{self, Standing};
 use node::mandate::session::Ear;
-use node::mandate::{Raise, loss, state};
+use node::mandate::{Raise, homecoming, loss, state};
 
 use crate::kept::Kept;
 use crate::rule::Rule;
@@ -145,6 +146,23 @@ impl Machine {
         rules::has_right(&self.record, &boot_id(self.boot))
     }
 
+    /// What it is doing, as the product tells it.
+    fn state(&self) -> NodeState {
+        let run = (self.giving.is_some() && self.has_right()).then_some(RunKind::Failback);
+        state::state(&self.record, &boot_id(self.boot), run)
+    }
+
+    /// Whether an operator may begin to take the service here: as the preflight judges it. `trouble` is whether what came
+    /// cannot be put in its place.
+    pub fn may_take(&self, told: Option<&Standing>, trouble: bool, without: Option<Rule>) -> bool {
+        let mandate = self.record.mandate.is_some();
+        let lives = self.record.declared_lost.is_none() || without == Some(Rule::LostTakesNothing);
+        let state = self.state();
+        let refused = without == Some(Rule::TakenFromReceiving) && state == NodeState::Receiving;
+        let free = homecoming::in_the_way_of_a_take(&self.record, told, trouble).is_none();
+        mandate && lives && state.may_be_taken_from(self.role()) && free && !refused
+    }
+
     pub fn serves(&self) -> bool {
         self.on && self.services
     }
@@ -163,10 +181,9 @@ impl Machine {
         let known = self.partner() == Some(to);
         // One that waits for its gate is in nobody's way.
         let moves = self.giving.is_some() && self.has_right();
-        let run = moves.then_some(RunKind::Failback);
         let boot = boot_id(self.boot);
         let told = Standing {
-            state: Some(state::state(&self.record, &boot, run)),
+            state: Some(self.state()),
             sending: self.giving.as_ref().map(|giving| giving.run.clone()),
             ..rules::standing(&self.record, &boot, !self.services, moves)
         };
