@@ -27,7 +27,7 @@ fn machine(machine: &MachineIsolation, offset: i32, lang: Lang) -> AnyView {
         view! {
             <div>
                 <dt>{probe_label(&probe.probe, lang)}</dt>
-                <dd>{said} " " <span class="machine-words">{probe.detail.clone()}</span></dd>
+                <dd>{said} " " <span class="machine-words">{probe.told(lang).to_owned()}</span></dd>
             </div>
         }
     });

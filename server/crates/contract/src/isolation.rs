@@ -51,8 +51,52 @@ pub struct Evidence {
     pub result: ProbeResult,
     /// When.
     pub at: Timestamp,
-    /// In the words of the network.
+    /// In the words of the network, or one of [`own_words`].
     pub detail: String,
+}
+
+impl Evidence {
+    /// The detail as a reader sees it: what `tvox-dr` says itself in the reader's language, what came from the network as
+    /// it came.
+    #[must_use]
+    pub fn told(&self, lang: Lang) -> &str {
+        let known = lang == Lang::It;
+        own_words::ALL
+            .iter()
+            .find(|(english, _)| known && *english == self.detail)
+            .map_or(&self.detail, |(_, italian)| italian)
+    }
+}
+
+/// What `tvox-dr` itself says of a probe.
+pub mod own_words {
+    /// Nothing came back.
+    pub const NO_ANSWER: &str = "no answer in time";
+    /// No echo came back.
+    pub const NO_ECHO: &str = "no echo reply in time";
+    /// An echo came back.
+    pub const ECHO: &str = "echo reply";
+    /// A port is open.
+    pub const TAKES_CONNECTIONS: &str = "it takes connections";
+    /// The key is not the expected one.
+    pub const ANOTHER_MACHINE: &str = "another machine answers";
+    /// The panel's port was never told.
+    pub const NO_PORT: &str = "its port is not known";
+    /// To ask it is to ask oneself.
+    pub const OWN_ADDRESS: &str = "this machine's own address";
+    /// The refusal is one's own.
+    pub const OWN_REFUSAL: &str = "refused by this machine itself, whose address it is";
+
+    pub(super) const ALL: [(&str, &str); 8] = [
+        (NO_ANSWER, "nessuna risposta in tempo"),
+        (NO_ECHO, "nessuna eco in tempo"),
+        (ECHO, "eco ricevuta"),
+        (TAKES_CONNECTIONS, "accetta connessioni"),
+        (ANOTHER_MACHINE, "risponde un'altra macchina"),
+        (NO_PORT, "la sua porta non è nota"),
+        (OWN_ADDRESS, "indirizzo di questa stessa macchina"),
+        (OWN_REFUSAL, "rifiutato da questa stessa macchina, di cui è l'indirizzo"),
+    ];
 }
 
 /// Stands among the signs of life of a machine that is said to have no power all the same.
@@ -137,4 +181,22 @@ pub struct MachineIsolation {
     pub attestation: Option<String>,
     /// The probes.
     pub evidence: Vec<Evidence>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_we_say_of_a_probe_is_in_the_readers_language_and_what_the_network_says_is_left_alone() {
+        let said = |detail: &str| Evidence {
+            probe: "panel".into(),
+            result: ProbeResult::Timeout,
+            at: Timestamp::UNIX_EPOCH,
+            detail: detail.into(),
+        };
+        assert_eq!(said(own_words::NO_ANSWER).told(Lang::It), "nessuna risposta in tempo");
+        assert_eq!(said(own_words::NO_ANSWER).told(Lang::En), "no answer in time");
+        assert_eq!(said("No route to host (os error 113)").told(Lang::It), "No route to host (os error 113)");
+    }
 }

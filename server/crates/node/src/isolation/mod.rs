@@ -12,7 +12,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use contract::address::PeerAddress;
-use contract::isolation::{Attestation, CONTRADICTED, Evidence, IsolationOutcome, MachineIsolation, ProbeResult};
+use contract::isolation::{
+    Attestation, CONTRADICTED, Evidence, IsolationOutcome, MachineIsolation, ProbeResult, own_words,
+};
 use contract::life::LifeSigns;
 use contract::{Denied, Problem, Refused, Rule};
 use futures_util::future::join_all;
@@ -107,7 +109,7 @@ impl Node {
 
     async fn glance(&self, probe: Probe, ip: IpAddr) -> (ProbeResult, String) {
         let tried = tokio::time::timeout(GLANCE, self.try_probe(probe, ip, None)).await;
-        tried.unwrap_or_else(|_| (ProbeResult::Timeout, "no answer in time".into()))
+        tried.unwrap_or_else(|_| (ProbeResult::Timeout, own_words::NO_ANSWER.into()))
     }
 
     /// The power, read beside the network. That a glance does not get to know it is told.
@@ -116,7 +118,7 @@ impl Node {
         if pace != Pace::Glance {
             return read.await;
         }
-        let (probe, detail) = (format!("{}glance", power::POWER), "no answer in time".to_owned());
+        let (probe, detail) = (format!("{}glance", power::POWER), own_words::NO_ANSWER.to_owned());
         let late = || Some(Evidence { probe, result: ProbeResult::Timeout, at: self.clock.now(), detail });
         tokio::time::timeout(GLANCE, read).await.unwrap_or_else(|_| late())
     }

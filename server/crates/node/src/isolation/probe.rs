@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use contract::address::PeerAddress;
 use contract::isolation::ProbeResult::{self, Answered, NotApplicable, Refused, Timeout};
+use contract::isolation::own_words;
 use contract::life::SipAddress;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
 use sip::{ProbeError, Transport};
@@ -62,7 +63,7 @@ impl Node {
         let from = self.config.peer.ip();
         match probe {
             Probe::PeerLink(port) => self.greet(PeerAddress { ip, port }, fingerprint).await,
-            Probe::Panel(None) => (NotApplicable, "its port is not known".into()),
+            Probe::Panel(None) => (NotApplicable, own_words::NO_PORT.into()),
             Probe::Panel(Some(port)) | Probe::Tcp(port) => knock(SocketAddr::new(ip, port), from, PATIENCE).await,
             Probe::Icmp => ping(ip).await,
             Probe::Sip(address) => ask(address, from).await,
@@ -77,7 +78,7 @@ impl Node {
                 let who = dialled.reply.who();
                 (Answered, format!("{} {}", who.name, who.version))
             }
-            Ok(Err(error)) if error.is_other_machine() => (Answered, "another machine answers".into()),
+            Ok(Err(error)) if error.is_other_machine() => (Answered, own_words::ANOTHER_MACHINE.into()),
             Ok(Err(DialError::Io(error))) if is_of_a_conversation(&error) => {
                 (Answered, format!("something else answers: {error}"))
             }
@@ -99,7 +100,7 @@ async fn ask(address: SipAddress, from: IpAddr) -> Look {
             let server = answer.server.map(|server| format!(", {server}")).unwrap_or_default();
             (Answered, format!("{} {}{server}", answer.status, answer.reason))
         }
-        Err(ProbeError::Silent) => (Timeout, "no answer in time".into()),
+        Err(ProbeError::Silent) => (Timeout, own_words::NO_ANSWER.into()),
         Err(error @ ProbeError::NotSip(_)) => (Answered, error.to_string()),
         Err(ProbeError::Io(error)) if is_of_a_conversation(&error) => {
             (Answered, format!("something else answers: {error}"))
@@ -111,9 +112,9 @@ async fn ask(address: SipAddress, from: IpAddr) -> Look {
 /// Opens a connection and says nothing.
 async fn knock(to: SocketAddr, from: IpAddr, patience: Duration) -> Look {
     match timeout(patience, connect(to, from)).await {
-        Ok(Ok(_)) => (Answered, "it takes connections".into()),
+        Ok(Ok(_)) => (Answered, own_words::TAKES_CONNECTIONS.into()),
         Ok(Err(error)) => unanswered(&error, to.ip()),
-        Err(_) => (Timeout, "no answer in time".into()),
+        Err(_) => (Timeout, own_words::NO_ANSWER.into()),
     }
 }
 
@@ -142,7 +143,7 @@ fn unanswered(error: &io::Error, ip: IpAddr) -> Look {
     use io::ErrorKind as Kind;
     let result = match error.kind() {
         Kind::ConnectionRefused if is_of_this_machine(ip) => {
-            return (NotApplicable, "refused by this machine itself, whose address it is".into());
+            return (NotApplicable, own_words::OWN_REFUSAL.into());
         }
         Kind::ConnectionRefused | Kind::ConnectionReset => Refused,
         // The fault is on this side.
@@ -155,7 +156,7 @@ fn unanswered(error: &io::Error, ip: IpAddr) -> Look {
 /// Echo requests by the kernel's unprivileged ICMP socket (icmp(7)), where the machine permits it.
 async fn ping(ip: IpAddr) -> Look {
     if is_of_this_machine(ip) {
-        return (NotApplicable, "this machine's own address".into());
+        return (NotApplicable, own_words::OWN_ADDRESS.into());
     }
     let socket = match echo_socket(ip) {
         Ok(socket) => socket,
@@ -164,12 +165,12 @@ async fn ping(ip: IpAddr) -> Look {
     let each = PATIENCE / u32::from(PINGS);
     for number in 0..PINGS {
         match timeout(each, echo(&socket, ip, number)).await {
-            Ok(Ok(())) => return (Answered, "echo reply".into()),
+            Ok(Ok(())) => return (Answered, own_words::ECHO.into()),
             Ok(Err(error)) => return unanswered(&error, ip),
             Err(_) => {}
         }
     }
-    (Timeout, "no echo reply in time".into())
+    (Timeout, own_words::NO_ECHO.into())
 }
 
 fn echo_socket(ip: IpAddr) -> io::Result<UdpSocket> {
