@@ -130,6 +130,9 @@ actions! {
     RunAck, "run.ack", Role::Operator, "Passo confermato.", "Step acknowledged.";
     /// What was found against the mandate is known and meant to be.
     Settle, "settle", Role::Operator, "Anomalia chiarita.", "Finding settled.";
+    /// This member of a site of two has the data with which the site serves.
+    GateSame, "gate.same", Role::Operator,
+        "Dichiarazione registrata: il consenso viene chiesto di nuovo.", "Statement recorded: the gate asks again.";
     /// Consent to replace a copy that is held.
     SyncAccept, "sync.accept", Role::Operator,
         "Consenso registrato: la copia verrà sostituita al prossimo contatto con il Master.",

@@ -113,7 +113,7 @@ pub fn override_field(refused: &Refused) -> String {
 /// The field whose value offends a guard. The summary on top still says what to do.
 fn offends(action: Action, refused: &Refused) -> Option<String> {
     use Action::{
-        Activate, Deactivate, Failback, LicenceLoad, PeerJoin, PeerRetire, PeerSet, PowerOff, PowerOn,
+        Activate, Deactivate, Failback, GateSame, LicenceLoad, PeerJoin, PeerRetire, PeerSet, PowerOff, PowerOn,
         PreservedDiscard, RunResume, Settle, SiblingJoin, SiblingSet, Suspend, SyncAccept, Takeover,
     };
     let field = match (action, refused.rule) {
@@ -122,8 +122,8 @@ fn offends(action: Action, refused: &Refused) -> Option<String> {
         (PeerJoin | SiblingJoin, Rule::TokenExpired | Rule::TokenUsed | Rule::TokenInvalid) => "token",
         (LicenceLoad, Rule::LicenceInvalid) => "text",
         (
-            Activate | Takeover | PeerRetire | Deactivate | Failback | Suspend | Settle | SyncAccept | PowerOff
-            | PowerOn | PreservedDiscard,
+            Activate | Takeover | PeerRetire | Deactivate | Failback | Suspend | Settle | GateSame | SyncAccept
+            | PowerOff | PowerOn | PreservedDiscard,
             Rule::ConfirmName,
         ) => "confirm_name",
         (Activate | Takeover | PeerRetire, Rule::DataLossConsent) => "accept_data_loss",
@@ -170,7 +170,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
         Action::RunDecline | Action::StepsUndo => &["reason"],
         Action::RunBypass => &["reason", "password"],
         Action::ApprovalSet => &["activation", "wait"],
-        Action::Suspend | Action::Settle => &["confirm_name", "reason", "password"],
+        Action::Suspend | Action::Settle | Action::GateSame => &["confirm_name", "reason", "password"],
         Action::SyncAccept => &["confirm_name", "reason", "password", "content"],
         Action::PreservedDiscard => &["confirm_name", "password"],
         Action::GateSet => &["policy", "wait"],

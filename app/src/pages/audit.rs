@@ -227,6 +227,7 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         Some(Action::Failback) => words("Rientro con i dati del DR", "Failback with the data of the DR"),
         Some(Action::Suspend) => words("Sospensione del DR", "Suspension of the DR"),
         Some(Action::Settle) => words("Anomalia chiarita", "Finding settled"),
+        Some(Action::GateSame) => words("Dati dichiarati uguali", "Data stated to be the same"),
         Some(Action::SyncAccept) => words("Consenso a sostituire la copia", "Consent to replace the copy"),
         Some(Action::PreservedDiscard) => words("Dati messi da parte eliminati", "What was put aside discarded"),
         Some(Action::RunResume) => words("Operazione ripresa", "Operation resumed"),

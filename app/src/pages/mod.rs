@@ -32,6 +32,7 @@ mod replication;
 mod retire;
 mod run;
 mod runs;
+mod same_data;
 mod scrub;
 mod services;
 mod settle;

@@ -51,6 +51,22 @@ fn each_day_offers_what_can_be_done_on_it_and_nothing_else() {
 }
 
 #[test]
+fn a_member_that_lacks_what_the_other_one_has_offers_to_say_that_it_has_it_and_nobody_else_does() {
+    let mut context = on(Scene::Held, Lang::It, Role::Operator, PATH);
+    let gate = |context: &mut app::model::Context, because: &[contract::gate::GateReason]| {
+        let live = std::sync::Arc::make_mut(context.live.as_mut().unwrap());
+        live.status.gate.as_mut().unwrap().because = because.to_vec();
+        offers(&document(context, &Page::Activation(Box::default())), Action::GateSame)
+    };
+    use contract::gate::GateReason::{LacksContent, NotVerified, Stale};
+    assert!(gate(&mut context, &[Stale, NotVerified]));
+    assert!(!gate(&mut context, &[NotVerified]));
+    assert!(!gate(&mut context, &[LacksContent, NotVerified]), "there is nobody beside it who has the data");
+    let mut viewer = on(Scene::Held, Lang::It, Role::Viewer, PATH);
+    assert!(!gate(&mut viewer, &[Stale]));
+}
+
+#[test]
 fn of_a_master_of_two_machines_one_is_chosen_to_take_the_data_in() {
     let alone = activation(Scene::Active);
     assert!(!alone.contains("name=\"member\""), "there is nothing to choose");

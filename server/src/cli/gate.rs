@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Exit;
 use super::gate_units;
+use super::operate::SettleArgs;
 use super::print::{self, text};
 use super::remote::Line;
 use crate::socket::{self, Request, Told};
@@ -41,6 +42,8 @@ pub enum GateVerb {
         #[arg(long, value_name = "S", default_value = "", hide_default_value = true)]
         wait: String,
     },
+    /// Master of two: state that this machine has the data with which the other one of the cluster serves
+    Same(SettleArgs),
     /// Whether a service may be started now: 0 it may, 3 it may not. Works without the node, too
     Check,
     /// The same, once it may
@@ -81,6 +84,7 @@ pub async fn gate(line: &Line, verb: Option<GateVerb>, explained: bool) -> Resul
         GateVerb::Show { explain } if explain || explained => show_explained(line).await,
         GateVerb::Show { .. } => Ok(line.show(&line.ask(query::Gate {}).await?, words)),
         GateVerb::Set { policy, wait } => line.tell(Command::GateSet { policy, wait }).await.map(|_| Exit::Done),
+        GateVerb::Same(args) => line.tell(Command::GateSame(args.into_settle())).await.map(|_| Exit::Done),
         GateVerb::Check => check(line).await,
         GateVerb::Wait { timeout } => wait(line, timeout.map(Duration::from_secs)).await,
         GateVerb::Install { units, root } => gate_units::install(line, &root, &units).await,

@@ -166,8 +166,14 @@ pub async fn suspend(line: &Line, args: ReleaseArgs) -> Result<Exit, Exit> {
 
 /// `settle`.
 pub async fn settle(line: &Line, args: SettleArgs) -> Result<Exit, Exit> {
-    let SettleArgs { confirm_name, reason } = args;
-    line.tell(Command::Settle(Settle { confirm_name, reason, password: None })).await.map(|_| Exit::Done)
+    line.tell(Command::Settle(args.into_settle())).await.map(|_| Exit::Done)
+}
+
+impl SettleArgs {
+    /// As the node takes it.
+    pub fn into_settle(self) -> Settle {
+        Settle { confirm_name: self.confirm_name, reason: self.reason, password: None }
+    }
 }
 
 /// Does what a run verb says.

@@ -129,7 +129,8 @@ pub(super) const fn page_of(action: Action) -> PageId {
         | Action::Deactivate
         | Action::Failback
         | Action::Suspend
-        | Action::Settle => PageId::Activation,
+        | Action::Settle
+        | Action::GateSame => PageId::Activation,
         Action::StepAdd
         | Action::StepRemove
         | Action::StepMove
@@ -203,6 +204,11 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
     let group = || match text("only").as_str() {
         "" => Ok(None),
         only => only.parse().map(Some).map_err(|problem| Denied::field("only", problem)),
+    };
+    let said = || Settle {
+        confirm_name: trimmed("confirm_name"),
+        reason: trimmed("reason"),
+        password: Some(secret("password")),
     };
     Ok(match action {
         Action::PasswordChange => {
@@ -303,11 +309,8 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         Action::Deactivate => Command::Deactivate(press::released(fields)),
         Action::Failback => Command::Failback(press::sent_home(fields)),
         Action::Suspend => Command::Suspend(press::released(fields)),
-        Action::Settle => Command::Settle(Settle {
-            confirm_name: trimmed("confirm_name"),
-            reason: trimmed("reason"),
-            password: Some(secret("password")),
-        }),
+        Action::Settle => Command::Settle(said()),
+        Action::GateSame => Command::GateSame(said()),
         Action::SyncAccept => Command::SyncAccept(Accept {
             dataset: trimmed("name"),
             content: trimmed("content"),

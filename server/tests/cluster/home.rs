@@ -86,6 +86,35 @@ fn one_member_takes_it_in_and_the_other_one_serves_only_once_it_has_the_same() {
 }
 
 #[test]
+fn an_operator_says_that_a_member_has_the_data_whose_disk_never_compares_equal() {
+    let mut away = Away::new();
+    let ran = press(&away.site.client, "failback", &["--member", "m1"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    away.until_home_on(&away.site.m1);
+    until("it knows that it is stale", || is_stale(&away.site.m2));
+    until("somebody is told", || is_alarmed(&away.site.m2, "dr.member.stale"));
+    let explained = away.site.m2.ok(&["gate", "show", "--explain"]).out;
+    assert!(explained.contains("tvox-dr gate same"), "{explained}");
+    let refused = press(&away.site.m1, "gate same", &[]);
+    assert_eq!((refused.code, refused.rule()), (3, "member.current".into()), "it lacks nothing: {refused:?}");
+    lose(&mut away.site.m1);
+    until("its sibling is silent", || away.site.m2.status()["pair"]["cluster"]["sibling"]["reachable"] == false);
+    let refused = press(&away.site.m2, "gate same", &[]);
+    assert_eq!((refused.code, refused.rule()), (3, "member.beside".into()), "{refused:?}");
+    assert!(is_stale(&away.site.m2), "a no changes nothing");
+
+    boot(&mut away.site.m1, "back");
+    until("it serves again", || away.site.m1.status()["state"] == "serving");
+    until("it is said", || press(&away.site.m2, "gate same", &[]).code == 0);
+    until("it is confirmed", || away.site.m2.status()["state"] == "serving" && up(&away.site.m2).exists());
+    until("nobody is alarmed any more", || !is_alarmed(&away.site.m2, "dr.member.stale"));
+    let log = away.site.m2.ok(&["audit", "--json"]).json();
+    let said =
+        log["entries"].as_array().unwrap().iter().find(|one| one["action"] == "gate.same" && one["outcome"] == "done");
+    assert_eq!(said.map(|one| &one["reason"]), Some(&"prova".into()), "{log}");
+}
+
+#[test]
 fn members_with_one_disk_both_serve_with_what_came_to_one() {
     let site = Site::new();
     serve(&site.client);

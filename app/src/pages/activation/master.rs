@@ -30,8 +30,9 @@ pub(super) fn view(cx: &Context, live: &Live) -> AnyView {
         view! { {form::or_who(cx, Action::Takeover, || takeover(cx, live))} {background(cx, live)} }
     });
     let settle = super::super::settle::view(cx, live);
+    let same = super::super::same_data::view(cx, live);
     let written = super::super::last_written::view(cx, live);
-    view! { <section class="card">{state} {travel(cx, live)} {way(cx, live)}</section> {written} {settle} {lost} }
+    view! { <section class="card">{state} {travel(cx, live)} {way(cx, live)}</section> {written} {settle} {same} {lost} }
         .into_any()
 }
 

@@ -75,8 +75,8 @@ catalogue! {
     MemberStale = "dr.member.stale" / "dr.member.current", 4,
         "La macchina del cluster {s} non ha i dati tornati dal DR e non serve", "The machine {s} of the cluster has not the data that came home from the DR and does not serve",
         "La macchina del cluster {s} ha gli stessi dati dell'altra", "The machine {s} of the cluster has the same data as the other one",
-        "Lasciare che il cluster la allinei, o copiarvi i dati dall'altra macchina: il confronto si ripete da solo. Finché non li ha, l'IP di nodo non può passare a lei.",
-        "Let the cluster bring it in line, or copy the data there from the other machine: they are compared again and again. Until it has them the node IP cannot move to it.";
+        "Lasciare che il cluster la allinei, o copiarvi i dati dall'altra macchina: il confronto si ripete da solo. Se li ha già e il confronto non può riuscire (disco montato solo sull'altra, o sempre scritto), dichiararlo sul suo pannello: pagina Attivazione, o tvox-dr gate same. Fino ad allora l'IP di nodo non può passare a lei.",
+        "Let the cluster bring it in line, or copy the data there from the other machine: they are compared again and again. If it has them already and comparing cannot succeed (the disk is mounted on the other one only, or is always written to), state it on its panel: page Activation, or tvox-dr gate same. Until then the node IP cannot move to it.";
     /// Client: nothing is replicated, because somebody stopped it or because it fails.
     SyncStopped = "dr.sync.stopped" / "dr.sync.running", 5,
         "La replicazione di {s} è ferma: {d}", "The replication of {s} has stopped: {d}",

@@ -317,6 +317,8 @@ pub enum Command {
     Retire(Take),
     /// States that what was found against the mandate is known and meant to be; who serves goes on serving.
     Settle(Settle),
+    /// States that this member of a site of two has the data with which the site serves (Master).
+    GateSame(Settle),
     /// Consents that this very content is replaced by the Master's (Client).
     SyncAccept(Accept),
     /// Goes on with a run that is stuck.

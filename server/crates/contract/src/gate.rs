@@ -190,11 +190,13 @@ pub enum GateReason {
     Recovering,
     /// Of a Master site of two: the other member was given the content to serve with, and this one has not the same yet.
     Stale,
+    /// The content with which it was to serve has never come, and a later mandate has made nothing good.
+    LacksContent,
 }
 
 impl GateReason {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NotPaired,
         Self::MandateMissing,
         Self::Elsewhere,
@@ -209,6 +211,7 @@ impl GateReason {
         Self::DeclaredLost,
         Self::Recovering,
         Self::Stale,
+        Self::LacksContent,
     ];
 }
 

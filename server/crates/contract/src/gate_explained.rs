@@ -148,6 +148,10 @@ impl Place<'_> {
                 "Ciò che è stato fatto sul DR è tornato sull'altra macchina del cluster: {h} non ha ancora gli stessi dati, e non serve con i vecchi.",
                 "What was made on the DR went to the other machine of the cluster: {h} has not the same data yet, and does not serve with the old one.",
             ),
+            GateReason::LacksContent => self.say(
+                "I dati del DR che erano destinati a {h} non le sono mai arrivati: {h} non serve da sola con quelli più vecchi.",
+                "The data of the DR that was meant for {h} has never come to it: {h} does not serve by itself with the older one.",
+            ),
         }
     }
 
@@ -212,6 +216,12 @@ impl Place<'_> {
             return vec![self.say(
                 "Che i dati di {h} siano quelli dell'altra macchina del cluster, poi la conferma di {t}.",
                 "That the data of {h} is that of the other machine of the cluster, then the confirmation by {t}.",
+            )];
+        }
+        if has(GateReason::LacksContent) {
+            return vec![self.say(
+                "Che un rientro porti i dati del DR su {h}, o che un operatore vi riprenda il servizio: nessuna risposta basta.",
+                "That a failback brings the data of the DR to {h}, or that an operator takes the service there: no answer is enough.",
             )];
         }
         if has(GateReason::Receiving) || has(GateReason::AwaitsContent) {
@@ -321,8 +331,22 @@ impl Place<'_> {
                     "Let the cluster bring {h} in line (or copy the data there from the other machine): they are compared every few seconds, and the gate opens by itself.",
                 ),
                 self.say(
+                    "Se {h} ha già quei dati e il confronto non può riuscire (il disco è montato solo sull'altra macchina, o vi si scrive sempre), dichiararlo: pagina Attivazione, o tvox-dr gate same.",
+                    "If {h} has that data already and comparing cannot succeed (the disk is mounted on the other machine only, or is always written to), state it: page Activation, or tvox-dr gate same.",
+                ),
+                self.say(
                     "Se l'altra macchina del cluster è perduta: attivare il DR, poi il rientro con i dati verso {h}; oppure riprendere il servizio qui con i dati che ci sono (tvox-dr takeover).",
                     "If the other machine of the cluster is lost: activate the DR, then fail back to {h}; or take the service here with the data that is here (tvox-dr takeover).",
+                ),
+            ],
+            (GateState::Held, _) if has(GateReason::LacksContent) => vec![
+                self.say(
+                    "Attivare il DR, poi il rientro con i dati verso {h}.",
+                    "Activate the DR, then fail back to {h}.",
+                ),
+                self.say(
+                    "Se i dati del DR non servono più, riprendere il servizio qui con quelli che ci sono: pagina Attivazione, o tvox-dr takeover.",
+                    "If the data of the DR is not wanted any more, take the service here with the data that is here: page Activation, or tvox-dr takeover.",
                 ),
             ],
             (GateState::Held, _) if has(GateReason::Receiving) || has(GateReason::AwaitsContent) => vec![self.say(

@@ -67,7 +67,7 @@ pub struct Release {
     pub password: Option<Secret>,
 }
 
-/// What an operator brings to settle what was found against the mandate.
+/// What an operator brings to settle something by their word: what was found against the mandate, or what a member lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Settle {
     /// The name of the machine on which the command runs, typed.

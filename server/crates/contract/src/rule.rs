@@ -151,6 +151,10 @@ rules! {
     FailbackSettles = "failback.settles";
     /// The Master cannot take in what was made on the DR.
     FailbackMaster = "failback.master";
+    /// Nothing is known to be lacking on the member.
+    MemberCurrent = "member.current";
+    /// The other member does not say at this moment that it serves with the data of the site.
+    MemberBeside = "member.beside";
     /// The Master wrote something last that the DR never had, and it would be replaced.
     FailbackTail = "failback.tail";
     /// A server that a step of the customer's own needs does not answer.

@@ -384,6 +384,20 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
                 "Wait. Should something keep it from that, the error is shown here and the service can be taken without that data, which is kept aside.",
             ),
         ),
+        Rule::MemberCurrent => (
+            ("A {s} non risulta mancare nulla.", "Non c'è nulla da dichiarare."),
+            ("Nothing is known to be lacking on {s}.", "There is nothing to state."),
+        ),
+        Rule::MemberBeside => (
+            (
+                "Una dichiarazione non basta: l'altra macchina del cluster non conferma ora di servire con i dati della sede.",
+                "Accenderla, attendere che serva, poi riprovare. Se è perduta, riprendere il servizio su {s} con i dati che ci sono (tvox-dr takeover), oppure attivare il DR e rientrare verso {s}.",
+            ),
+            (
+                "A statement does not suffice: the other machine of the cluster does not confirm now that it serves with the data of the site.",
+                "Switch it on, wait until it serves, then try again. If it is lost, take the service on {s} with the data that is there (tvox-dr takeover), or activate the DR and fail back to {s}.",
+            ),
+        ),
         Rule::FailbackMaster => (
             (
                 "{s} non può ricevere i dati del DR: {d}.",

@@ -219,6 +219,7 @@ impl Node {
             Command::Takeover(take) => self.takeover(act, take).await,
             Command::Retire(take) => self.retire(act, take).await,
             Command::Settle(settle) => self.settle_finding(act, settle).await,
+            Command::GateSame(said) => self.gate_same(act, said).await,
             Command::SyncAccept(accept) => self.sync_accept(act, accept).await,
             Command::PreservedDiscard(discard) => self.preserved_discard(act, discard).await,
             Command::RunResume { attest } => self.run_resume(act, attest).await,

@@ -24,6 +24,7 @@ impl Command {
             | Self::Takeover(_)
             | Self::Retire(_)
             | Self::Settle(_)
+            | Self::GateSame(_)
             | Self::SyncAccept(_)
             | Self::StepsUndo { .. }
             | Self::RunResume { .. }
@@ -91,6 +92,7 @@ impl Command {
             | Self::SiblingForget
             | Self::DatasetAdd(_)
             | Self::DatasetRemove { .. }
+            | Self::GateSame(_)
             | Self::Takeover(_) => Some(NodeRole::Master),
             Self::PeerJoin { .. }
             | Self::SyncSwitch { .. }

@@ -54,6 +54,17 @@ fn a_sibling_that_agrees_opens_nothing_and_one_that_does_not_is_heard() {
 }
 
 #[test]
+fn whoever_lacks_data_is_told_what_brings_it_there_and_what_goes_past_it() {
+    let of = |because| explain(&gate(GateState::Held, &[because], None), NodeRole::Master, "milano", "roma");
+    let en = |texts: &[Text]| texts.iter().map(|text| text.en.as_str()).collect::<Vec<_>>().join(" ");
+    let told = of(GateReason::Stale);
+    assert!(en(&told.to_do).contains("tvox-dr gate same"), "{told:?}");
+    let told = of(GateReason::LacksContent);
+    assert!(en(&told.why).contains("never come") && en(&told.missing).contains("failback"), "{told:?}");
+    assert!(en(&told.to_do).contains("tvox-dr takeover") && !en(&told.to_do).contains("gate same"), "{told:?}");
+}
+
+#[test]
 fn what_is_missing_is_what_would_open_it() {
     let silent = |opens_at| {
         let gate = gate(GateState::Held, &[GateReason::NotVerified], Some(GateAnswer::Silent));

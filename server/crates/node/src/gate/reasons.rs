@@ -27,11 +27,14 @@ pub(crate) fn because(record: &Record, boot: &str) -> Vec<GateReason> {
     let holder = record.is_holder();
     // Of a site of two: its sibling has what it lacks.
     let stale = rules::lacks_content(record) && record.second.peer.mandate.is_some();
+    // Without a sibling nobody can bring it in line: it stays so under every later mandate, until a take or a failback.
+    let lacks = record.stale && holder && record.receiving.is_none() && !stale && !rules::awaits_content(record);
     let reasons = [
         (!paired && !record.missing, GateReason::NotPaired),
         (record.missing, GateReason::MandateMissing),
         (record.declared_lost.is_some(), GateReason::DeclaredLost),
         (stale, GateReason::Stale),
+        (closed && lacks, GateReason::LacksContent),
         (record.recovering && record.receiving.is_none() && !stale, GateReason::Recovering),
         (paired && !holder && record.declared_lost.is_none() && !record.recovering, GateReason::Elsewhere),
         (closed && record.held_by.is_some(), GateReason::HeldByOperator),
@@ -98,6 +101,18 @@ mod tests {
         assert_eq!(because(&lacks, "b"), [GateReason::Stale, GateReason::NotVerified]);
         let fenced = Record { mandate: record(NodeRole::Master, Some(NodeRole::Client)).mandate, ..lacks };
         assert_eq!(because(&fenced, "b"), [GateReason::Elsewhere], "nobody asks for it yet");
+    }
+
+    #[test]
+    fn a_single_master_that_never_got_what_it_was_to_serve_with_says_that_and_not_only_that_nobody_confirmed_it() {
+        let lacks = Record { stale: true, ..record(NodeRole::Master, Some(NodeRole::Master)) };
+        assert_eq!(because(&lacks, "b"), [GateReason::LacksContent, GateReason::NotVerified]);
+        let opens = |how| rules::open(&mut lacks.clone(), "b", Timestamp::UNIX_EPOCH, how);
+        assert!(!opens(Opening::Verified) && !opens(Opening::Unverified), "no answer opens it");
+        let receives = Record { receiving: Some("r".into()), ..lacks.clone() };
+        assert_eq!(because(&receives, "b"), [GateReason::Receiving], "it is on its way");
+        let taken = Record { stale: false, opened: opened("b"), ..lacks };
+        assert!(because(&taken, "b").is_empty());
     }
 
     #[test]

@@ -1,14 +1,18 @@
 //! A member of a site of two to whose sibling the content came: it is *stale* until it has the same, by whatever way the
-//! cluster brings it there. It looks by itself, and is told by nobody that it has what it has not.
+//! cluster brings it there. It looks by itself. Where looking cannot succeed, because the disk is mounted on the other one only
+//! or is always written to, an operator says it, beside the other one that serves.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
-use contract::Denied;
 use contract::mandate::Mandate;
+use contract::preflight::Settle;
+use contract::{Denied, Outcome, Refused, Rule};
 use serde_json::json;
 
-use crate::mandate::rules;
+use crate::door::Act;
+use crate::mandate::file::{Record, Seat};
+use crate::mandate::{homecoming, rules};
 use crate::node::Node;
 
 impl Node {
@@ -53,21 +57,37 @@ impl Node {
             return Ok(());
         }
         let id = mandate.id.clone();
-        let ended = self.book.change(move |record| {
-            let still = record.mandate.as_ref().is_some_and(|head| head.id == id) && rules::lacks_content(record);
-            if still {
-                record.settled = Some(id);
-                record.recovering = false;
-                record.stale = false;
-            }
-            still
-        });
+        let ended = self.book.change(move |record| homecoming::in_line(record, &id));
         if ended.await? {
             tracing::warn!("this member has what the other one was given");
             self.note("home.in_line", Some(json!({ "datasets": wanted }))).await;
             self.mandate_changed();
         }
         Ok(())
+    }
+
+    /// Takes an operator's word that what the site serves with is here.
+    pub(crate) async fn gate_same(&self, act: Act<'_>, said: &Settle) -> Result<Outcome, Denied> {
+        let _beginning = self.runs.beginning.lock().await;
+        self.check_typed(&act, &said.reason, said.password.as_ref()).await?;
+        let mut refused = self.guard(&said.confirm_name);
+        let lacks = |record: &Record| record.mandate.clone().filter(|_| rules::lacks_content(record));
+        let lacking = if self.has_sibling().await? { self.book.look(lacks) } else { None };
+        let beside = self.standing_of(Seat::Second).filter(|_| self.link.contact(Seat::Second).reachable);
+        if lacking.is_none() {
+            refused.push(Refused::new(Rule::MemberCurrent, &self.info.name, ""));
+        } else if !self.book.look(|record| homecoming::may_be_said_same(record, beside.as_ref())) {
+            refused.push(Refused::new(Rule::MemberBeside, &self.info.name, ""));
+        }
+        let (true, Some(mandate)) = (refused.is_empty(), lacking) else { return Err(Denied::Refused(refused)) };
+        let id = mandate.id.clone();
+        let said = self.book.change(move |record| homecoming::in_line(record, &id)).await?;
+        if !said {
+            return Err(Denied::rule(Rule::MemberCurrent, &self.info.name, ""));
+        }
+        self.mandate_changed();
+        let (before, after) = (json!({ "lacks": mandate.base }), json!({ "epoch": mandate.epoch, "id": mandate.id }));
+        act.done(self.store.begin().await?, Some(before), Some(after)).await
     }
 
     fn found_under(&self, mandate: &str) -> BTreeSet<String> {

@@ -108,6 +108,29 @@ pub fn begin(record: &mut Record, run: &str, past: &[Given], told: Option<&Stand
     true
 }
 
+/// This member of a site of two has what the site was given under this mandate: it was found here, or an operator says so.
+/// Not where another mandate was learnt meanwhile.
+pub fn in_line(record: &mut Record, mandate: &str) -> bool {
+    let still = record.mandate.as_ref().is_some_and(|head| head.id == mandate) && rules::lacks_content(record);
+    if still {
+        record.settled = Some(mandate.to_owned());
+        record.recovering = false;
+        record.stale = false;
+    }
+    still
+}
+
+/// Whether an operator's word that it is here is taken: only beside a sibling that says at this moment, under the same
+/// mandate, that it serves with it. A sibling that is silent, or lacks it too, may be the one that is wrong.
+#[must_use]
+pub fn may_be_said_same(record: &Record, told: Option<&Standing>) -> bool {
+    let same =
+        |told: &Standing| told.mandate.as_ref().map(|head| &head.id) == record.mandate.as_ref().map(|head| &head.id);
+    told.is_some_and(|told| {
+        same(told) && told.serving && !told.recovering && told.receiving.is_none() && told.findings.is_empty()
+    })
+}
+
 /// The content that this mandate names is in its place. Not where another mandate was learnt meanwhile.
 pub fn settle(record: &mut Record, mandate: &str) -> bool {
     let still = record.mandate.as_ref().is_some_and(|head| head.id == mandate);
@@ -195,6 +218,26 @@ mod tests {
         assert!(!is_given_up_beside(&taken), "it was taken here");
         let elsewhere = Record { node: "m2".into(), ..taken };
         assert!(is_given_up_beside(&elsewhere), "the other one serves, perhaps from the same disk");
+    }
+
+    #[test]
+    fn a_member_is_said_to_have_the_data_only_beside_one_that_serves_with_it_under_the_same_mandate() {
+        let member = Record { stale: true, receiving: None, ..member(MandateKind::Takeover, false) };
+        let serves = Standing { serving: true, ..rules::standing(&member, "b", false, false) };
+        assert!(may_be_said_same(&member, Some(&serves)));
+        assert!(!may_be_said_same(&member, None), "silence serves nobody");
+        for other in [
+            Standing { serving: false, ..serves.clone() },
+            Standing { recovering: true, ..serves.clone() },
+            Standing { receiving: Some("r2".into()), ..serves.clone() },
+            Standing { mandate: None, ..serves.clone() },
+        ] {
+            assert!(!may_be_said_same(&member, Some(&other)), "{other:?}");
+        }
+        let mut said = member.clone();
+        assert!(!in_line(&mut said, "1") && said == member, "another mandate was learnt meanwhile");
+        assert!(in_line(&mut said, "2") && !rules::lacks_content(&said));
+        assert!(!in_line(&mut said, "2"), "there is nothing to say any more");
     }
 
     #[test]
