@@ -268,6 +268,8 @@ export async function scale(bench, line, count) {
       await pause(500);
     }
     figures.one = alone.sort((a, b) => a - b)[5] / 1000;
+    await pause(11_000);
+    figures.nothing = (await pair.foundUnchanged('scale')) / 1000;
     figures.percent = await catchUp(pair, () => shows(side, changeFiles(paths, 300)), 'one file in a hundred');
     figures.memory = Math.max(...pair.pids.map(peakMemory));
   });

@@ -65,12 +65,26 @@ export class Pair {
     await ok(['sync', word, '--data', this.client.data]);
   }
 
+  /** How one replica stands. */
+  async replica(name) {
+    const report = JSON.parse(await ok(['sync', 'status', '--json', '--data', this.client.data]));
+    return report.datasets.find((one) => one.name === name);
+  }
+
   /** Nothing is under way and nothing is missing. */
   async settled(name) {
-    await until(`${name} is current`, async () => {
-      const report = JSON.parse(await ok(['sync', 'status', '--json', '--data', this.client.data]));
-      return report.datasets.find((one) => one.name === name)?.state === 'current';
-    }, { within: 600_000, every: 50 });
+    await until(`${name} is current`, async () => (await this.replica(name))?.state === 'current', { within: 600_000, every: 50 });
+  }
+
+  /** Milliseconds until the Client knows, after a STOP, that it still has everything. */
+  async foundUnchanged(name) {
+    await this.switch('stop');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const { captured_at: before } = await this.replica(name);
+    const since = process.hrtime.bigint();
+    await this.switch('start');
+    await until('the replica is known to be current', async () => (await this.replica(name)).captured_at > before, { within: 120_000, every: 2 });
+    return Number(process.hrtime.bigint() - since) / 1e6;
   }
 
   get pids() {

@@ -68,6 +68,7 @@ export function scaleTable(columns) {
     `|---|${counts.map(() => '---|').join('')}`,
     row('first copy', 'first', seconds),
     row('one file changed → visible', 'one', seconds),
+    row('nothing changed while stopped', 'nothing', seconds),
     row('1 % changed while stopped', 'percent', seconds),
     row('memory, the larger side', 'memory', (value) => `${value.toFixed(0)} MB`),
   ].join('\n');
