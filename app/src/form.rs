@@ -130,7 +130,7 @@ fn offends(action: Action, refused: &Refused) -> Option<String> {
         (Activate, Rule::PointUnknown | Rule::PointDamaged | Rule::PointNotUsed) => "point",
         (Deactivate | Failback, Rule::DrDataDiscard) => "discard_dr_data",
         (Failback, Rule::FailbackTail) => "accept_data_loss",
-        (Failback, Rule::FailbackCluster) | (PeerRetire, Rule::PairLastMember) => "member",
+        (Failback, Rule::FailbackCluster | Rule::FailbackMemberAlive) | (PeerRetire, Rule::PairLastMember) => "member",
         (Activate | Takeover | PeerRetire | RunResume, Rule::IsolationUnattested | Rule::EvidenceVoid) => {
             return Some(format!("{ATTEST}{}", refused.subject));
         }

@@ -1,6 +1,7 @@
 //! What was made on the DR goes home to a site of two: one member takes it in, and none serves without it.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -19,9 +20,9 @@ impl Away {
         let site = Site::with_own_disks();
         serve(&site.client);
         site.client.ok(&["threshold", "set", "failback.stable_s", "0"]);
-        for member in ["m1", "m2"] {
-            fs::write(site.disk(member, "conf").join("a"), "1").unwrap();
-        }
+        fs::write(site.disk("m1", "conf").join("a"), "1").unwrap();
+        // To the nanosecond: else one member would have something that the site never gave.
+        site.bring_in_line("m1", "m2", "conf");
         let (_, target) = site.declare(&site.m1, "conf");
         until("it follows", || holds(&target, "a", "1"));
         let away = Self { site, target };
@@ -165,6 +166,41 @@ fn a_member_that_dies_in_the_middle_is_given_up_for_the_other_one_and_does_not_s
 }
 
 #[test]
+fn a_silent_member_that_gives_a_sign_of_life_is_written_beside_neither_at_the_press_nor_before_the_mandate() {
+    const RULE: &str = "failback.member_alive";
+    let mut away = Away::new();
+    lose(&mut away.site.m1);
+    let client = &away.site.client;
+    until("it is silent", || client.status()["pair"]["peer"]["machines"][0]["reachable"] == false);
+    // Its telephone system is up again, and its tvox-dr is not.
+    let pbx = TcpListener::bind((ip(&away.site.m1), 0)).unwrap();
+    let at = pbx.local_addr().unwrap();
+    client.ok(&["isolation", "set", ip(&away.site.m1), "--tcp", &at.port().to_string()]);
+    let refused = press(client, "failback", &[]);
+    assert_eq!((refused.code, refused.rule()), (3, RULE.to_owned()), "{refused:?}");
+    let told = refused.json()["refused"][0].clone();
+    assert_eq!(told["subject"], "m1", "{told}");
+    drop(pbx);
+
+    fs::write(away.target.join("recording"), crate::machines::noise(2_000_000)).unwrap();
+    client.ok(&["sync", "bandwidth", "set", "1 Mbit/s"]);
+    let ran = press(client, "failback", &["--no-wait"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    until("it travels", || run_of(client)["step"] == "bring");
+    let pbx = TcpListener::bind(at).unwrap();
+    client.ok(&["sync", "bandwidth", "set", "none"]);
+    until("it is stuck", || run_of(client)["state"] == "stuck");
+    let run = run_of(client);
+    assert_eq!(run["step"], "mandate", "{run}");
+    assert!(run.to_string().contains(RULE), "{run}");
+    assert_eq!(client.status()["mandate"]["holder"], "client", "nothing was written");
+    drop(pbx);
+    let ran = client.run(&["run", "resume", "--json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    away.until_home_on(&away.site.m2);
+}
+
+#[test]
 fn a_member_that_dies_with_the_mandate_is_passed_by_an_activation_and_puts_nothing_in_place_afterwards() {
     let mut away = Away::new();
     away.site.m1.kill();
@@ -190,4 +226,40 @@ fn a_member_that_dies_with_the_mandate_is_passed_by_an_activation_and_puts_nothi
     boot(&mut away.site.m1, "repaired");
     until("it knows that it is stale", || is_stale(&away.site.m1));
     assert!(!away.site.disk("m1", "conf").join("made").exists(), "what it was named for is another machine's by now");
+}
+
+#[test]
+fn what_a_member_had_put_in_its_place_when_it_died_is_not_put_back_beside_one_that_serves() {
+    let mut away = Away::new();
+    away.site.m1.kill();
+    away.site.m1.bad_day(Some("kill:settle:after_do".into()));
+    away.site.m1.start();
+    until("it is heard", || away.site.client.status()["pair"]["peer"]["machines"][0]["reachable"] == true);
+    until("it stands down", || away.site.m1.status()["state"] == "fenced" && !up(&away.site.m1).exists());
+    let ran = press(&away.site.client, "failback", &["--member", "m1", "--no-wait"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    until("it dies", || away.site.m1.died_of_it());
+    lose(&mut away.site.m1);
+    until("the other one waits for what it has not", || is_stale(&away.site.m2));
+    until("it is silent", || away.site.client.status()["pair"]["peer"]["machines"][0]["reachable"] == false);
+    let word = format!("{}=Rossi l'ha spenta", ip(&away.site.m1));
+    away.take(&["--attest", &word]);
+    fs::write(away.target.join("later"), "on the DR").unwrap();
+    until("it stands down", || away.site.m2.status()["state"] == "fenced");
+    let ran = press(&away.site.client, "failback", &[]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    away.until_home_on(&away.site.m2);
+
+    // As it would be on one disk between the two: what lies there is what the other one serves with.
+    let disk = away.site.disk("m1", "conf");
+    assert!(holds(&disk, "made", "on the DR"), "it had been put in its place");
+    away.site.m1.bad_day(None);
+    boot(&mut away.site.m1, "repaired");
+    let given_up = |row: &Value| row["action"] == "home.given_up";
+    until("its run is over", || {
+        let log = away.site.m1.ok(&["audit", "--json"]).json();
+        log["entries"].as_array().unwrap().iter().any(given_up)
+    });
+    assert!(holds(&disk, "made", "on the DR"), "nothing was put back");
+    assert!(is_stale(&away.site.m1), "and what is there counts for nothing");
 }

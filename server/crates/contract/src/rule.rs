@@ -149,6 +149,8 @@ rules! {
     FailbackSends = "failback.sends";
     /// The content that the mandate names is being put in its place here, and then this machine serves by itself.
     FailbackSettles = "failback.settles";
+    /// The other machine of a cluster says nothing of itself, and is alive.
+    FailbackMemberAlive = "failback.member_alive";
     /// The Master cannot take in what was made on the DR.
     FailbackMaster = "failback.master";
     /// Nothing is known to be lacking on the member.

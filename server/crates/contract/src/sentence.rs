@@ -143,6 +143,16 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
                 "Wait until its services are down (page Services of {s}), or choose that machine for the failback (--member).",
             ),
         ),
+        Rule::FailbackMemberAlive => (
+            (
+                "Il Master è un cluster, e l'altra sua macchina, {s}, non parla con questa eppure è viva: {d}. Le due possono avere gli stessi dischi.",
+                "Isolarla e spegnerla, o avviarvi tvox-dr, che ferma i suoi servizi e lo dice, poi riprovare. Se è perduta, dichiararlo (tvox-dr peer retire --member {s}).",
+            ),
+            (
+                "The Master is a cluster, and its other machine, {s}, does not talk with this one and is alive all the same: {d}. The two may have one disk between them.",
+                "Isolate it and power it off, or start tvox-dr on it, which stops its services and says so, then try again. If it is lost, declare that (tvox-dr peer retire --member {s}).",
+            ),
+        ),
         Rule::SiblingFirst => (
             (
                 "{s} non è ancora associata all'altra macchina del suo cluster.",
@@ -594,7 +604,7 @@ pub(crate) fn fact(rule: Rule, detail: &str, lang: Lang) -> String {
                 .find(|finding| finding.as_str() == word)
                 .map_or_else(|| detail.to_owned(), |finding| finding.sentence(lang).trim_end_matches('.').to_owned())
         }
-        (Rule::IsolationAlive, probes) => {
+        (Rule::IsolationAlive | Rule::FailbackMemberAlive, probes) => {
             probes.split(", ").map(|probe| probe_label(probe, lang)).collect::<Vec<_>>().join(", ")
         }
         (Rule::EvidenceVoid, "restart") => lang.pick("tvox-dr è stato riavviato", "tvox-dr was restarted").into(),

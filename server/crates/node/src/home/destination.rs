@@ -1,12 +1,21 @@
 //! Which machine of the Master site takes in what travels home. Of two members it is one: they may have one disk between
 //! them, and how the other one comes to have the same is the cluster's business.
 
+use std::time::{Duration, Instant};
+
 use contract::failback;
+use contract::isolation::IsolationOutcome;
 use contract::{Denied, Problem, Refused, Rule};
+use futures_util::future::join_all;
 
 use crate::cluster::Machine;
+use crate::isolation::{self, Pace};
 use crate::mandate::rules::Standing;
 use crate::node::Node;
+
+/// How long a machine that answers may take to say how it stands, and how often it is listened for.
+const HEARD: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(200);
 
 impl Node {
     /// The machine of the Master site that an operator names, by name or IP; or the one that it falls to.
@@ -36,14 +45,31 @@ impl Node {
     }
 
     /// The other members that are not at rest: what they have started, or put back, may lie on the very disk that the
-    /// content is to be put on. Of one that is silent the evidence of the activation still holds.
+    /// content is to be put on. One that is silent is looked at anew: what was found, or attested, at the activation is
+    /// nothing to write on days later.
     pub(crate) async fn restless_beside(&self, chosen: &Machine) -> Result<Vec<Refused>, Denied> {
-        let others = self.machines_across().await?.into_iter().filter(|machine| machine.seat != chosen.seat);
-        let restless = others.filter(|machine| {
+        let machines = self.machines_across().await?;
+        let others = machines.iter().filter(|machine| machine.seat != chosen.seat);
+        Ok(join_all(others.map(|machine| self.restless(machine))).await.into_iter().flatten().collect())
+    }
+
+    async fn restless(&self, machine: &Machine) -> Option<Refused> {
+        let begun = Instant::now();
+        loop {
             let told = self.standing_of(machine.seat).filter(|_| self.link.contact(machine.seat).reachable);
-            told.is_some_and(|told| told.serving || told.receiving.is_some())
-        });
-        Ok(restless.map(|machine| Refused::new(Rule::FailbackCluster, machine.name(), "")).collect())
+            if let Some(told) = told {
+                let restless = told.serving || told.receiving.is_some();
+                return restless.then(|| Refused::new(Rule::FailbackCluster, machine.name(), ""));
+            }
+            let seen = self.probe_machine(machine, Pace::Now).await;
+            // Whoever takes our calls tells in a moment how it stands: after a restart of this node nobody has said it yet.
+            if isolation::talks(&seen) && begun.elapsed() < HEARD {
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            }
+            let alive = seen.outcome == IsolationOutcome::Alive;
+            return alive.then(|| Refused::new(Rule::FailbackMemberAlive, machine.name(), isolation::signs(&seen)));
+        }
     }
 
     /// Whether any machine of the Master site says this of itself just now.

@@ -180,9 +180,8 @@ pub(crate) fn attest(machines: &mut [MachineIsolation], words: &[Attestation]) -
 /// What stands against taking the service from these machines, of which some are to be switched off on the way. One whose
 /// `tvox-dr` answers can stand down in good order: it is not switched off without an override.
 pub(crate) fn findings(machines: &[MachineIsolation], off: &[IpAddr]) -> Vec<Refused> {
-    let talks = |one: &Evidence| one.probe == "peer_link" && one.result == ProbeResult::Answered;
     let finding = |machine: &MachineIsolation| match machine.outcome {
-        _ if off.contains(&machine.ip) && !machine.evidence.iter().any(talks) => None,
+        _ if off.contains(&machine.ip) && !talks(machine) => None,
         IsolationOutcome::Alive => Some(Refused::new(Rule::IsolationAlive, machine.ip.to_string(), signs(machine))),
         IsolationOutcome::Unreachable if machine.attestation.is_none() => {
             Some(Refused::new(Rule::IsolationUnattested, machine.ip.to_string(), ""))
@@ -190,6 +189,11 @@ pub(crate) fn findings(machines: &[MachineIsolation], off: &[IpAddr]) -> Vec<Ref
         _ => None,
     };
     machines.iter().filter_map(finding).collect()
+}
+
+/// Whether its `tvox-dr` answered.
+pub(crate) fn talks(machine: &MachineIsolation) -> bool {
+    machine.evidence.iter().any(|one| one.probe == "peer_link" && one.result == ProbeResult::Answered)
 }
 
 /// The probes to which a machine answered, and that something sees it off all the same.

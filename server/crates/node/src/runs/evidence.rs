@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use contract::isolation::{Attestation, IsolationOutcome, MachineIsolation, ProbeResult};
+use contract::isolation::{Attestation, IsolationOutcome, MachineIsolation};
 use contract::power::PowerState;
 use contract::preflight::Override;
 use contract::{Denied, Lang, Refused, Rule, Text};
@@ -304,8 +304,7 @@ impl Run {
 /// Whether an operator passes the guard for a machine that is alive. One whose `tvox-dr` answers must stand down: passing
 /// that takes an override of its own.
 fn is_passed(overrides: &[Override], machine: &MachineIsolation) -> bool {
-    let talks = machine.evidence.iter().any(|one| one.probe == "peer_link" && one.result == ProbeResult::Answered);
-    let rule = if talks { Rule::PeerNotYielding } else { Rule::IsolationAlive };
+    let rule = if isolation::talks(machine) { Rule::PeerNotYielding } else { Rule::IsolationAlive };
     let ip = machine.ip.to_string();
     let about = |subject: &Option<String>| subject.as_ref().is_none_or(|subject| *subject == ip);
     overrides.iter().any(|passed| passed.rule == rule.as_str() && about(&passed.subject))

@@ -269,7 +269,14 @@ impl Node {
         if self.held(plan).await? != known {
             self.bring_the_last(run, plan).await?;
         }
-        self.compare_with_master(run, plan).await?;
+        let to = self.home_of(plan).await?;
+        // From here on the Master puts it in its place, whoever uses the same disk.
+        let (compared, restless) = tokio::join!(self.compare_with_master(run, plan), self.restless_beside(&to));
+        compared?;
+        let restless = restless?;
+        if !restless.is_empty() {
+            return Err(Stop::refused(&restless));
+        }
         let base = run.look(|state| state.contents.clone());
         self.give(run, plan, Raise { base, ..raise }).await
     }
