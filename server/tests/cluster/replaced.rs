@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::machines::until;
-use crate::site::{Site, boot, holds, ip, is_stale, join, lose, name, press, serve, up};
+use crate::site::{Site, because, boot, holds, ip, is_stale, join, lose, name, press, serve, up};
 
 #[test]
 fn two_machines_in_the_place_of_a_lost_site_serve_with_the_data_of_the_dr_one_after_the_other() {
@@ -106,4 +106,24 @@ fn a_member_that_is_lost_alone_is_replaced_while_the_other_one_goes_on() {
         because.as_array().unwrap().contains(&"declared_lost".into())
     });
     assert!(!up(&site.m2).exists());
+}
+
+#[test]
+fn an_empty_machine_in_the_place_of_a_member_that_nobody_declared_lost_serves_only_with_what_its_sibling_gives() {
+    let mut site = Site::with_own_disks();
+    let (_, target) = site.declare(&site.m1, "conf");
+    fs::write(site.disk("m1", "conf").join("a"), "1").unwrap();
+    until("it follows", || holds(&target, "a", "1"));
+    lose(&mut site.m2);
+    site.m1.ok(&["sibling", "forget"]);
+    let m4 = site.fresh("m4");
+    site.introduce(&m4, &site.m1);
+    site.point_to_sibling(&site.m1, &m4);
+    join(&site.m1, &m4, "sibling");
+    until("it has nothing yet", || is_stale(&m4));
+    let declared = || m4.ok(&["dataset", "list", "--json"]).out.contains("conf");
+    until("it has heard what the site has", declared);
+    assert!(is_stale(&m4) && site.m1.status()["state"] == "serving");
+    site.bring_in_line("m1", "m4", "conf");
+    until("it is in line", || !because(&m4).as_array().unwrap().contains(&"stale".into()));
 }

@@ -165,7 +165,9 @@ impl Node {
         let mut declared = told.to_vec();
         declared.sort_by(|a, b| a.name.cmp(&b.name));
         if self.datasets().await? == declared {
-            return Ok(());
+            // Whoever wrote it down may have been cut off before they are looked after.
+            let looked_after = self.feeds.all().iter().map(|feed| &feed.dataset).eq(&declared);
+            return if looked_after { Ok(()) } else { self.refresh_sources().await };
         }
         let mut tx = self.store.begin().await?;
         sqlx::query("DELETE FROM dataset").execute(&mut *tx).await.map_err(db("keep the site's datasets"))?;

@@ -31,18 +31,15 @@ impl Node {
         if mandate.base.is_none() && !self.home.given_beside.was_heard(&mandate.id) {
             return Ok(());
         }
-        let feeds = self.feeds.all();
+        // As it is written down: what was declared a moment ago may not be looked after yet, and lacks all the same.
         let wanted: BTreeSet<String> = match &mandate.base {
             Some(base) => base.keys().cloned().collect(),
-            None => feeds.iter().map(|feed| feed.dataset.name.clone()).collect(),
+            None => self.datasets().await?.into_iter().map(|dataset| dataset.name).collect(),
         };
         let mut found = self.found_under(&mandate.id);
-        for feed in feeds.iter().filter(|feed| wanted.contains(&feed.dataset.name)) {
-            let name = &feed.dataset.name;
-            if found.contains(name) {
-                continue;
-            }
-            let (live, _) = self.look_at_live(feed).await;
+        for name in &wanted {
+            let Some(feed) = self.feeds.get(name).filter(|_| !found.contains(name)) else { continue };
+            let (live, _) = self.look_at_live(&feed).await;
             let named = mandate.base.as_ref().and_then(|base| base.get(name));
             let is_it =
                 |live: &String| named == Some(live) || self.home.given_beside.has_given(&mandate.id, name, live);

@@ -221,8 +221,8 @@ impl Node {
                         Some(_) => drop(rules::learn(record, &mandate)),
                         None => {
                             loss::inherit(record, mandate, sibling);
-                            if let Some(told) = told.as_ref().filter(|_| sibling) {
-                                loss::join_beside(record, told);
+                            if sibling {
+                                loss::join_beside(record, told.as_ref());
                             }
                         }
                     }

@@ -102,12 +102,14 @@ pub fn inherit(record: &mut Record, mandate: Mandate, sibling: bool) {
     record.mandate = Some(mandate);
 }
 
-/// A member joins its sibling in the place of a lost one: it has no more than that one has, and where that has something it
-/// has not the same yet.
-pub fn join_beside(record: &mut Record, told: &Standing) {
-    let replaces = record.mandate.as_ref().is_some_and(|head| !head.retired.is_empty());
-    record.recovering = told.recovering;
-    record.stale = replaces && !told.recovering && told.generation.is_some();
+/// A member joins its sibling, of which `told` is what it says of itself, where it has said anything. A machine is not
+/// believed to have what the site has because it is new here: only where the site has never handed anything on, neither a
+/// generation nor the service, both begin with the same. Else it is found out what is here.
+pub fn join_beside(record: &mut Record, told: Option<&Standing>) {
+    let first = record.mandate.as_ref().is_none_or(|head| head.parents.is_empty());
+    let gave = told.is_some_and(|told| told.generation.is_some());
+    record.recovering = told.is_some_and(|told| told.recovering);
+    record.stale = !record.recovering && (gave || !first);
 }
 
 #[cfg(test)]
@@ -290,6 +292,27 @@ mod tests {
         let by_hand = raise(&fresh, "4", &[]);
         rules::raise(&mut fresh, by_hand, "b", Timestamp::UNIX_EPOCH);
         assert!(rules::may_serve(&fresh, "b"), "an operator may decide otherwise");
+    }
+
+    #[test]
+    fn a_member_that_joins_a_site_which_has_handed_anything_on_has_not_got_it() {
+        let (one, client) = pair();
+        let said =
+            |generation, recovering| Standing { generation, recovering, ..rules::standing(&one, "b", false, false) };
+        let joins = |mandate: Mandate, told: Option<&Standing>| {
+            let mut fresh = Record::new("n", "milano2", NodeRole::Master);
+            inherit(&mut fresh, mandate, true);
+            join_beside(&mut fresh, told);
+            let open = rules::open(&mut fresh.clone(), "b", Timestamp::UNIX_EPOCH, Opening::Verified);
+            assert_eq!(open, !fresh.stale && !fresh.recovering);
+            (fresh.stale, fresh.recovering)
+        };
+        let (first, later) = (head(&one), raise(&one, "2", &[]));
+        assert_eq!(joins(first.clone(), Some(&said(None, false))), (false, false), "both begin with the same");
+        assert_eq!(joins(first.clone(), Some(&said(Some(1), false))), (true, false), "nobody was declared lost");
+        assert_eq!(joins(later.clone(), Some(&said(None, false))), (true, false), "the service was elsewhere");
+        assert_eq!(joins(later.clone(), None), (true, false));
+        assert_eq!(joins(raise(&client, "2", &["m"]), Some(&said(Some(1), true))), (false, true), "nobody has it");
     }
 
     #[test]

@@ -218,10 +218,14 @@ impl Node {
         let id = match (known.or(ours), brought) {
             (None, Some(brought)) => {
                 let (mandate, pair) = (brought.clone(), brought.pair.clone());
+                let sibling = self.is_sibling(seat);
                 let inherited = self.book.change(move |record| {
                     let free = record.mandate.is_none() && !record.missing;
                     if free {
-                        loss::inherit(record, mandate, false);
+                        loss::inherit(record, mandate, sibling);
+                        if sibling {
+                            loss::join_beside(record, None);
+                        }
                     }
                     free
                 });

@@ -16,7 +16,7 @@ use stateright::{Model, Property};
 
 use moves::{Bounds, Move};
 use rule::Rule;
-use world::{CLIENT, MEMBERS, World};
+use world::{CLIENT, MEMBERS, TWO, World};
 
 const NEVER_BOTH: &str = "never do both sites serve, unless a gate was opened in silence";
 const ONLY_OPENED: &str = "only the holder's site serves, each member through a gate of its own";
@@ -26,17 +26,23 @@ const CONFIRMED: &str = "a gate counts as confirmed only where the other site ha
 const FORK_ALONE: &str = "nobody who was not touched is accused of anything but a fork";
 const GIVES: &str = "nobody gives away what somebody else has replaced, unless a gate was opened in silence";
 
+const WITH_CONTENT: &str =
+    "no machine in a member's place serves without what the site was given, unless an operator decides it";
+
 /// What must be possible.
 const BOTH_MEMBERS: &str = "both members open their gates after a boot";
 const ACTIVATION: &str = "an activation ends with the Client serving";
 const RETURN: &str = "a roll back ends with a member serving";
 const TAKE_OVER: &str = "a member takes the service over";
+const REPLACED: &str = "a machine in a member's place serves with what it was brought";
 const REACHED: [&str; 4] = [BOTH_MEMBERS, ACTIVATION, RETURN, TAKE_OVER];
 
 /// There and back, and every member boots once.
-const PLAIN: Bounds = Bounds { raises: 2, boots: [1, 1, 0], silence: false };
+const PLAIN: Bounds = Bounds { raises: 2, boots: [1, 1, 0], silence: false, replaced: false };
 /// Gates may open in silence.
-const SILENT: Bounds = Bounds { raises: 1, boots: [1, 1, 1], silence: true };
+const SILENT: Bounds = Bounds { raises: 1, boots: [1, 1, 1], silence: true, replaced: false };
+/// The second member is replaced by an empty machine.
+const REPLACING: Bounds = Bounds { raises: 1, boots: [0, 1, 0], silence: true, replaced: true };
 
 /// The three under the rules, all of them or all but one.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +79,10 @@ impl Model for Cluster {
                 findings(world).iter().all(|finding| *finding == MandateFinding::Fork)
             }),
             Property::always(GIVES, |_, world: &World| !world.gave_what_was_replaced),
+            Property::always(WITH_CONTENT, |_, world: &World| {
+                MEMBERS.iter().all(|member| !world.serves(*member) || world.machines[*member].has)
+            }),
+            Property::sometimes(REPLACED, |_, world: &World| world.replaced && world.given && world.serves(TWO)),
             Property::sometimes(BOTH_MEMBERS, |_, world: &World| {
                 MEMBERS.iter().all(|member| world.machines[*member].boot > 0 && world.serves(*member))
             }),
@@ -113,15 +123,26 @@ fn silence_between_any_two_opens_no_gate_against_a_word_that_was_heard() {
 }
 
 #[test]
+fn an_empty_machine_in_a_members_place_serves_only_with_what_the_site_was_given() {
+    check(REPLACING, Some(11), &[REPLACED]);
+}
+
+#[test]
 #[ignore = "explores millions of states: make soak"]
 fn the_wide_cluster_model_holds() {
     check(Bounds { boots: [1, 1, 1], ..PLAIN }, Some(20), &REACHED);
     check(Bounds { raises: 2, ..SILENT }, Some(17), &[]);
+    check(Bounds { boots: [1, 1, 0], ..REPLACING }, Some(15), &[REPLACED]);
 }
 
 #[test]
 fn without_evidence_for_each_member_the_other_one_serves_on() {
     breaks(Rule::EvidenceForEach, PLAIN, NEVER_BOTH);
+}
+
+#[test]
+fn if_a_new_machine_were_believed_to_have_what_its_sibling_has_it_would_serve_empty() {
+    breaks(Rule::NewMemberLacks, REPLACING, WITH_CONTENT);
 }
 
 #[test]

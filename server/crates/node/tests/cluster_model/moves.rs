@@ -3,7 +3,7 @@
 use node::mandate::rules;
 
 use crate::rule::Rule;
-use crate::world::{ALL, CLIENT, Ground, Run, World, boot_id, is_sibling};
+use crate::world::{ALL, CLIENT, Ground, ONE, Run, TWO, World, boot_id, is_sibling};
 
 /// How far the model goes.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +12,8 @@ pub struct Bounds {
     pub boots: [u8; 3],
     /// Whether a gate may open where the other site is not heard.
     pub silence: bool,
+    /// Whether the second member may be lost, and an empty machine join in its place, with nobody declared lost.
+    pub replaced: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,6 +37,12 @@ pub enum Move {
     /// A take starts the services and is over.
     Start(usize),
     Abort(usize),
+    /// The member hands content on.
+    Give(usize),
+    /// The second member is forgotten by the first one, and an empty machine joins that.
+    Replace,
+    /// The cluster has brought the second member in line.
+    BringInLine,
 }
 
 impl World {
@@ -43,6 +51,11 @@ impl World {
             let machine = &self.machines[one];
             if !machine.on {
                 moves.push(Move::Boot(one));
+                // Only whoever serves forgets its sibling.
+                let forgets = one == TWO && self.serves(ONE) && self.machines[ONE].has_right();
+                if bounds.replaced && !self.replaced && forgets {
+                    moves.push(Move::Replace);
+                }
                 continue;
             }
             moves.push(Move::Reconcile(one));
@@ -54,6 +67,12 @@ impl World {
             let waits = machine.run.as_ref().is_none_or(|run| run.giving || run.raised);
             if waits && rules::must_ask(&machine.record, &boot_id(machine.boot)) {
                 self.questions(one, bounds, without, moves);
+            }
+            if bounds.replaced && !self.given && one != CLIENT && machine.services {
+                moves.push(Move::Give(one));
+            }
+            if one == TWO && rules::lacks_content(&machine.record) && self.machines[ONE].has {
+                moves.push(Move::BringInLine);
             }
             self.moves_of_run(one, bounds, without, moves);
         }
@@ -162,6 +181,9 @@ impl World {
                 self.machines[one].run = None;
             }
             Move::Abort(one) => self.machines[one].run = None,
+            Move::Give(_) => self.given = true,
+            Move::Replace => self.replace(without),
+            Move::BringInLine => self.bring_in_line(),
         }
     }
 }

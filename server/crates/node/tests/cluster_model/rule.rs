@@ -13,6 +13,8 @@ pub enum Rule {
     SiblingConfirmsNobody,
     /// What is remembered of a machine is kept for each apart.
     SeatsAreApart,
+    /// A machine that joins a site which has handed something on is not believed to have it.
+    NewMemberLacks,
     /// The mandate is given away only by the right to serve: after a boot the gate is asked first.
     OnlyTheRightGives,
 }

@@ -8,6 +8,7 @@ use node::mandate::Raise;
 use node::mandate::file::{Opened, Opening, Record, Seat};
 use node::mandate::rules::{self, Standing};
 use node::mandate::session::Ear;
+use node::mandate::{homecoming, loss};
 
 use crate::kept::Kept;
 use crate::rule::Rule;
@@ -41,6 +42,8 @@ pub struct Machine {
     pub run: Option<Run>,
     /// In truth: the other site, or an operator, stands behind its open gate.
     confirmed: bool,
+    /// In truth: what the site has handed on is here, or an operator has decided that what is here will do.
+    pub has: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -53,6 +56,10 @@ pub struct World {
     pub opened_against: bool,
     /// A mandate was given away that a member had replaced, although no gate was opened in silence.
     pub gave_what_was_replaced: bool,
+    /// A member has handed content on.
+    pub given: bool,
+    /// The second member is another machine by now.
+    pub replaced: bool,
 }
 
 fn site(machine: usize) -> NodeRole {
@@ -151,9 +158,17 @@ impl World {
                 record.facing(seat, |record| record.peer.mandate = Some(first.id.clone()));
             }
             let record = Kept::new(record);
-            Machine { record, on: true, boot: 0, services: serves, run: None, confirmed: serves }
+            Machine { record, on: true, boot: 0, services: serves, run: None, confirmed: serves, has: true }
         });
-        Self { machines, raises: 0, excused: false, opened_against: false, gave_what_was_replaced: false }
+        Self {
+            machines,
+            raises: 0,
+            excused: false,
+            opened_against: false,
+            gave_what_was_replaced: false,
+            given: false,
+            replaced: false,
+        }
     }
 
     pub fn serves(&self, machine: usize) -> bool {
@@ -247,6 +262,36 @@ impl World {
         }
     }
 
+    /// An empty machine joins the first member, which has forgotten the second one.
+    pub fn replace(&mut self, without: Option<Rule>) {
+        self.replaced = true;
+        self.machines[ONE].change(|record| record.second = Default::default());
+        let told = Standing { generation: self.given.then_some(1), ..self.standing(ONE, TWO, without) };
+        let mut record = Record::new("n3", "", NodeRole::Master);
+        if let Some(mandate) = told.mandate.clone() {
+            loss::inherit(&mut record, mandate, true);
+        }
+        loss::join_beside(&mut record, Some(&told));
+        if without == Some(Rule::NewMemberLacks) {
+            record.stale = false;
+        }
+        // How far a machine was in generations is the business of the model of two machines.
+        loss::welcome(&mut record, Seat::Second, Some(&Standing { generation: None, ..told }));
+        for one in [ONE, CLIENT] {
+            self.machines[one].change(|record| loss::welcome(record, Seat::Second, None));
+        }
+        let machine = &mut self.machines[TWO];
+        (machine.record, machine.on, machine.run) = (Kept::new(record), true, None);
+        (machine.confirmed, machine.has) = (false, !self.given);
+    }
+
+    /// The second member finds what its sibling has given.
+    pub fn bring_in_line(&mut self) {
+        let machine = &mut self.machines[TWO];
+        let head = machine.record.mandate.as_ref().map(|head| head.id.clone());
+        machine.has |= head.is_some_and(|head| machine.change(|record| homecoming::in_line(record, &head)));
+    }
+
     pub fn raise(&mut self, one: usize) {
         self.raises += 1;
         let number = self.raises;
@@ -265,7 +310,7 @@ impl World {
         let (gives, ancestors) = (kind == MandateKind::Rollback, mandate.ancestors.clone());
         let boot = boot_id(machine.boot);
         machine.change(|record| rules::raise(record, mandate, &boot, at()));
-        machine.confirmed = true;
+        (machine.confirmed, machine.has) = (true, true);
         let mut heads = self.across(one).filter_map(|other| self.machines[other].record.mandate.as_ref());
         let replaced = gives && heads.any(|head| !ancestors.contains(&head.id));
         self.gave_what_was_replaced |= replaced && !self.excused;

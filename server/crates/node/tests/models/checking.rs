@@ -22,6 +22,7 @@
 //! | a machine that was put back never starts itself | mandate: `NOT_AGAINST` | `LessThanRememberedIsFound` |
 //! | none serves after a failback without what was handed over, however the reverse apply is cut off | return: `FED` | `ContentIsAwaited`, `ReceivingIsMarked`, `ComparedIsNamed` |
 //! | from every state operators reach exactly one: either machine alone, and by the panels while they hear each other | mandate, return: `ALONE`, `TOGETHER` | `WhoWaitsStandsAside`, `TakenFromReceiving` |
+//! | an empty machine in a member's place serves with nothing but what the site was given | cluster: `WITH_CONTENT` | `NewMemberLacks` |
 //!
 //! What no model has: content that comes home to one member of a site of two (`homecoming::fate_of_two`), members that are
 //! declared lost one by one, and late words in `return_model`, whose operators are refused a take where the preflight
