@@ -1,11 +1,9 @@
 //! `/disaster-recovery`: the other machine's address, who is told, and the association of the two.
 
 use contract::Lang;
-use contract::address::PeerAddress;
 use contract::command::JoinToken;
 use contract::recipient::Channel;
 use contract::role::NodeRole;
-use contract::status::MachineInfo;
 use leptos::prelude::*;
 
 use super::{cluster, gate, retire};
@@ -91,10 +89,7 @@ fn settings(cx: &Context, model: &PairingPage, may: bool) -> AnyView {
 
 /// Client: the two machines of a Master's cluster, whose node IP then stands in the field above.
 fn members(cx: &Context, model: &PairingPage, may: bool) -> AnyView {
-    let pair = &model.peer.pair;
-    let machines = pair.peer.iter().filter(|_| pair.cluster.is_some()).flat_map(|peer| &peer.machines);
-    let address = |machine: &MachineInfo| PeerAddress { ip: machine.ip, port: machine.port }.to_string();
-    let saved = machines.map(address).collect::<Vec<_>>().join(", ");
+    let saved = model.peer.members.join(", ");
     let label = cx.t("Macchine del cluster Master", "Machines of the Master's cluster");
     let help = cx.t(
         "Solo se il Master è un cluster: i due indirizzi delle sue macchine, separati da una virgola. Sopra va allora l'IP di nodo. Altrimenti lasciare vuoto.",
@@ -178,7 +173,7 @@ fn association(cx: &Context, model: &PairingPage) -> AnyView {
     });
     let way = match cx.node.role {
         NodeRole::Master => cx.may(Action::PeerToken).then(|| token(cx, model)).flatten(),
-        NodeRole::Client => (cx.may(Action::PeerJoin) && !pair.associated).then(|| join(cx)),
+        NodeRole::Client => (cx.may(Action::PeerJoin) && !complete(model)).then(|| join(cx)),
     };
     let about = match cx.node.role {
         NodeRole::Master => cx.t(
@@ -199,6 +194,12 @@ fn association(cx: &Context, model: &PairingPage) -> AnyView {
         <div class="card-buttons">{forget}</div>
     };
     card_with_help(cx, "association", cx.t("Associazione", "Association"), about, body)
+}
+
+/// Client: whether a machine stands behind each address that is set; none does where one was lost.
+fn complete(model: &PairingPage) -> bool {
+    let known = model.peer.pair.peer.as_ref().map_or(0, |peer| peer.machines.len());
+    model.peer.pair.associated && known >= model.peer.members.len()
 }
 
 fn token(cx: &Context, model: &PairingPage) -> Option<AnyView> {

@@ -278,6 +278,9 @@ pub struct PeerReport {
     pub schema: u32,
     /// The address as set, `IP[:PORT]`.
     pub address: Option<String>,
+    /// Client: the addresses of both machines of a cluster, as set; one that was lost keeps its place.
+    #[serde(default)]
+    pub members: Vec<String>,
     /// The pair.
     pub pair: PairInfo,
     /// SHA-256 of this machine's certificate.

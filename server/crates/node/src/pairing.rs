@@ -16,6 +16,7 @@ use crate::alarms::set_message_lang;
 use crate::cluster::Site;
 use crate::door::Act;
 use crate::link::message::Who;
+use crate::mandate::file::Seat;
 use crate::node::Node;
 use crate::recipients::insert_recipient;
 use crate::store::db;
@@ -71,12 +72,21 @@ impl Node {
                 Some((node_ip, _)) if self.info.role == NodeRole::Client => Some(node_ip.to_string()),
                 _ => peer.address.map(|address| address.to_string()),
             },
+            members: self.members_as_set().await?,
             pair: self.pair_info().await?,
             fingerprint: self.identity.fingerprint().to_owned(),
             peer_fingerprint: peer.pair.map(|pair| pair.fingerprint),
             recipients: self.recipients().await?,
             language: self.message_lang().await?,
         })
+    }
+
+    /// Client: both addresses of a cluster, as they were set.
+    async fn members_as_set(&self) -> Result<Vec<String>, Denied> {
+        if self.node_ip_across().await.is_none() {
+            return Ok(Vec::new());
+        }
+        Ok(self.all_seats().await?.iter().map(|machine| machine.address.to_string()).collect())
     }
 
     pub(crate) async fn peer_set(
@@ -110,10 +120,12 @@ impl Node {
             let typed = if site.cluster.is_some() { own.to_string() } else { address.trim().to_owned() };
             return Err(Denied::rule(Rule::PeerOwnAddress, typed, ""));
         }
-        let before: Vec<_> = self.machines_across().await?;
+        let mut before = self.all_seats().await?;
+        before.retain(|machine| !machine.sibling);
         let site = site.in_order_of(&before);
         let parsed = site.first;
         let mut tx = self.store.begin().await?;
+        self.make_room_at(&mut tx, Seat::First, parsed).await?;
         sqlx::query(
             "INSERT INTO peer (one, ip, port) VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET ip = excluded.ip, port = excluded.port",
         )
@@ -125,7 +137,6 @@ impl Node {
         if self.info.role == NodeRole::Client {
             self.write_members(&mut tx, site).await?;
         }
-        self.make_room_for_another(&mut tx).await?;
         for (channel, values) in &lists {
             sqlx::query("DELETE FROM recipient WHERE channel = ?")
                 .bind(channel.as_str())

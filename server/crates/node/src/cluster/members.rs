@@ -47,7 +47,7 @@ impl Site {
     pub(crate) fn in_order_of(self, known: &[Machine]) -> Self {
         let Some((second, node_ip)) = self.cluster else { return self };
         let swapped = known.iter().any(|machine| {
-            machine.pair.is_some()
+            (machine.pair.is_some() || machine.lost)
                 && (machine.seat == Seat::First && machine.address.ip == second.ip
                     || machine.seat == Seat::Second && machine.address.ip == self.first.ip)
         });
@@ -69,6 +69,7 @@ impl Node {
             }
             return Ok(());
         };
+        self.make_room_at(tx, Seat::Second, second).await?;
         write_address(tx, second).await?;
         sqlx::query("INSERT OR REPLACE INTO cluster (one, node_ip, serves) VALUES (1, ?, NULL)")
             .bind(node_ip.to_string())
@@ -80,21 +81,26 @@ impl Node {
 }
 
 impl Node {
-    /// An address was named anew: where a machine was that is lost, another one is expected now.
-    pub(crate) async fn make_room_for_another(&self, tx: &mut Tx) -> Result<(), Denied> {
+    /// Another address is about to be named in that place: where the machine there is lost, another one is expected now. The
+    /// same address once more says nothing of the kind: whoever saves a page has not met another machine.
+    pub(crate) async fn make_room_at(&self, tx: &mut Tx, seat: Seat, address: PeerAddress) -> Result<(), Denied> {
         let lost = self.book.look(|record| record.mandate.as_ref().map(|head| head.retired.clone()));
+        let table = match seat {
+            Seat::First => "peer",
+            Seat::Second => "member",
+        };
         for lost in lost.into_iter().flatten() {
-            for table in ["peer", "member"] {
-                let query = format!(
-                    "UPDATE {table} SET pair_id = NULL, node_id = NULL, name = NULL, fingerprint = NULL, \
-                     associated_at = NULL WHERE fingerprint = ?"
-                );
-                sqlx::query(sqlx::AssertSqlSafe(query))
-                    .bind(&lost.fingerprint)
-                    .execute(&mut **tx)
-                    .await
-                    .map_err(db("expect another machine"))?;
-            }
+            let query = format!(
+                "UPDATE {table} SET pair_id = NULL, node_id = NULL, name = NULL, fingerprint = NULL, \
+                 associated_at = NULL WHERE fingerprint = ? AND NOT (ip IS ? AND port IS ?)"
+            );
+            sqlx::query(sqlx::AssertSqlSafe(query))
+                .bind(&lost.fingerprint)
+                .bind(address.ip.to_string())
+                .bind(address.port)
+                .execute(&mut **tx)
+                .await
+                .map_err(db("expect another machine"))?;
         }
         Ok(())
     }

@@ -50,12 +50,17 @@ impl Machine {
 type MemberRow = (String, u16, Option<String>, Option<String>, Option<String>, Option<String>);
 
 impl Node {
-    /// Every machine whose address is set here.
-    pub(crate) async fn machines(&self) -> Result<Vec<Machine>, Denied> {
+    /// Every address that is set here, also where a machine was lost: another one may join in its place.
+    pub(crate) async fn all_seats(&self) -> Result<Vec<Machine>, Denied> {
         let peer = self.peer().await?;
         let (pair, lost) = (peer.pair, peer.lost);
         let first = peer.address.map(|address| Machine { seat: Seat::First, sibling: false, address, pair, lost });
-        let mut machines: Vec<_> = first.into_iter().chain(self.second().await?).collect();
+        Ok(first.into_iter().chain(self.second().await?).collect())
+    }
+
+    /// Every machine whose address is set here.
+    pub(crate) async fn machines(&self) -> Result<Vec<Machine>, Denied> {
+        let mut machines = self.all_seats().await?;
         // A site goes on with the other one of its two.
         let across = machines.iter().any(|machine| !machine.sibling && machine.pair.is_some());
         machines.retain(|machine| !(machine.lost && (machine.sibling || across)));
@@ -77,6 +82,11 @@ impl Node {
     /// The machine of one seat.
     pub(crate) async fn machine(&self, seat: Seat) -> Result<Option<Machine>, Denied> {
         Ok(self.machines().await?.into_iter().find(|machine| machine.seat == seat))
+    }
+
+    /// What is set for one seat, also where its machine was lost.
+    pub(crate) async fn whoever_sits_at(&self, seat: Seat) -> Result<Option<Machine>, Denied> {
+        Ok(self.all_seats().await?.into_iter().find(|machine| machine.seat == seat))
     }
 
     /// The machine that has proven to have this key.

@@ -35,8 +35,8 @@ impl Node {
         let check = form.check.as_deref().map(str::trim).filter(|check| !check.is_empty());
         let before = self.machine(Seat::Second).await?.map(|machine| json!({ "address": machine.address.to_string() }));
         let mut tx = self.store.begin().await?;
+        self.make_room_at(&mut tx, Seat::Second, address).await?;
         write_address(&mut tx, address).await?;
-        self.make_room_for_another(&mut tx).await?;
         sqlx::query("INSERT OR REPLACE INTO cluster (one, node_ip, serves) VALUES (1, ?, ?)")
             .bind(node_ip.to_string())
             .bind(check)
@@ -52,7 +52,7 @@ impl Node {
 
     /// Joins the sibling that made the token.
     pub(crate) async fn sibling_join(&self, act: Act<'_>, token: &Secret) -> Result<Outcome, Denied> {
-        let Some(machine) = self.machine(Seat::Second).await? else {
+        let Some(machine) = self.whoever_sits_at(Seat::Second).await? else {
             return Err(Denied::rule(Rule::SiblingUnset, &self.info.name, ""));
         };
         self.join_one_of(act, token, &[machine]).await

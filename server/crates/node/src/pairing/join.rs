@@ -80,7 +80,8 @@ impl Node {
     /// Client: dials the Master of the token, of two members whichever made it, and keeps its certificate once it has
     /// taken the secret.
     pub(crate) async fn peer_join(&self, act: Act<'_>, token: &Secret) -> Result<Outcome, Denied> {
-        let machines = self.machines_across().await?;
+        let mut machines = self.all_seats().await?;
+        machines.retain(|machine| !machine.sibling);
         if machines.is_empty() {
             return Err(Denied::rule(Rule::PeerUnset, &self.info.name, ""));
         }
@@ -257,7 +258,7 @@ impl Node {
     ) -> Result<String, Denied> {
         let subject = hello.who.name.clone();
         // Another Master is the other member of this site, where one is expected.
-        let second = self.machine(Seat::Second).await?.filter(|_| hello.who.role == NodeRole::Master);
+        let second = self.whoever_sits_at(Seat::Second).await?.filter(|_| hello.who.role == NodeRole::Master);
         let sibling = second.is_some();
         self.fits(&hello.who, sibling)?;
         if self.info.role != NodeRole::Master {
@@ -266,7 +267,7 @@ impl Node {
         let seat = if sibling { Seat::Second } else { Seat::First };
         let machine = match second {
             Some(machine) => Some(machine),
-            None => self.machine(seat).await?,
+            None => self.whoever_sits_at(seat).await?,
         };
         let Some(machine) = machine else { return Err(Denied::rule(Rule::PeerUnset, &self.info.name, "")) };
         if machine.address.ip != from {
