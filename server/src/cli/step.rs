@@ -65,12 +65,15 @@ pub struct StepArgs {
     /// command, manual, dns, http or wait
     #[arg(long)]
     kind: String,
-    /// before_services or after_services; where its group stands, or else the latter, unless given
+    /// before_services or after_services; unless given where its group stands, or it stood itself, or else the latter
     #[arg(long, default_value = "", hide_default_value = true)]
     place: String,
-    /// The group in which it stands, as people read it; none unless given
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    group: String,
+    /// The group in which it stands, as people read it; the one in which it stood unless given
+    #[arg(long, value_name = "TEXT")]
+    group: Option<String>,
+    /// It stands in no group
+    #[arg(long, conflicts_with = "group")]
+    no_group: bool,
     /// Its number: done in this order, undone in the reverse one; the last unless given
     #[arg(long, value_name = "N", default_value = "", hide_default_value = true)]
     order: String,
@@ -199,9 +202,10 @@ pub async fn run(line: &Line, verb: StepVerb) -> Result<Exit, Exit> {
 }
 
 fn form(line: &Line, args: StepArgs) -> Result<OwnStepForm, Exit> {
-    let StepArgs { name, kind, place, group, order, limit, secret_stdin, work } = args;
+    let StepArgs { name, kind, place, group, no_group, order, limit, secret_stdin, work } = args;
     let kind: StepKind = kind.parse().map_err(|problem| line.deny(&Denied::field("kind", problem)))?;
     let work = work.into_form(kind)?;
+    let group = if no_group { Some(String::new()) } else { group };
     let secret = secret_stdin.then(secret).transpose()?;
     Ok(OwnStepForm { name, place, group, order, limit, secret, work })
 }

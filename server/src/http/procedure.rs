@@ -61,7 +61,7 @@ pub(super) fn step(fields: &Fields) -> Result<OwnStepForm, Denied> {
     };
     let [name, place, group, order, limit] = ["name", "place", "group", "order", "limit"].map(trimmed);
     let secret = Some(value(fields, "secret")).filter(|typed| !typed.is_empty()).map(Secret::new);
-    Ok(OwnStepForm { name, place, group, order, limit, secret, work })
+    Ok(OwnStepForm { name, place, group: Some(group), order, limit, secret, work })
 }
 
 /// What is asked of a whole group.

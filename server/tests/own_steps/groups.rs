@@ -118,6 +118,31 @@ fn a_group_that_is_off_is_shown_as_left_out_and_one_that_is_empty_is_forgotten()
 }
 
 #[test]
+fn a_step_that_is_declared_anew_stays_where_it_stood_and_left_out_as_it_was() {
+    let root = tempfile::tempdir().unwrap();
+    let machine = Machine::ready(root.path(), "client", "dr1");
+    declare(&machine, &SIX);
+    machine.ok(&["step", "group", "move", "Sede", "before_services"]);
+    for group in ["DNS", "Sede"] {
+        machine.ok(&["step", "group", "off", group]);
+    }
+    let stand = "-Sede[door] -DNS[zone alias] Operatore[carrier sms] fax";
+    assert_eq!(told(&machine), stand);
+    let log =
+        || machine.ok(&["audit", "--json"]).json()["entries"].as_array().unwrap().last().unwrap()["after"].clone();
+    for (name, group, more) in [("zone", "DNS", &[][..]), ("door", "Sede", &[]), ("door", "Sede", &["--group", "Sede"])]
+    {
+        machine.ok(&[&["step", "add", name, "--kind", "command", "--run", "true"], more].concat());
+        assert_eq!(told(&machine), stand, "{name} {more:?}");
+        let after = log();
+        assert_eq!((&after["group"], &after["off"]), (&group.into(), &true.into()), "{after}");
+    }
+    machine.ok(&["step", "add", "zone", "--kind", "command", "--run", "true", "--no-group"]);
+    assert_eq!(told(&machine), "-Sede[door] zone Operatore[carrier sms] -DNS[alias] fax");
+    assert_eq!(log()["off"], false);
+}
+
+#[test]
 fn a_run_tells_each_group_as_one_and_a_roll_back_undoes_the_reverse_of_what_was_done() {
     let site = Site::alone();
     let client = &site.pair.client;

@@ -19,9 +19,9 @@ pub struct OwnStepForm {
     pub name: String,
     /// `before_services` or `after_services`; empty for where its group stands, or else for the latter.
     pub place: String,
-    /// The group's name; empty for none.
+    /// The group's name; empty for none. `None` leaves a step that is declared already in the group that it has.
     #[serde(default)]
-    pub group: String,
+    pub group: Option<String>,
     /// Its number; empty for the end.
     pub order: String,
     /// Seconds; empty for the default of its kind.
@@ -126,12 +126,23 @@ fn too_long<const N: usize>(fields: [(&str, &String); N]) -> Vec<FieldError> {
 }
 
 impl OwnStepForm {
+    /// The group in which it is to stand; `before` is the step of that name as it is declared.
+    ///
+    /// # Errors
+    /// [`Problem::TooLong`].
+    pub fn group(&self, before: Option<&OwnStep>) -> Result<Option<String>, Problem> {
+        match &self.group {
+            Some(typed) => group_name(typed),
+            None => Ok(before.and_then(|before| before.group.clone())),
+        }
+    }
+
     /// Checks everything that can be checked without running anything. `last` is the number of a step without one,
-    /// `place` where one stands of which nothing is said.
+    /// `place` where one stands of which nothing is said, `before` the step of that name as it is declared.
     ///
     /// # Errors
     /// One [`FieldError`] for each field that cannot be taken.
-    pub fn check(&self, last: u32, place: Place) -> Result<OwnStep, Vec<FieldError>> {
+    pub fn check(&self, last: u32, place: Place, before: Option<&OwnStep>) -> Result<OwnStep, Vec<FieldError>> {
         let mut errors = Vec::new();
         let mut keep = |field: &str, problem: Problem| errors.push(FieldError::new(field, problem));
         if let Err(problem) = name::check(&self.name) {
@@ -141,7 +152,7 @@ impl OwnStepForm {
             "" => place,
             word => word.parse().map_err(|problem| keep("place", problem)).unwrap_or(place),
         };
-        let group = group_name(&self.group).map_err(|problem| keep("group", problem)).unwrap_or_default();
+        let group = self.group(before).map_err(|problem| keep("group", problem)).unwrap_or_default();
         let order = number(&self.order, last, (0, STEP_ORDER_MAX));
         let order = order.map_err(|problem| keep("order", problem)).unwrap_or_default();
         let limit = number(&self.limit, self.work.kind().default_limit(), STEP_LIMIT_RANGE);
@@ -173,8 +184,8 @@ mod tests {
     use super::*;
 
     fn form(work: WorkForm) -> OwnStepForm {
-        let [place, group, order, limit] = [(); 4].map(|()| String::new());
-        OwnStepForm { name: "carrier".into(), place, group, order, limit, secret: None, work }
+        let [place, order, limit] = [(); 3].map(|()| String::new());
+        OwnStepForm { name: "carrier".into(), place, group: None, order, limit, secret: None, work }
     }
 
     fn command() -> OwnStepForm {
@@ -187,12 +198,12 @@ mod tests {
     }
 
     fn fields(form: &OwnStepForm) -> Vec<String> {
-        form.check(0, Place::AfterServices).unwrap_err().into_iter().map(|error| error.field).collect()
+        form.check(0, Place::AfterServices, None).unwrap_err().into_iter().map(|error| error.field).collect()
     }
 
     #[test]
     fn a_step_has_sensible_defaults_and_is_one_flat_object() {
-        let step = command().check(40, Place::AfterServices).unwrap();
+        let step = command().check(40, Place::AfterServices, None).unwrap();
         assert_eq!((step.place, step.order, step.limit_seconds), (Place::AfterServices, 40, 60));
         assert!(!step.work.has_undo());
         let told = serde_json::to_value(&step).unwrap();
@@ -202,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_text_in_one_language_stands_for_the_other() {
-        let step = manual("", "call the carrier").check(0, Place::AfterServices).unwrap();
+        let step = manual("", "call the carrier").check(0, Place::AfterServices, None).unwrap();
         let Work::Manual(work) = step.work else { panic!("{step:?}") };
         assert_eq!(work.text, Text::new("call the carrier", "call the carrier"));
         assert_eq!(work.undo, Some(Text::new("tell them again", "tell them again")));
@@ -215,7 +226,7 @@ mod tests {
         let wrong = OwnStepForm {
             name: "Il carrier".into(),
             place: "later".into(),
-            group: "x".repeat(61),
+            group: Some("x".repeat(61)),
             order: "first".into(),
             limit: "0".into(),
             secret: None,

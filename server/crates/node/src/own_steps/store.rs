@@ -2,9 +2,7 @@
 //! press: nothing here reaches an open one.
 
 use contract::command::Secret;
-use contract::own_step::{
-    Move, OwnStep, OwnStepForm, OwnStepsReport, Place, STEP_ORDER_MAX, Work, group_name, put_in_order,
-};
+use contract::own_step::{Move, OwnStep, OwnStepForm, OwnStepsReport, Place, STEP_ORDER_MAX, Work, put_in_order};
 use contract::{Denied, FieldError, Outcome, Problem, SCHEMA};
 use serde_json::{Value, json};
 
@@ -22,22 +20,7 @@ type Row = (String, String, Option<String>, bool, u32, u32, String, Option<Vec<u
 impl Node {
     /// All declared steps, in the order in which they are done.
     pub(crate) async fn declared_own_steps(&self) -> Result<Vec<Declared>, Denied> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT own_step.name, place, group_name, coalesce(off, 0), position, timeout, work, secret FROM own_step \
-             LEFT JOIN step_group ON step_group.name = group_name",
-        )
-        .fetch_all(self.store.pool())
-        .await
-        .map_err(db("read the own steps"))?;
-        let step = |(name, place, group, off, order, limit_seconds, work, sealed): Row| {
-            let place = place.parse().map_err(|problem: Problem| Denied::failed("read the own steps", problem))?;
-            let work = serde_json::from_str(&work).map_err(|error| Denied::failed("read the own steps", error))?;
-            let step = OwnStep { name, place, group, off, order, limit_seconds, has_secret: false, work };
-            Ok(Declared::new(step, sealed.as_deref()))
-        };
-        let mut declared = rows.into_iter().map(step).collect::<Result<Vec<_>, Denied>>()?;
-        put_in_order(&mut declared, |declared| &declared.step);
-        Ok(declared)
+        read(self.store.pool()).await
     }
 
     /// Those of them that a run takes: without the groups that are switched off.
@@ -53,15 +36,18 @@ impl Node {
     }
 
     pub(crate) async fn step_add(&self, act: Act<'_>, form: &OwnStepForm) -> Result<Outcome, Denied> {
-        let known = self.declared_own_steps().await?;
+        let mut tx = self.store.begin().await?;
+        let known = read(&mut *tx).await?;
         let before = known.iter().find(|declared| declared.step.name == form.name);
+        let stood = before.map(|declared| &declared.step);
         let last = known.iter().map(|declared| declared.step.order).max().unwrap_or(0);
         let number = before.map_or((last + STEP).min(STEP_ORDER_MAX), |declared| declared.step.order);
         let others = || known.iter().map(|declared| &declared.step).filter(|other| other.name != form.name);
-        let typed = group_name(&form.group).ok().flatten();
-        let fellow = others().find(|other| typed.is_some() && other.group == typed);
-        let place = fellow.map_or(Place::AfterServices, |fellow| fellow.place);
-        let step = form.check(number, place).map_err(Denied::Invalid)?;
+        let group = form.group(stood).ok().flatten();
+        let in_group = |other: &&OwnStep| group.is_some() && other.group == group;
+        let fellow = others().find(in_group);
+        let place = fellow.or(stood).map_or(Place::AfterServices, |there| there.place);
+        let step = form.check(number, place, stood).map_err(Denied::Invalid)?;
         if fellow.is_some_and(|fellow| fellow.place != step.place) {
             return Err(Denied::field("place", Problem::GroupElsewhere));
         }
@@ -69,9 +55,9 @@ impl Node {
         check(&step.work, secret.as_ref()).map_err(Denied::Invalid)?;
         let sealed = secret.map(|secret| seal::seal(&self.dir, &what(&step.name), &secret)).transpose();
         let sealed = sealed.map_err(|error| Denied::failed("declare an own step", error))?;
-        let off = fellow.is_some_and(|fellow| fellow.off);
+        // Also where it stands there alone: whether runs take a group is its own, and stays.
+        let off = fellow.or(stood.filter(in_group)).is_some_and(|there| there.off);
         let step = OwnStep { has_secret: sealed.is_some(), off, ..step };
-        let mut tx = self.store.begin().await?;
         write(&mut tx, &step, sealed.as_deref()).await?;
         forget_empty_groups(&mut tx).await?;
         act.done(tx, before.map(|declared| told(&declared.step)), Some(told(&step))).await
@@ -96,10 +82,10 @@ impl Node {
     }
 
     pub(crate) async fn step_remove(&self, act: Act<'_>, name: &str) -> Result<Outcome, Denied> {
-        let known = self.declared_own_steps().await?;
+        let mut tx = self.store.begin().await?;
+        let known = read(&mut *tx).await?;
         let step = known.iter().map(|declared| &declared.step).find(|step| step.name == name);
         let step = step.ok_or_else(|| Denied::field("name", Problem::NotFound))?;
-        let mut tx = self.store.begin().await?;
         sqlx::query("DELETE FROM own_step WHERE name = ?")
             .bind(name)
             .execute(&mut *tx)
@@ -111,14 +97,34 @@ impl Node {
 
     pub(crate) async fn step_move(&self, act: Act<'_>, name: &str, to: &str) -> Result<Outcome, Denied> {
         let to: Move = to.parse().map_err(|problem| Denied::field("to", problem))?;
-        let known: Vec<OwnStep> = self.declared_own_steps().await?.into_iter().map(|declared| declared.step).collect();
+        let mut tx = self.store.begin().await?;
+        let known: Vec<OwnStep> = read(&mut *tx).await?.into_iter().map(|declared| declared.step).collect();
         let step = known.iter().find(|step| step.name == name);
         let step = step.ok_or_else(|| Denied::field("name", Problem::NotFound))?;
         let moved = order::step_moved(&known, step, to);
-        let mut tx = self.store.begin().await?;
         place(&mut tx, &moved).await?;
         act.done(tx, Some(json!({ "order": step.order })), Some(order::told(&moved))).await
     }
+}
+
+/// The same as a change finds it, inside its own transaction.
+pub(super) async fn read(from: impl sqlx::SqliteExecutor<'_>) -> Result<Vec<Declared>, Denied> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT own_step.name, place, group_name, coalesce(off, 0), position, timeout, work, secret FROM own_step \
+         LEFT JOIN step_group ON step_group.name = group_name",
+    )
+    .fetch_all(from)
+    .await
+    .map_err(db("read the own steps"))?;
+    let step = |(name, place, group, off, order, limit_seconds, work, sealed): Row| {
+        let place = place.parse().map_err(|problem: Problem| Denied::failed("read the own steps", problem))?;
+        let work = serde_json::from_str(&work).map_err(|error| Denied::failed("read the own steps", error))?;
+        let step = OwnStep { name, place, group, off, order, limit_seconds, has_secret: false, work };
+        Ok(Declared::new(step, sealed.as_deref()))
+    };
+    let mut declared = rows.into_iter().map(step).collect::<Result<Vec<_>, Denied>>()?;
+    put_in_order(&mut declared, |declared| &declared.step);
+    Ok(declared)
 }
 
 /// What the form alone cannot tell.
