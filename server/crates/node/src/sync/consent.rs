@@ -20,7 +20,7 @@ use crate::store::{db, time};
 const VALID: Duration = Duration::from_secs(3600);
 
 /// How long what was replaced is kept for whoever finds out that it was the good one.
-const KEPT: Duration = Duration::from_secs(30 * 86_400);
+pub(super) const KEPT: Duration = Duration::from_secs(30 * 86_400);
 
 impl Copy {
     /// Whether the Master refused to replace what is here, or would have replaced it by something older.

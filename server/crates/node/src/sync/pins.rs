@@ -142,3 +142,58 @@ impl Node {
 fn seconds(time: Duration) -> i64 {
     i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use contract::NodeRole;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::init::Init;
+    use crate::sync::consent::KEPT;
+    use crate::sync::prune::kept_for;
+
+    const DAY: u64 = 24 * 3600;
+
+    #[tokio::test]
+    async fn what_was_replaced_is_kept_for_thirty_days_in_which_the_copy_was_looked_after() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, at) = (dir.path().join("data"), "127.0.0.1:0".parse().unwrap());
+        let (role, name) = (NodeRole::Client, "dr1".into());
+        let init = Init { role, name, panel: at, peer: at, insecure_http: true, licence_key: None };
+        init.run(&root, &SystemClock).await.unwrap();
+        let node = Node::open(&root, Arc::new(SystemClock)).await.unwrap();
+        node.pin_for("conf", 7, Why::Replaced, KEPT).await.unwrap();
+        node.pin_for("mail", 7, Why::Replaced, KEPT).await.unwrap();
+        let mut tx = node.store.begin().await.unwrap();
+        pin_skipped(&mut tx, "conf", &[9]).await.unwrap();
+        tx.commit().await.unwrap();
+
+        // Lived from one look to the next, some of them at the same moment, and once for a year in which nobody looked.
+        let (start, mut counted) = (Instant::now(), None);
+        let lives = async |counted: &mut Option<Instant>, seconds: u64| {
+            if let Some(time) = kept_for(counted, start + Duration::from_secs(seconds)) {
+                node.pins_were_kept("conf", time).await.unwrap();
+            }
+        };
+        let pinned = async |dataset: &str| {
+            let mut pinned: Vec<u64> = node.pinned(dataset).await.unwrap().into_iter().collect();
+            pinned.sort_unstable();
+            pinned
+        };
+        for third in 0..=29 * 72 {
+            lives(&mut counted, third * 1200).await;
+            lives(&mut counted, third * 1200).await;
+        }
+        lives(&mut counted, 400 * DAY).await;
+        assert_eq!(pinned("conf").await, [7, 9], "29 days and a little");
+        for third in 1..=72 {
+            lives(&mut counted, 400 * DAY + third * 1200).await;
+        }
+        assert_eq!(pinned("conf").await, [9], "what an activation skipped does not grow old");
+        assert_eq!(pinned("mail").await, [7], "nobody looked after that one");
+    }
+}

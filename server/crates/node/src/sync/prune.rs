@@ -76,7 +76,7 @@ impl Node {
 }
 
 /// The time since it was counted last, when that is worth to be written down.
-fn kept_for(counted: &mut Option<Instant>, now: Instant) -> Option<Duration> {
+pub(super) fn kept_for(counted: &mut Option<Instant>, now: Instant) -> Option<Duration> {
     let time = now.duration_since(*counted.get_or_insert(now));
     (time >= COUNT_EVERY).then(|| {
         *counted = Some(now);
