@@ -7,9 +7,11 @@ mod machines;
 mod namespace;
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Command;
 
 use machines::{Machine, Pair, TVOX_DR, until};
-use namespace::Systemd;
+use namespace::{Systemd, left_over, sweep_all};
 
 const UNIT: &str = "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sleep infinity\n";
 
@@ -66,4 +68,17 @@ fn a_drop_in_is_in_force_as_soon_as_it_is_installed_and_gone_as_soon_as_it_is_re
     assert_eq!(drop_ins(), "\n");
     systemd.ok(&["systemctl", "start", "pbx"]);
     assert_eq!(systemd.standing("pbx.service"), "active success");
+}
+
+#[test]
+fn what_a_test_left_running_that_was_killed_outright_is_ended_by_the_next_one() {
+    let mut gone = Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    let Some(group) = left_over(gone.id()) else { return eprintln!("NOT TESTED: no control groups") };
+    let mut left = Command::new("sleep").arg("600").spawn().unwrap();
+    fs::write(group.join("cgroup.procs"), left.id().to_string()).unwrap();
+    sweep_all();
+    assert_eq!(left.wait().unwrap().signal(), Some(9));
+    sweep_all();
+    assert!(!group.exists());
 }

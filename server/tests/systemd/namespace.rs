@@ -77,8 +77,9 @@ impl Systemd {
             fs::write(file, text).unwrap();
         }
         let said = File::create(etc.join("console")).unwrap();
-        let mut command = Command::new("sh");
-        command.args(["-c", UNSHARE, "unshare"]).args([&group, writable, &etc]).arg(BOOT);
+        // It ends with the thread that begins it: a test that is killed outright drops nothing.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "sh", "-c", UNSHARE, "unshare"]).args([&group, writable, &etc]).arg(BOOT);
         command.stdin(Stdio::null()).stdout(said.try_clone().unwrap()).stderr(said);
         let mut process = command.spawn().unwrap();
         let mut init = None;
@@ -160,12 +161,16 @@ fn child_of(parent: u32) -> Option<Pid> {
     pids.find(is_child).and_then(Pid::from_raw)
 }
 
-/// Takes a control group away with all that are in it; one whose last process is just going is tried again.
+/// Takes a control group away with all that are in it, and whatever runs there; one whose last process is just going is tried again.
 fn remove(group: &Path) {
     for _ in 0..1000 {
         let mut inner: Vec<PathBuf> = walk(group);
         inner.reverse();
         for dir in inner {
+            let running = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+            for pid in running.lines().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
             let _ = fs::remove_dir(dir);
         }
         if !group.exists() {
@@ -181,6 +186,17 @@ fn walk(dir: &Path) -> Vec<PathBuf> {
     let inner = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     found.extend(inner.filter(|path| path.is_dir()).flat_map(|path| walk(&path)));
     found
+}
+
+/// A control group as a test would have left it that had that process id; `None` where there are none.
+pub fn left_over(owner: u32) -> Option<PathBuf> {
+    let group = groups()?.join(format!("{GROUP}{owner}-left"));
+    fs::create_dir(&group).is_ok().then_some(group)
+}
+
+/// Sweeps as a test does before it begins.
+pub fn sweep_all() {
+    groups().iter().for_each(|groups| sweep(groups));
 }
 
 /// Takes away what a test left that was killed outright.
