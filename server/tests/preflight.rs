@@ -224,3 +224,15 @@ fn a_sign_of_life_refuses_a_press_that_need_not_wait_for_a_silence_that_is_known
     let runs = pair.client.ok(&["run", "list", "--json"]).json();
     assert_eq!(runs["runs"], json!([]), "nothing was begun");
 }
+
+#[test]
+fn a_press_on_a_site_that_is_silent_stands_on_what_the_lookout_has_seen_a_moment_ago() {
+    let mut pair = seeded();
+    pair.master.kill();
+    until("it is silent", || pair.client.status()["pair"]["peer"]["machines"][0]["reachable"] == false);
+    until("a press finds the look that it needs", || {
+        let ran = pair.client.run(&["activate", "--confirm-name", "dr1", "--reason", "prova", "--json"]);
+        assert_eq!(ran.code, 3, "nobody has vouched for anything: {ran:?}");
+        pair.client.log().contains("the press stands on what the lookout saw a moment ago")
+    });
+}

@@ -22,6 +22,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::alarms::Cause;
 use crate::cluster::Machine;
+use crate::mandate::file::Seat;
 use crate::node::Node;
 use crate::thresholds::Limits;
 use conditions::Seen;
@@ -104,8 +105,12 @@ impl Node {
                 }
                 self.remember_lags().await;
                 let probes = self.probe(limits.probe_interval().max(LEAST_PATIENCE), begun, &failing).await;
-                failing =
+                let silent: BTreeSet<Seat> =
                     probes.iter().filter(|probe| probe.silent.is_some()).map(|probe| probe.machine.seat).collect();
+                if !silent.is_subset(&failing) {
+                    self.lookout.fell_silent();
+                }
+                failing = silent;
                 if probes.iter().any(|probe| probe.timed_out) {
                     // It took an interval already.
                     ticks.reset_immediately();

@@ -47,12 +47,20 @@ pub(crate) struct Lookout {
     changes: AtomicU64,
     wake: Notify,
     moved: Notify,
+    /// A machine of the other site has missed its first look.
+    hushed: Notify,
 }
 
 impl Lookout {
     /// Something happened that changes no configuration: the verdict stands until it has been found out again.
     pub(crate) fn look_again(&self) {
         self.wake.notify_one();
+    }
+
+    /// A machine that answered a moment ago does not: it takes seconds to see that it is silent, and whoever hears of it may
+    /// press the button at once. So that is looked at now, however short a while ago the last look was.
+    pub(crate) fn fell_silent(&self) {
+        self.hushed.notify_one();
     }
 
     /// A replica that was in order moved on to newer content: what would be lost is counted from there.
@@ -131,15 +139,22 @@ impl Node {
                 self.lookout.moved.notified().await;
                 tokio::time::sleep_until(judged + MOVED_PACE).await;
             };
-            tokio::time::sleep(PACE).await;
+            let turn = due;
+            let woken = async move {
+                tokio::time::sleep(PACE).await;
+                tokio::select! {
+                    () = tokio::time::sleep_until(turn) => false,
+                    () = moved => false,
+                    () = self.lookout.wake.notified() => true,
+                }
+            };
             tokio::select! {
-                () = tokio::time::sleep_until(due) => {}
-                () = moved => {}
-                () = self.lookout.wake.notified() => {
+                woken = woken => if woken {
                     // The judgement follows at once, the probes when it is their turn again.
                     let soon = probed.as_ref().map_or(due, |probed| probed.preview.at + PROBE_PACE);
                     (due, preview_due) = (due.min(soon), preview_due.min(soon));
-                }
+                },
+                () = self.lookout.hushed.notified() => due = Instant::now(),
             }
         }
     }

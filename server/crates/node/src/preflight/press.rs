@@ -20,7 +20,11 @@ impl Node {
     pub(crate) async fn look_for_press(&self, take: &Take) -> Result<(PreflightReport, Look), Denied> {
         self.check_power_off(&take.power_off).await?;
         let probed = match self.seen_silent(take).await {
-            Some(probed) => probed,
+            Some(probed) => {
+                let seen = probed.look.age();
+                tracing::info!(?seen, "the press stands on what the lookout saw a moment ago");
+                probed
+            }
             None => Arc::new(self.probe_all(Pace::Now).await),
         };
         Ok((self.judge_now(&probed, take).await?, probed.look.clone()))

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 
 use super::judge::{Facts, judge};
-use super::{EVERY, Preview, Probed};
+use super::{EVERY, PROBE_PACE, Preview, Probed};
 use crate::isolation::Look;
 use crate::mandate::homecoming::InTheWay;
 use crate::{Init, Node, SystemClock};
@@ -499,4 +499,23 @@ async fn a_machine_that_serves_has_no_button() {
     assert!(!node.has_a_button());
     node.look_ahead(None).await;
     assert_eq!(node.preflight(), None);
+}
+
+#[tokio::test]
+async fn a_machine_that_falls_silent_is_looked_at_before_it_is_its_turn() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = machine_of(&dir, NodeRole::Client).await;
+    let looking = tokio::spawn(Arc::clone(&node).keep_looking_ahead());
+    let began = || node.lookout.probed().map(|(probed, _)| probed.look.began);
+    let looked_after = async |then: Option<std::time::Instant>| {
+        while began() == then {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(tokio::time::timeout(EVERY, looked_after(None)).await.is_ok(), "it never looked");
+    let before = began();
+    node.lookout.fell_silent();
+    assert!(tokio::time::timeout(PROBE_PACE / 2, looked_after(before)).await.is_ok(), "it waited for its turn");
+    node.stop.cancel();
+    assert!(tokio::time::timeout(EVERY, looking).await.is_ok(), "it does not stop");
 }
