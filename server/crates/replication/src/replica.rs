@@ -57,6 +57,8 @@ pub struct Replica {
     pub(crate) etc: PathBuf,
     /// The last piece of work ended well: what is known here is what is on disk.
     pub(crate) settled: bool,
+    /// Pieces of tidying up that the next commit would have to write to the disk along with its own.
+    pub(crate) unwritten: usize,
 }
 
 impl Replica {
@@ -75,6 +77,7 @@ impl Replica {
             newest: None,
             etc: PathBuf::from("/etc"),
             settled: false,
+            unwritten: 0,
         };
         replica.recover(true)?;
         let store = &replica.store;

@@ -12,11 +12,13 @@ use crate::pace::Budget;
 use crate::replica::Replica;
 use crate::reuse::Reuse;
 use crate::source::SourceKind;
-use crate::store::{Commit, PRUNED, remove_tree, sync_dir};
+use crate::store::{Commit, PRUNED, remove_tree, sync_dir, sync_file_system};
 use crate::watch::{Point, Unwatched, Watch, pass};
 
 /// So many trees are made ready before large files get copies of their own.
 const FIRST_SPARES: usize = 8;
+/// So many trees may be made, and not be written to the disk yet.
+const MOST_UNWRITTEN: usize = 8;
 
 impl Replica {
     /// Keeps the newest `keep` generations (at least one). A generation goes only when it has not been the visible one
@@ -55,7 +57,7 @@ impl Replica {
             self.settled = false;
             self.let_go(&going, watch)?;
             self.sweep()?;
-            self.settled = true;
+            self.tidied();
         }
         Ok(())
     }
@@ -63,6 +65,12 @@ impl Replica {
     /// What is known here is what is on disk: an earlier piece of work may have ended anywhere.
     pub(crate) fn be_settled(&mut self) -> Result<()> {
         if self.settled { Ok(()) } else { self.recover(false) }
+    }
+
+    /// A piece of work for a quiet time has ended well.
+    fn tidied(&mut self) {
+        self.settled = true;
+        self.unwritten += 1;
     }
 
     /// Takes the names of generations away, and keeps their trees as far as more spares are of use.
@@ -126,7 +134,7 @@ impl Replica {
         self.spares.freshen(&self.store, newest, &mut reuse, watch)?;
         // Nobody needs any more what they held before.
         self.sweep()?;
-        self.settled = true;
+        self.tidied();
         Ok(())
     }
 
@@ -138,8 +146,18 @@ impl Replica {
     }
 
     /// Makes ready for many pulls that follow each other, for a quiet time: one more tree that is to become a generation.
-    /// Gives whether there is more to do.
+    /// Gives whether there is more to do. What it leaves is written to the disk, lest the first change after the quiet
+    /// time waits for that.
     pub fn stock_up(&mut self, watch: &dyn Watch) -> Result<bool> {
+        let more = self.make_one_more(watch)?;
+        if self.unwritten >= MOST_UNWRITTEN || !more && self.unwritten > 0 {
+            sync_file_system(&self.store.root)?;
+            self.unwritten = 0;
+        }
+        Ok(more)
+    }
+
+    fn make_one_more(&mut self, watch: &dyn Watch) -> Result<bool> {
         if self.kind != SourceKind::Files || self.promoted.is_some() || self.commits.is_empty() {
             return Ok(false);
         }
@@ -162,7 +180,7 @@ impl Replica {
         self.settled = false;
         let mut reuse = Reuse::new(held, &self.store.tree(commit.generation), HashSet::new())?;
         let made = self.spares.make_own(commit.holds(), commit.captured_at, free, &mut reuse, watch)?;
-        self.settled = true;
+        self.tidied();
         Ok(made)
     }
 
@@ -182,7 +200,7 @@ impl Replica {
         self.settled = false;
         let mut reuse = Reuse::new(held, &self.store.tree(newest.generation), HashSet::new())?;
         self.spares.make(&self.store, newest, &mut reuse, watch)?;
-        self.settled = true;
+        self.tidied();
         Ok(())
     }
 
