@@ -340,7 +340,9 @@ fn a_step_is_declared_moved_and_taken_back_and_what_cannot_be_one_is_refused() {
     assert_eq!(names(), "mount fax carrier");
     machine.ok(&["step", "move", "fax", "9000"]);
     assert_eq!(names(), "mount carrier fax");
-    machine.ok(&["step", "add", "carrier", "--kind", "manual", "--text-it", "Altro", "--place", "before_services"]);
+    let elsewhere = ["step", "add", "carrier", "--kind", "manual", "--text-it", "Altro", "--place", "before_services"];
+    assert_eq!(machine.run(&elsewhere).code, 2, "its group stands in the other place");
+    machine.ok(&[&elsewhere[..], &["--no-group"]].concat());
     assert_eq!(names(), "mount carrier fax", "it keeps its number");
     machine.ok(&["step", "remove", "mount"]);
     assert_eq!(names(), "carrier fax");
