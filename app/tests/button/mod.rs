@@ -38,7 +38,9 @@ fn each_day_offers_what_can_be_done_on_it_and_nothing_else() {
             Scene::Ready | Scene::Now | Scene::Blocked => &[Activate],
             Scene::Active => &[Deactivate, Failback, Suspend],
             Scene::Suspended => &[Activate, Deactivate],
-            Scene::Held | Scene::Fenced | Scene::Receiving | Scene::SetBack => &[Takeover],
+            Scene::Held | Scene::Fenced | Scene::SetBack => &[Takeover],
+            // The DR answers, and what it sends is awaited.
+            Scene::Receiving => &[],
             Scene::Activating | Scene::Stuck | Scene::HandingBack | Scene::Serving | Scene::Unverified => &[],
         };
         let html = activation(scene);

@@ -25,8 +25,9 @@ pub(super) fn view(cx: &Context, live: &Live) -> AnyView {
         NodeState::Held => held(cx, live),
         state => serving(cx, there, state),
     };
-    // Where the DR does not hold the service there is nothing to take back.
-    let lost = live.status.state.may_be_taken_from(NodeRole::Master).then(|| {
+    // Where the DR does not hold the service there is nothing to take back; and while it answers, what it sends is awaited.
+    let awaited = live.status.state == NodeState::Receiving && !is_silent(live);
+    let lost = (live.status.state.may_be_taken_from(NodeRole::Master) && !awaited).then(|| {
         view! { {form::or_who(cx, Action::Takeover, || takeover(cx, live))} {background(cx, live)} }
     });
     let settle = super::super::settle::view(cx, live);
@@ -73,10 +74,14 @@ fn fenced(cx: &Context, there: &str) -> AnyView {
     stance(Tone::Active, &head, &text)
 }
 
+/// Nothing is heard of the DR.
+fn is_silent(live: &Live) -> bool {
+    !live.status.pair.peer.iter().flat_map(|peer| &peer.machines).any(|machine| machine.reachable)
+}
+
 fn receiving(cx: &Context, live: &Live, there: &str) -> AnyView {
     let name = &cx.node.name;
-    let mut machines = live.status.pair.peer.iter().flat_map(|peer| &peer.machines);
-    let silent = !machines.any(|machine| machine.reachable);
+    let silent = is_silent(live);
     let (head, text) = match cx.lang {
         Lang::It if silent => (
             format!("IN RICEZIONE: {there} non risponde."),
