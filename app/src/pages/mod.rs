@@ -43,6 +43,7 @@ mod steps_to_come;
 mod telephony;
 mod thresholds;
 mod users;
+mod word;
 
 use leptos::prelude::*;
 

@@ -5,9 +5,9 @@ use contract::gate::GateReason;
 use contract::live::Live;
 use leptos::prelude::*;
 
+use super::word::Word;
 use crate::action::Action;
 use crate::model::Context;
-use crate::widgets::{Field, Kind};
 
 pub(super) fn view(cx: &Context, live: &Live) -> Option<AnyView> {
     let action = Action::GateSame;
@@ -15,38 +15,18 @@ pub(super) fn view(cx: &Context, live: &Live) -> Option<AnyView> {
     if !stale || !cx.may(action) {
         return None;
     }
-    let open = cx.form.is(action);
-    let reason = cx.t(
-        "Come lo si sa: per esempio, il disco è replicato e risulta allineato. Finisce nel registro.",
-        "How it is known: for example, the disk is replicated and seen in line. It goes into the audit log.",
-    );
-    let label = cx.t("Nome di questa macchina", "This machine's name");
-    let machine = cx.t("Quello scritto in alto, per intero.", "The one written above, all of it.");
-    let password = cx.t("La propria, di nuovo.", "Your own, again.");
-    Some(
-        view! {
-            <details class="fold card" open=open>
-                <summary>{cx.t("Questa macchina ha già i dati della sede", "This machine has the data of the site already")}</summary>
-                <p>
-                    {cx
-                        .t(
-                            "Per un disco che è montato solo sull'altra macchina del cluster, o sul quale si scrive sempre: il confronto non può riuscire. Solo se è certo che qui ci sono gli stessi dati: se non è così, al prossimo cambio di macchina ciò che è tornato dal DR si perde. L'altra macchina deve rispondere ed essere in servizio.",
-                            "For a disk that is mounted on the other machine of the cluster only, or is always written to: comparing cannot succeed. Only if it is certain that the same data is here: if it is not, what came home from the DR is lost when the cluster changes machines. The other machine must answer and serve.",
-                        )}
-                </p>
-                <form method="post" class="grave-form">
-                    <input type="hidden" name="action" value=action.as_str() />
-                    {Field::new(action, "reason", cx.t("Motivo", "Reason"), reason).view(cx)}
-                    <div class="columns">
-                        {Field::new(action, "confirm_name", label, machine).view(cx)}
-                        {Field::new(action, "password", "Password", password)
-                            .kind(Kind::Password("current-password"))
-                            .view(cx)}
-                    </div>
-                    <button class="button danger">{cx.t("HA GLI STESSI DATI", "IT HAS THE SAME DATA")}</button>
-                </form>
-            </details>
-        }
-        .into_any(),
-    )
+    let word = Word {
+        action,
+        summary: cx.t("Questa macchina ha già i dati della sede", "This machine has the data of the site already"),
+        text: cx.t(
+            "Per un disco che è montato solo sull'altra macchina del cluster, o sul quale si scrive sempre: il confronto non può riuscire. Solo se è certo che qui ci sono gli stessi dati: se non è così, al prossimo cambio di macchina ciò che è tornato dal DR si perde. L'altra macchina deve rispondere ed essere in servizio.",
+            "For a disk that is mounted on the other machine of the cluster only, or is always written to: comparing cannot succeed. Only if it is certain that the same data is here: if it is not, what came home from the DR is lost when the cluster changes machines. The other machine must answer and serve.",
+        ),
+        reason: cx.t(
+            "Come lo si sa: per esempio, il disco è replicato e risulta allineato. Finisce nel registro.",
+            "How it is known: for example, the disk is replicated and seen in line. It goes into the audit log.",
+        ),
+        button: cx.t("HA GLI STESSI DATI", "IT HAS THE SAME DATA"),
+    };
+    Some(word.view(cx))
 }
