@@ -4,7 +4,7 @@
 mod machines;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use machines::{Machine, Pair, until};
@@ -32,21 +32,27 @@ fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
 }
 
+/// The Client goes on for a while, and then finds itself in an earlier copy of its data directory; where the newer one lies.
+fn put_client_back(pair: &mut Pair) -> PathBuf {
+    pair.client.kill();
+    let (before, newer) = (pair.path("before"), pair.path("newer"));
+    copy(&pair.client.dir, &before);
+    start_and_renew(&mut pair.client);
+    // A ticket that nobody was shown is missed by nobody.
+    until("it has shown it", || pair.master.expected_ticket() >= pair.client.ticket());
+    pair.client.kill();
+    fs::rename(&pair.client.dir, &newer).unwrap();
+    copy(&before, &pair.client.dir);
+    pair.client.start();
+    until("it says so", || pair.client.findings() == ["set_back"]);
+    newer
+}
+
 #[test]
 fn a_machine_that_was_put_back_and_joins_once_more_is_still_found() {
     let mut pair = Pair::new();
     until("the Master knows its ticket", || pair.client.ticket() > 0);
-    pair.client.kill();
-    let before = pair.path("before");
-    copy(&pair.client.dir, &before);
-    start_and_renew(&mut pair.client);
-    // Nobody can miss a ticket that was never shown.
-    until("it has shown it", || pair.master.expected_ticket() >= pair.client.ticket());
-    pair.client.kill();
-    fs::remove_dir_all(&pair.client.dir).unwrap();
-    copy(&before, &pair.client.dir);
-    pair.client.start();
-    until("it says so", || pair.client.findings() == ["set_back"]);
+    put_client_back(&mut pair);
     let joined = pair.client.run_with(&["peer", "join", "-"], &pair.token());
     assert_eq!(joined.code, 0, "the key is the same: {joined:?}");
     // What is known of it only by talking, it hears again.
@@ -150,18 +156,7 @@ fn a_client_put_back_within_one_generation_is_told_so_and_nothing_flows() {
     let (source, target) = pair.declare("etc", "files");
     fs::write(source.join("a"), "1").unwrap();
     until("it follows", || fs::read_to_string(target.join("a")).is_ok_and(|text| text == "1"));
-    pair.client.kill();
-    let before = pair.path("before");
-    copy(&pair.client.dir, &before);
-    start_and_renew(&mut pair.client);
-    // A ticket that nobody was shown is missed by nobody.
-    until("it has shown it", || pair.master.expected_ticket() >= pair.client.ticket());
-    pair.client.kill();
-    let newer = pair.path("newer");
-    fs::rename(&pair.client.dir, &newer).unwrap();
-    copy(&before, &pair.client.dir);
-    pair.client.start();
-    until("it says so", || pair.client.findings() == ["set_back"]);
+    let newer = put_client_back(&mut pair);
     assert_eq!(pair.client.status()["state"], "held");
     until("the Master tells it, too", || has_alarm(&pair.master, "dr.set_back"));
     assert!(pair.master.findings().is_empty(), "the Master is as it was");

@@ -39,6 +39,24 @@ impl Away {
         assert_eq!(ran.code, 0, "{ran:?}");
     }
 
+    /// The first member dies at this moment of putting content in its place, and the DR takes the service again.
+    fn lose_m1_while_it_settles(&mut self, moment: &str) {
+        let reachable = |client: &Machine| client.status()["pair"]["peer"]["machines"][0]["reachable"] == true;
+        self.site.m1.kill();
+        self.site.m1.bad_day(Some(format!("kill:settle:{moment}")));
+        self.site.m1.start();
+        until("it is heard", || reachable(&self.site.client));
+        until("it stands down", || self.site.m1.status()["state"] == "fenced" && !up(&self.site.m1).exists());
+        let ran = press(&self.site.client, "failback", &["--member", "m1", "--no-wait"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        until("it dies", || self.site.m1.died_of_it());
+        lose(&mut self.site.m1);
+        until("the other one waits for what it has not", || is_stale(&self.site.m2));
+        until("it is silent", || !reachable(&self.site.client));
+        let word = format!("{}=Rossi l'ha spenta", ip(&self.site.m1));
+        self.take(&["--attest", &word]);
+    }
+
     fn until_home_on(&self, member: &Machine) {
         until("it serves", || member.status()["state"] == "serving" && up(member).exists());
         assert!(holds(&self.site.disk(name(member), "conf"), "made", "on the DR"));
@@ -203,19 +221,7 @@ fn a_silent_member_that_gives_a_sign_of_life_is_written_beside_neither_at_the_pr
 #[test]
 fn a_member_that_dies_with_the_mandate_is_passed_by_an_activation_and_puts_nothing_in_place_afterwards() {
     let mut away = Away::new();
-    away.site.m1.kill();
-    away.site.m1.bad_day(Some("kill:settle:before".into()));
-    away.site.m1.start();
-    until("it is heard", || away.site.client.status()["pair"]["peer"]["machines"][0]["reachable"] == true);
-    until("it stands down", || away.site.m1.status()["state"] == "fenced" && !up(&away.site.m1).exists());
-    let ran = press(&away.site.client, "failback", &["--member", "m1", "--no-wait"]);
-    assert_eq!(ran.code, 0, "{ran:?}");
-    until("it dies", || away.site.m1.died_of_it());
-    lose(&mut away.site.m1);
-    until("the other one waits for what it has not", || is_stale(&away.site.m2));
-    until("it is silent", || away.site.client.status()["pair"]["peer"]["machines"][0]["reachable"] == false);
-    let word = format!("{}=Rossi l'ha spenta", ip(&away.site.m1));
-    away.take(&["--attest", &word]);
+    away.lose_m1_while_it_settles("before");
     assert!(holds(&away.target, "made", "on the DR"));
     until("it stands down", || away.site.m2.status()["state"] == "fenced");
     let ran = press(&away.site.client, "failback", &[]);
@@ -231,19 +237,7 @@ fn a_member_that_dies_with_the_mandate_is_passed_by_an_activation_and_puts_nothi
 #[test]
 fn what_a_member_had_put_in_its_place_when_it_died_is_not_put_back_beside_one_that_serves() {
     let mut away = Away::new();
-    away.site.m1.kill();
-    away.site.m1.bad_day(Some("kill:settle:after_do".into()));
-    away.site.m1.start();
-    until("it is heard", || away.site.client.status()["pair"]["peer"]["machines"][0]["reachable"] == true);
-    until("it stands down", || away.site.m1.status()["state"] == "fenced" && !up(&away.site.m1).exists());
-    let ran = press(&away.site.client, "failback", &["--member", "m1", "--no-wait"]);
-    assert_eq!(ran.code, 0, "{ran:?}");
-    until("it dies", || away.site.m1.died_of_it());
-    lose(&mut away.site.m1);
-    until("the other one waits for what it has not", || is_stale(&away.site.m2));
-    until("it is silent", || away.site.client.status()["pair"]["peer"]["machines"][0]["reachable"] == false);
-    let word = format!("{}=Rossi l'ha spenta", ip(&away.site.m1));
-    away.take(&["--attest", &word]);
+    away.lose_m1_while_it_settles("after_do");
     fs::write(away.target.join("later"), "on the DR").unwrap();
     until("it stands down", || away.site.m2.status()["state"] == "fenced");
     let ran = press(&away.site.client, "failback", &[]);
