@@ -5,8 +5,11 @@
 mod machines;
 mod procedures;
 
+use std::fs;
+
 use machines::until;
 use procedures::{Site, last, press, up};
+use serde_json::Value;
 
 #[test]
 fn a_dr_that_boots_in_the_middle_of_giving_back_gives_nothing_before_it_was_confirmed() {
@@ -45,4 +48,34 @@ fn a_dr_that_boots_in_the_middle_of_giving_back_gives_nothing_before_it_was_conf
         assert_eq!(mandate, taken, "one mandate, and nothing speaks against it");
     }
     assert!(up(master).exists() && !up(client).exists());
+}
+
+#[test]
+fn a_dry_run_of_a_roll_back_says_what_would_be_lost_and_changes_nothing() {
+    let site = Site::alone();
+    let client = &site.pair.client;
+    let dry = |more: &[&str]| client.run(&[&["deactivate", "--dry-run", "--json"], more].concat());
+    let told = |report: &Value, list: &str| {
+        let list = report[list].as_array().unwrap().clone();
+        list.iter().map(|one| one["rule"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let standby = dry(&[]);
+    assert_eq!((standby.code, told(&standby.json(), "blocked")), (3, vec!["state.illegal".to_owned()]), "{standby:?}");
+    assert!(standby.json()["ledger"].is_null());
+    assert_eq!(press(client, "activate", &[]).code, 0);
+    fs::write(site.target.join("made here"), "x").unwrap();
+    let without = dry(&[]);
+    let report = without.json();
+    assert_eq!((without.code, told(&report, "blocked")), (3, vec!["dr_data.discard".to_owned()]), "{report}");
+    assert_eq!(told(&report, "warnings"), ["peer.silent"], "nobody would serve");
+    let made = &report["ledger"]["datasets"][0];
+    assert_eq!((&made["dataset"], &made["added"]), (&"conf".into(), &1.into()), "{report}");
+    let ids: Vec<_> = report["steps"].as_array().unwrap().iter().map(|step| step["id"].clone()).collect();
+    assert_eq!(ids, ["stop:pbx", "ledger", "mandate", "preserve"]);
+    let with = dry(&["--discard-dr-data"]);
+    assert_eq!((with.code, &with.json()["allowed"]), (0, &true.into()), "{with:?}");
+    assert_eq!(
+        (client.status()["state"].clone(), last(client)["kind"].clone()),
+        ("active".into(), "activation".into())
+    );
 }

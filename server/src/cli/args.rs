@@ -11,10 +11,11 @@ use node::Config;
 
 use super::alarm::{AlarmVerb, ThresholdVerb};
 use super::approval::ApprovalVerb;
+use super::deactivate::DeactivateArgs;
 use super::failback::FailbackArgs;
 use super::gate::GateVerb;
 use super::isolation::{IsolationVerb, PowerVerb};
-use super::operate::{DeactivateArgs, ReleaseArgs, RunVerb, SettleArgs};
+use super::operate::{ReleaseArgs, RunVerb, SettleArgs};
 use super::preflight::TakeArgs;
 use super::preserved::PreservedVerb;
 use super::rescue::RescueVerb;

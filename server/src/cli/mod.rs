@@ -7,6 +7,7 @@ mod alarm;
 mod approval;
 mod args;
 mod bandwidth;
+mod deactivate;
 mod delivery;
 mod failback;
 mod gate;

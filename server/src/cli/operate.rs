@@ -1,4 +1,4 @@
-//! `tvox-dr activate`, `deactivate`, `suspend`, `takeover` and `run`: the button from the command line. Each waits until
+//! `tvox-dr activate`, `suspend`, `takeover` and `run`: the button from the command line. Each waits until
 //! its run is done or stuck and tells every step on the way; the run itself goes on whoever looks.
 
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use super::{Exit, approval, print};
 /// How often a run that is waited for is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// What an operator brings to give the service back, or to stop it.
+/// What an operator brings to stop the service.
 #[derive(Debug, ClapArgs)]
 pub struct ReleaseArgs {
     /// The name of the machine on which the command runs
@@ -34,19 +34,6 @@ impl ReleaseArgs {
     fn into_release(self) -> Release {
         Release { confirm_name: self.confirm_name, reason: self.reason, ..Release::default() }
     }
-}
-
-/// What an operator brings to roll back.
-#[derive(Debug, ClapArgs)]
-pub struct DeactivateArgs {
-    #[command(flatten)]
-    release: ReleaseArgs,
-    /// Consent to discard what was made on the DR
-    #[arg(long)]
-    discard_dr_data: bool,
-    /// Why it cannot wait for a second person, where one is wanted; an alarm tells everybody
-    #[arg(long, value_name = "REASON")]
-    break_glass: Option<String>,
 }
 
 /// What an operator brings to settle what was found against the mandate.
@@ -147,16 +134,6 @@ async fn take(line: &Line, args: TakeArgs, side: NodeRole) -> Result<Exit, Exit>
     watch(line, outcome, wait).await
 }
 
-/// `deactivate`.
-pub async fn deactivate(line: &Line, args: DeactivateArgs) -> Result<Exit, Exit> {
-    warn_of_silence(line).await?;
-    let wait = !args.release.no_wait;
-    let DeactivateArgs { release, discard_dr_data, break_glass } = args;
-    let release = Release { discard_dr_data, break_glass, ..release.into_release() };
-    let outcome = line.tell(Command::Deactivate(release)).await?;
-    watch(line, outcome, wait).await
-}
-
 /// `suspend`.
 pub async fn suspend(line: &Line, args: ReleaseArgs) -> Result<Exit, Exit> {
     let wait = !args.no_wait;
@@ -228,7 +205,7 @@ fn no_run() -> Exit {
 }
 
 /// Who rolls back while the Master is silent gives the service to nobody: said, and left to the operator.
-async fn warn_of_silence(line: &Line) -> Result<(), Exit> {
+pub(super) async fn warn_of_silence(line: &Line) -> Result<(), Exit> {
     let status = line.ask(query::Status {}).await?;
     let peer = &status["pair"]["peer"];
     let machines = peer["machines"].as_array().map(Vec::as_slice).unwrap_or_default();

@@ -173,7 +173,7 @@ fn words(report: &Value) {
 }
 
 /// Steps in their order, those of a group in brackets behind its name.
-fn in_blocks(steps: &Value) -> String {
+pub(super) fn in_blocks(steps: &Value) -> String {
     let steps = steps.as_array().map(Vec::as_slice).unwrap_or_default();
     let told = blocks(steps, |step| step["group"].as_str()).into_iter().map(|block| {
         let ids = block.items.iter().map(|step| print::text(&step["id"])).collect::<Vec<_>>().join(" → ");

@@ -13,8 +13,8 @@ use super::args::{
     AuditArgs, DatasetVerb, InitArgs, LicenceVerb, PeerVerb, RecipientVerb, RoleArg, SmsVerb, UserVerb, Verb,
 };
 use super::{
-    Exit, alarm, approval, delivery, failback, gate, isolation, operate, preserved, print, retire, service, sibling,
-    step, sync, telephony,
+    Exit, alarm, approval, deactivate, delivery, failback, gate, isolation, operate, preserved, print, retire, service,
+    sibling, step, sync, telephony,
 };
 use crate::socket::{self, Request, Told};
 
@@ -194,7 +194,7 @@ async fn dispatch(line: &Line, verb: Verb) -> Result<Exit, Exit> {
         Verb::Step { verb } => return step::run(line, verb).await,
         Verb::Activate(args) => return operate::activate(line, args).await,
         Verb::Takeover(args) => return operate::takeover(line, args).await,
-        Verb::Deactivate(args) => return operate::deactivate(line, args).await,
+        Verb::Deactivate(args) => return deactivate::run(line, args).await,
         Verb::Failback(args) => return failback::run(line, args).await,
         Verb::Suspend(args) => return operate::suspend(line, args).await,
         Verb::Settle(args) => return operate::settle(line, args).await,

@@ -33,6 +33,7 @@ pub mod preflight;
 pub mod preserved;
 pub mod query;
 pub mod recipient;
+pub mod release;
 pub mod retention;
 pub mod role;
 pub mod rule;

@@ -17,8 +17,9 @@ use crate::live;
 use crate::monitor::MonitorReport;
 use crate::own_step::OwnStepsReport;
 use crate::power::IsolationReport;
-use crate::preflight::{PreflightReport, Take};
+use crate::preflight::{PreflightReport, Release, Take};
 use crate::preserved::PreservedReport;
+use crate::release::ReleaseReport;
 use crate::run::{RunReport, RunsReport};
 use crate::scrub::ScrubReport;
 use crate::service::ServicesReport;
@@ -146,6 +147,11 @@ questions! {
         /// What an operator would bring.
         take: Take,
     } => PreflightReport;
+    /// What a roll back would do.
+    ReleaseDryRun {
+        /// What an operator would bring.
+        release: Release,
+    } => ReleaseReport;
     /// What a failback would do, as far as the Master tells.
     FailbackDryRun {
         /// What an operator would bring.

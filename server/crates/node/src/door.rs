@@ -110,6 +110,7 @@ impl Node {
             Query::Gate(_) => Answer::Gate(Box::new(Some(self.gate_report()))),
             Query::GateCheck(_) => Answer::GateCheck(Box::new(self.gate_check())),
             Query::DryRun(what) => Answer::DryRun(Box::new(self.dry_run(&what.take).await?)),
+            Query::ReleaseDryRun(what) => Answer::ReleaseDryRun(Box::new(self.release_report(&what.release).await?)),
             Query::FailbackDryRun(what) => {
                 Answer::FailbackDryRun(Box::new(self.failback_report(&what.failback).await?))
             }

@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use contract::failback::{Choice, Failback, FailbackDataset, FailbackReport};
-use contract::preflight::PlannedStep;
 use contract::run::RunKind;
 use contract::state::NodeState;
 use contract::threshold::Threshold;
@@ -16,10 +15,8 @@ use contract::{Denied, FieldError, Outcome, Problem, Refused, Rule, SCHEMA, Text
 use serde_json::json;
 
 use super::Run;
-use super::approval::with_approval;
 use super::evidence::Testimony;
 use super::log::{Event, Plan};
-use super::procedure::steps;
 use super::step::{Seen, Stop, try_again};
 use crate::cluster::Machine;
 use crate::door::Act;
@@ -107,7 +104,6 @@ impl Node {
     pub(crate) async fn failback_report(&self, failback: &Failback) -> Result<FailbackReport, Denied> {
         let mut blocked: Vec<Refused> = self.something_runs().into_iter().collect();
         let state = self.state();
-        let own = self.own_steps_of(RunKind::Failback).await?;
         let mut report = FailbackReport {
             schema: SCHEMA,
             allowed: false,
@@ -116,16 +112,7 @@ impl Node {
             datasets: Vec::new(),
             needed_bytes: None,
             free_bytes: None,
-            steps: with_approval(
-                steps(RunKind::Failback, &self.declared_services().await?, &own, false),
-                self.approval_policy().await?.asks_for(RunKind::Failback),
-            )
-            .iter()
-            .map(|step| PlannedStep {
-                id: step.to_string(),
-                group: step.declared_in(&own).and_then(|declared| declared.step.group.clone()),
-            })
-            .collect(),
+            steps: self.planned_steps(RunKind::Failback).await?,
         };
         if state != NodeState::Active {
             blocked.push(Refused::new(Rule::StateIllegal, &self.info.name, state.as_str()));

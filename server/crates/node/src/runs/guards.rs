@@ -40,6 +40,13 @@ impl Node {
     /// The guards of giving it back, or of stopping it.
     pub(super) async fn guard_release(&self, kind: RunKind, release: &Release) -> Result<(), Denied> {
         let mut refused = self.guard(&release.confirm_name);
+        refused.extend(self.refuse_release(kind, release).await?);
+        if refused.is_empty() { Ok(()) } else { Err(Denied::Refused(refused)) }
+    }
+
+    /// The same, beside what holds for every button.
+    pub(super) async fn refuse_release(&self, kind: RunKind, release: &Release) -> Result<Vec<Refused>, Denied> {
+        let mut refused = Vec::new();
         let state = self.state();
         let suspended = self.book.look(|record| record.suspended);
         if state != NodeState::Active {
@@ -50,7 +57,7 @@ impl Node {
             refused.extend(self.refuse_to_discard(&self.ledger().await?, release.discard_dr_data));
             refused.extend(self.refuse_nobody().await?);
         }
-        if refused.is_empty() { Ok(()) } else { Err(Denied::Refused(refused)) }
+        Ok(refused)
     }
 
     /// Why there is nobody to give the service to as it is: the other site was declared lost, or is there with no data yet.

@@ -7,6 +7,7 @@
 mod approval;
 mod at_gate;
 mod commands;
+mod dry_run;
 mod engine;
 mod evidence;
 mod failback;
