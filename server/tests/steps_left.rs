@@ -60,7 +60,7 @@ fn what_was_never_undone_is_an_alarm_until_an_operator_has_it_undone_in_reverse_
     assert_eq!(traced(client), ["+carrier", "+report", "+dns"]);
 
     assert_eq!(client.run(&["run", "undo", "--reason", " "]).code, 2, "somebody says why");
-    assert_eq!(site.pair.master.run(&["run", "undo", "--reason", "x", "--json"]).rule(), "role.wrong");
+    assert_eq!(undo(&site.pair.master).rule(), "state.illegal", "nothing is left there");
     let ran = undo(client);
     assert_eq!((ran.code, &ran.json()["kind"], &ran.json()["state"]), (0, &json!("undo"), &json!("done")), "{ran:?}");
     assert_eq!(traced(client), ["+carrier", "+report", "+dns", "-dns", "-carrier"]);
@@ -68,6 +68,42 @@ fn what_was_never_undone_is_an_alarm_until_an_operator_has_it_undone_in_reverse_
     until("the alarm ends", || alarm(client).is_none());
     assert_eq!(undo(client).rule(), "state.illegal", "once is enough");
     assert_eq!(client.ok(&["audit", "--verify", "--json"]).json()["valid"], true);
+}
+
+#[test]
+fn a_master_that_had_taken_over_tells_what_it_did_once_the_service_has_left_it() {
+    let site = Site::new();
+    let master = &site.pair.master;
+    declare(master, "route", true);
+    assert_eq!(press(&site.pair.client, "activate", &ANNOUNCED).code, 0);
+    until("the Master learns of it", || master.status()["state"] == "fenced");
+    assert_eq!(press(master, "takeover", &ANNOUNCED).code, 0);
+    assert_eq!((traced(master), &master.status()["steps_left"]), (vec!["+route".to_owned()], &json!([])));
+    until("the DR learns of it", || site.pair.client.status()["state"] == "standby");
+    assert_eq!(press(&site.pair.client, "activate", &ANNOUNCED).code, 0);
+    until("it is told", || master.status()["steps_left"] == json!(["route"]));
+    until("it is an alarm", || alarm(master).is_some());
+    let ran = master.run(&["run", "undo", "--reason", "il DR è attivo", "--json"]);
+    assert_eq!((ran.code, &ran.json()["state"]), (0, &json!("done")), "{ran:?}");
+    assert_eq!((traced(master).join(" "), &master.status()["steps_left"]), ("+route -route".into(), &json!([])));
+}
+
+#[test]
+fn a_roll_back_also_undoes_what_an_earlier_activation_left() {
+    let site = Site::new();
+    let client = &site.pair.client;
+    declare(client, "carrier", true);
+    assert_eq!(press(client, "activate", &ANNOUNCED).code, 0);
+    assert_eq!(press(&site.pair.master, "takeover", &ANNOUNCED).code, 0);
+    until("the DR learns of it", || client.status()["steps_left"] == json!(["carrier"]));
+    client.ok(&["step", "remove", "carrier"]);
+    declare(client, "dns", true);
+    assert_eq!(press(client, "activate", &ANNOUNCED).code, 0);
+    assert_eq!(client.status()["steps_left"], json!([]), "they belong here again");
+    let ran = press(client, "deactivate", &[]);
+    assert_eq!((ran.code, &ran.json()["state"]), (0, &json!("done")), "{ran:?}");
+    assert_eq!(traced(client), ["+carrier", "+dns", "-dns", "-carrier"]);
+    assert_eq!(client.status()["steps_left"], json!([]));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What an activation has left behind on this machine: own steps that are still in effect although the service was taken
+//! What an activation, or a take-over, has left behind on this machine: own steps that are still in effect although the service was taken
 //! from here otherwise, and the button that undoes them.
 
 use contract::live::Live;
@@ -24,8 +24,8 @@ fn body(cx: &Context, live: &Live) -> Option<AnyView> {
         return None;
     }
     let about = cx.t(
-        "Il servizio è stato ripreso dall'altra sede senza un rientro da qui: questi passi dell'ultima attivazione non sono mai stati annullati. Finché restano in effetto, chiamate o nomi DNS possono andare alla sede sbagliata.",
-        "The other site took the service without a roll back from here: these steps of the last activation were never undone. While they are in effect, calls or DNS names may go to the wrong site.",
+        "Il servizio è stato ripreso dall'altra sede senza un rientro da qui: questi passi, che l'avevano portato qui, non sono mai stati annullati. Finché restano in effetto, chiamate o nomi DNS possono andare alla sede sbagliata.",
+        "The other site took the service without a roll back from here: these steps, which had brought it here, were never undone. While they are in effect, calls or DNS names may go to the wrong site.",
     );
     let items = left.iter().map(|name| view! { <li><strong>{name.clone()}</strong></li> }).collect_view();
     let action = Action::StepsUndo;

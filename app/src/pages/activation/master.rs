@@ -33,7 +33,8 @@ pub(super) fn view(cx: &Context, live: &Live) -> AnyView {
     let settle = super::super::settle::view(cx, live);
     let same = super::super::same_data::view(cx, live);
     let written = super::super::last_written::view(cx, live);
-    view! { <section class="card">{state} {travel(cx, live)} {way(cx, live)}</section> {written} {settle} {same} {lost} }
+    let left = super::super::steps_left::view(cx, live);
+    view! { <section class="card">{state} {travel(cx, live)} {way(cx, live)}</section> {left} {written} {settle} {same} {lost} }
         .into_any()
 }
 

@@ -185,12 +185,12 @@ catalogue! {
         "L'operazione {s} non è più bloccata", "The operation {s} is no longer stuck",
         "Aprire la pagina Attivazione: dice quale passo è fermo e che cosa fare.",
         "Open the Attivazione page: it says which step has stopped and what to do.";
-    /// Own steps of an activation are in effect although the service is elsewhere.
+    /// Own steps that brought the service here are in effect although it is elsewhere.
     StepsLeft = "dr.steps.left" / "dr.steps.undone", 5,
-        "Sul DR {s} restano in effetto passi dell'attivazione, ma il servizio non è qui: {d}", "Steps of the activation are still in effect on the DR {s}, but the service is not here: {d}",
-        "Nessun passo dell'attivazione resta in effetto sul DR {s}", "No step of the activation is in effect any more on the DR {s}",
-        "Aprire la pagina Procedura del DR Client e annullarli (tvox-dr run undo): finché restano, chiamate o nomi DNS possono andare alla sede sbagliata.",
-        "Open the page Procedure of the DR Client and undo them (tvox-dr run undo): while they stay, calls or DNS names may go to the wrong site.";
+        "Su {s} restano in effetto i passi propri che vi hanno portato il servizio, ma il servizio non è qui: {d}", "Own steps that brought the service to {s} are still in effect there, but the service is elsewhere: {d}",
+        "Nessun passo proprio resta in effetto su {s}", "No own step is in effect any more on {s}",
+        "Aprire la pagina Procedura di quella macchina e annullarli (tvox-dr run undo): finché restano, chiamate o nomi DNS possono andare alla sede sbagliata.",
+        "Open the page Procedure of that machine and undo them (tvox-dr run undo): while they stay, calls or DNS names may go to the wrong site.";
     /// A grave run waits for the second person.
     ApprovalAwaited = "dr.approval.awaited" / "dr.approval.settled", 5,
         "Aspetta l'approvazione di un'altra persona: {d} ({s})", "Another person's approval is awaited: {d} ({s})",

@@ -268,7 +268,7 @@ pub enum Command {
     },
     /// Tells that units were made to ask the gate, or not to ask it any more.
     GateUnits(GateUnits),
-    /// Undoes the own steps that an activation has left behind (Client).
+    /// Undoes the own steps that an activation, or a take-over, has left behind.
     StepsUndo {
         /// Why.
         reason: String,

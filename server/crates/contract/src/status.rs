@@ -50,7 +50,7 @@ pub struct StatusReport {
     /// Whether grave runs need a second person.
     #[serde(default)]
     pub approval: ApprovalPolicy,
-    /// Client: own steps of an activation that were never undone although the service was taken from here otherwise.
+    /// Own steps of an activation, or of a take-over, that were never undone although the service has left otherwise.
     #[serde(default)]
     pub steps_left: Vec<String>,
     /// Content on its way from the DR to the Master, as this machine sees it; `null` when there is none.

@@ -108,7 +108,6 @@ impl Command {
             | Self::Activate(_)
             | Self::Deactivate(_)
             | Self::Failback(_)
-            | Self::StepsUndo { .. }
             | Self::Suspend(_) => Some(NodeRole::Client),
             _ => None,
         }

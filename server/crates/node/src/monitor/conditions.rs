@@ -53,10 +53,8 @@ impl Node {
         self.look_at_disk(limits, &mut seen);
         self.look_at_run(&mut seen);
         let left = self.steps_left_names().await?.join(", ");
-        if self.info.role == NodeRole::Client {
-            let bad = Seen::bad_if(!left.is_empty(), || Text::new(left.clone(), left.clone()));
-            seen.insert((AlarmKind::StepsLeft, self.info.name.clone()), bad);
-        }
+        let bad = Seen::bad_if(!left.is_empty(), || Text::new(left.clone(), left.clone()));
+        seen.insert((AlarmKind::StepsLeft, self.info.name.clone()), bad);
         look_at_licence(&self.licence().await?, self.was_licensed().await?, self.clock.now(), &mut seen);
         Ok(seen)
     }

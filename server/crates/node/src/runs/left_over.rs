@@ -1,11 +1,12 @@
-//! What an activation did by own steps and nobody undid, because the service was taken from this site otherwise: a take-over
-//! on the Master, or a rescue. It is told by an alarm until an operator has it undone, in a run that does nothing else.
+//! What an activation or a take-over did by own steps and nobody undid, because the service has left this site otherwise: it
+//! was taken on the other one, or by a rescue. It is told by an alarm until an operator has it undone, in a run that does
+//! nothing else.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use contract::run::RunKind;
-use contract::{Denied, NodeRole, Outcome, Problem, Refused, Rule};
+use contract::{Denied, Outcome, Problem, Refused, Rule};
 use serde_json::json;
 
 use super::evidence::Testimony;
@@ -28,7 +29,7 @@ impl Node {
     /// The own steps that are still in effect here although another site holds the mandate, or this machine was declared
     /// lost, in the order in which they were taken. Nothing while the service is this site's.
     pub(crate) async fn steps_left(&self) -> Result<Vec<Declared>, Denied> {
-        let elsewhere = self.info.role == NodeRole::Client && !self.book.look(Record::is_holder);
+        let elsewhere = !self.book.look(Record::is_holder);
         let Some(head) = self.mandate_info().filter(|_| elsewhere) else { return Ok(Vec::new()) };
         let last = self.runs.last().map(|run| run.look(|state| (state.plan.id.clone(), state.events)));
         let now = (head.id, last);
@@ -36,7 +37,10 @@ impl Node {
         if let Some(known) = known.filter(|known| known.found_under == now) {
             return Ok(known.steps);
         }
-        let steps = left_by(&store::load_all(self.store.pool()).await?);
+        let runs = store::load_all(self.store.pool()).await?;
+        let mut steps = in_effect(&runs);
+        // An open run that is still to undo them tells of that itself.
+        steps.retain(|own| !runs.iter().any(|state| state.is_yet_to_undo(&own.step.name)));
         let found = LeftOver { found_under: now, steps: steps.clone() };
         *self.runs.left_over.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         Ok(steps)
@@ -65,19 +69,20 @@ impl Node {
     }
 }
 
-/// What the newest activation took and nothing after it undid; `runs` are the newest first.
-fn left_by(runs: &[State]) -> Vec<Declared> {
-    let mut undone = BTreeSet::new();
+/// What the runs that took the service have done by own steps, and nothing after it undid, in the order in which it was
+/// taken; `runs` are the newest first. What is called alike is one step, as it was declared last.
+pub(super) fn in_effect(runs: &[State]) -> Vec<Declared> {
+    let (mut over, mut left) = (BTreeSet::new(), Vec::new());
     for state in runs {
         match state.plan.kind {
-            RunKind::Deactivation | RunKind::Failback | RunKind::Undo => undone.extend(state.own_steps_undone()),
-            RunKind::Activation if state.is_done(&Step::Mandate) => {
+            RunKind::Deactivation | RunKind::Failback | RunKind::Undo => over.extend(state.own_steps_undone()),
+            RunKind::Activation | RunKind::Takeover if state.is_done(&Step::Mandate) => {
                 let mut begun = state.own_steps_begun();
-                begun.retain(|own| own.step.work.has_undo() && !undone.contains(&own.step.name));
-                return begun;
+                begun.retain(|own| own.step.work.has_undo() && over.insert(own.step.name.clone()));
+                left.splice(0..0, begun);
             }
             _ => {}
         }
     }
-    Vec::new()
+    left
 }

@@ -307,6 +307,12 @@ impl State {
         undone.map(|own| own.step.name.clone())
     }
 
+    /// Whether it gives the service back and has an own step of this name still to undo.
+    pub(crate) fn is_yet_to_undo(&self, name: &str) -> bool {
+        let gives = matches!(self.plan.kind, RunKind::Deactivation | RunKind::Failback) && !self.state.is_over();
+        gives && self.report_of(&Step::Revert(name.to_owned())).is_some_and(|report| report.state != StepState::Done)
+    }
+
     /// A failback whose mandate is written: the service is not this side's any more.
     pub(crate) fn has_given(&self) -> bool {
         self.plan.kind == RunKind::Failback && self.is_done(&Step::Mandate)

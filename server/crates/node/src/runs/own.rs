@@ -10,11 +10,11 @@ use contract::run::RunKind;
 use contract::{Denied, Failure, Text};
 use tokio::time::Instant;
 
-use super::Run;
 use super::log::{Plan, State};
 use super::procedure::Step;
 use super::step::{Seen, Stop};
 use super::store;
+use super::{Run, left_over};
 use crate::node::Node;
 use crate::own_steps::command::{self, Purpose};
 use crate::own_steps::{Declared, Way, dns, http};
@@ -48,9 +48,7 @@ impl Node {
         match kind {
             RunKind::Activation | RunKind::Takeover => self.own_steps_to_take().await,
             RunKind::Deactivation | RunKind::Failback => {
-                let taken =
-                    store::load_newest(self.store.pool(), RunKind::Activation, |state| state.is_done(&Step::Mandate));
-                Ok(taken.await?.as_ref().map(State::own_steps_begun).unwrap_or_default())
+                Ok(left_over::in_effect(&store::load_all(self.store.pool()).await?))
             }
             RunKind::Undo => self.steps_left().await,
             // The service stops or starts again where it is: nothing that leads to it changes.
