@@ -167,6 +167,8 @@ rules! {
     StepValue = "step.value";
     /// Others may go on using the old value for long.
     StepTtl = "step.ttl";
+    /// A server answers for the zone that the step does not switch and that does not follow by itself.
+    StepUnlisted = "step.unlisted";
     /// Nothing would prove after an activation that calls can be made.
     TelephonyUnset = "telephony.unset";
     /// A trunk does not answer from here.

@@ -468,6 +468,16 @@ pub(crate) fn sentences(rule: Rule) -> (Pair, Pair) {
                 "Lower the TTL of the record now, e.g. to 60 seconds.",
             ),
         ),
+        Rule::StepUnlisted => (
+            (
+                "Dopo il passo proprio {s} un server autorevole che non è in elenco risponderebbe ancora con il valore vecchio: {d}.",
+                "Aggiungerlo ai server del passo nella pagina Procedura, oppure ripristinare il suo trasferimento di zona.",
+            ),
+            (
+                "After the own step {s} an authoritative server that is not listed would go on answering with the old value: {d}.",
+                "Add it to the servers of the step on the page Procedure, or mend its zone transfer.",
+            ),
+        ),
         Rule::TelephonyUnset => (
             (
                 "Dopo un'attivazione nulla proverebbe che {s} risponde alle chiamate e che i telefoni arrivano.",

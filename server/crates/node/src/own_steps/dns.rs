@@ -2,6 +2,8 @@
 //! has the value that it is said to have (RFC 2136, 2.4.2), signed with a shared key (RFC 8945). What counts is what each
 //! server answers afterwards. A value that nobody declared is somebody else's, and is left alone.
 
+mod unlisted;
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -202,7 +204,7 @@ impl Switch {
             set
         };
         let update = update_message::compare_and_swap(set(from), set(to), self.zone.clone(), false);
-        let answer = self.exchange(server, update, now).await?;
+        let answer = self.exchange(server, update, self.key.as_ref(), now).await?;
         match answer.metadata.response_code {
             ResponseCode::NoError => Ok(()),
             // It was changed between the question and the update.
@@ -219,7 +221,7 @@ impl Switch {
         let mut question = Message::query();
         question.metadata.recursion_desired = false;
         question.add_query(Query::query(self.record.clone(), self.kind));
-        let answer = self.exchange(server, question, now).await?;
+        let answer = self.exchange(server, question, self.key.as_ref(), now).await?;
         match answer.metadata.response_code {
             ResponseCode::NoError | ResponseCode::NXDomain if answer.metadata.authoritative => {
                 let ours =
@@ -232,9 +234,12 @@ impl Switch {
         }
     }
 
-    /// What is worth knowing beforehand: each server is asked for the record, and for leave to change nothing.
+    /// What is worth knowing beforehand: each server is asked for the record, and for leave to change nothing; and whether
+    /// there are others that callers ask.
     pub(crate) async fn preview(&self, step: &str, now: u64) -> Vec<Refused> {
-        join_all(self.servers.iter().map(|server| self.preview_at(*server, step, now))).await.concat()
+        let listed = join_all(self.servers.iter().map(|server| self.preview_at(*server, step, now)));
+        let (listed, unlisted) = tokio::join!(listed, self.preview_unlisted(step, now));
+        [listed.concat(), unlisted].concat()
     }
 
     async fn preview_at(&self, server: SocketAddr, step: &str, now: u64) -> Vec<Refused> {
@@ -248,7 +253,7 @@ impl Switch {
         } else if answer.ttl > DNS_TTL_LONG {
             found.push(Refused::new(Rule::StepTtl, step, format!("{server}: {} s", answer.ttl)));
         }
-        let refused = match self.exchange(server, self.empty_update(), now).await {
+        let refused = match self.exchange(server, self.empty_update(), self.key.as_ref(), now).await {
             Ok(answer) if answer.metadata.response_code == ResponseCode::NoError => None,
             Ok(answer) => Some(code_trouble(server, answer.metadata.response_code)),
             Err(trouble) => Some(trouble),
@@ -266,11 +271,18 @@ impl Switch {
         message
     }
 
-    async fn exchange(&self, server: SocketAddr, mut message: Message, now: u64) -> Result<Message, Trouble> {
+    /// One question and its answer, signed where there is a key.
+    async fn exchange(
+        &self,
+        server: SocketAddr,
+        mut message: Message,
+        key: Option<&TSigner>,
+        now: u64,
+    ) -> Result<Message, Trouble> {
         let unreadable = |error: &dyn fmt::Display| Kind::Unreadable(error.to_string()).at(server);
         let id = message.metadata.id;
         let mut verifier = None;
-        if let Some(key) = &self.key {
+        if let Some(key) = key {
             verifier = message.finalize(key, now).map_err(|error| unreadable(&error))?;
         }
         let bytes = message.to_vec().map_err(|error| unreadable(&error))?;
