@@ -18,9 +18,13 @@ use crate::store::{remove_tree, sync_dir, sync_file_system};
 use crate::tree::Builder;
 use crate::watch::{Point, Watch};
 
+/// Beside an exported tree: the id of what it holds.
+const CONTENT: &str = "content";
+
 impl Replica {
     /// Copies every file that is new or changed on the copy that serves to `to`, under the path it has there; of a
-    /// database the whole, as `database`. An earlier export at `to` is replaced. Nobody may be writing to the copy.
+    /// database the whole, as `database`. An earlier export at `to` is replaced, unless it holds exactly that already.
+    /// Nobody may be writing to the copy.
     /// [`crate::ErrorKind::NotServing`] if no copy serves.
     pub fn export(&self, to: &Path, watch: &dyn Watch) -> Result<()> {
         let promoted = self.serving()?;
@@ -28,18 +32,28 @@ impl Replica {
         name.push(".part");
         let part = to.with_file_name(name);
         let trouble = |e: io::Error| Error::io("cannot export what was made", &part, e);
-        remove_tree(&part)?;
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&part).map_err(trouble)?;
-        match self.kind {
-            SourceKind::Sqlite => sqlite::backup(&promoted.tree.join(DATABASE_NAME), &part.join(DATABASE_NAME))?,
+        let made = match self.kind {
+            SourceKind::Sqlite => None,
             SourceKind::Files => {
                 let base = serving::manifest(&self.store, promoted)?;
                 let unreadable = |e| Error::protocol("what was made is no tree").with(e);
-                let made = Manifest::normalised(made(&base, self.look(promoted, watch)?)).map_err(unreadable)?;
+                Some(Manifest::normalised(made(&base, self.look(promoted, watch)?)).map_err(unreadable)?)
+            }
+        };
+        let id = made.as_ref().map(|made| made.content_id().to_string());
+        if id.is_some() && fs::read_to_string(to.join(CONTENT)).ok() == id {
+            return Ok(());
+        }
+        remove_tree(&part)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&part).map_err(trouble)?;
+        match made {
+            None => sqlite::backup(&promoted.tree.join(DATABASE_NAME), &part.join(DATABASE_NAME))?,
+            Some(made) => {
                 let mut copier = Copier::new(promoted.tree.clone(), &part, &made)?;
                 let root = part.join("tree");
                 let (bytes, half, changes) = (made.bytes(), Point::TreeHalfBuilt, Changes::whole(&made));
                 Builder { root: &root, manifest: &made, changes: &changes, bytes, half, watch }.build(&mut copier)?;
+                fs::write(part.join(CONTENT), id.unwrap_or_default()).map_err(trouble)?;
             }
         }
         sync_file_system(&part)?;

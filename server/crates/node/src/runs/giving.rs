@@ -88,11 +88,12 @@ impl Node {
     pub(super) async fn write_ledger(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {
         let ledger = self.ledger().await?;
         let refused = self.refuse_to_discard(&at_stake(plan, &ledger), plan.consent);
+        if plan.kind == RunKind::Failback && refused.is_none() {
+            // Before it is written down: what is listed as discarded lies there whole. And again where the list says the
+            // same: a file may have been written anew with as many bytes.
+            self.export_discarded(plan, &ledger).await?;
+        }
         if run.look(|state| state.ledger.as_ref() != Some(&ledger)) {
-            if plan.kind == RunKind::Failback && refused.is_none() {
-                // Before it is written down: what is listed as discarded lies there whole.
-                self.export_discarded(plan, &ledger).await?;
-            }
             self.log_run(run, vec![Event::Ledger { ledger }]).await?;
         }
         let Some(refused) = refused else { return Ok(()) };
