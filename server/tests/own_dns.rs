@@ -37,7 +37,13 @@ fn a_record_is_switched_on_every_server_and_switched_back_at_the_roll_back() {
     assert_eq!((one.record(), two.record()), (NEW.into(), NEW.into()));
     assert!(!client.ok(&["audit", "--json"]).out.contains(bind::SECRET));
     client.ok(&["step", "remove", "dns"]);
-    let ran = press(client, "deactivate", &[]);
+    client.kill();
+    client.bad_day(Some("fail:preserve".into()));
+    client.start();
+    assert_eq!(press(client, "deactivate", &[]).code, 1);
+    assert_eq!(client.status()["mandate"]["holder"], "master");
+    assert_eq!((one.record(), two.record()), (NEW.into(), NEW.into()), "callers are led away only after the mandate");
+    let ran = resume(client);
     assert_eq!((ran.code, &ran.json()["state"]), (0, &"done".into()), "{ran:?}");
     assert_eq!((one.record(), two.record()), (OLD.into(), OLD.into()));
 }
@@ -101,4 +107,23 @@ fn a_dry_run_warns_of_a_long_ttl_another_value_and_a_server_that_is_down() {
         let message = told.unwrap_or_else(|| panic!("{rule}: {report}"))["message"].as_str().unwrap().to_owned();
         assert!(message.contains(&port.to_string()), "{message}");
     }
+}
+
+#[test]
+fn a_dry_run_warns_of_an_authoritative_server_that_is_not_listed_and_does_not_follow() {
+    let pair = machines::Pair::new();
+    let (first, second) = Bind::start_with_second(pair.root.path(), OLD);
+    assert_eq!(declare(&pair.client, &[&first], bind::SECRET, &[]).code, 0);
+    let warned = || {
+        let dry = ["activate", "--confirm-name", "dr1", "--reason", "x", "--dry-run", "--json"];
+        let report = pair.client.run(&dry).json();
+        let told = report["warnings"].as_array().unwrap().iter().find(|warning| warning["rule"] == "step.unlisted");
+        told.map(|told| told["message"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(warned(), None, "it has the zone as it is now");
+    first.update(OLD, NEW);
+    let told = warned().unwrap();
+    assert!(told.contains("ns2.example.org. (::1): serial 1"), "{told}");
+    drop(second);
+    assert!(warned().unwrap().contains("[::1]"), "it does not answer");
 }

@@ -40,7 +40,19 @@ fn of_two_who_press_at_once_one_begins_a_run_and_the_other_is_told_of_it() {
     let site = Site::alone();
     let client = &site.pair.client;
     // Somebody has to say that it is done: so long the run is there to be seen.
-    client.ok(&["step", "add", "carrier", "--kind", "manual", "--text-it", "Chiamare", "--undo-it", "Richiamare"]);
+    client.ok(&[
+        "step",
+        "add",
+        "carrier",
+        "--kind",
+        "manual",
+        "--text-it",
+        "Chiamare",
+        "--undo-it",
+        "Richiamare",
+        "--place",
+        "before_services",
+    ]);
     let begin = || press(client, "activate", &["--no-wait"]);
     let [done, refused] = sorted(at_once(begin, begin));
     assert_eq!((done.code, refused.code, refused.rule()), (0, 3, "run.in_progress".into()), "{done:?} {refused:?}");
@@ -73,7 +85,19 @@ fn of_two_who_press_at_once_one_begins_a_run_and_the_other_is_told_of_it() {
 fn of_one_who_aborts_and_one_who_says_that_it_is_done_each_gets_an_answer_that_holds() {
     let site = Site::alone();
     let client = &site.pair.client;
-    client.ok(&["step", "add", "carrier", "--kind", "manual", "--text-it", "Chiamare", "--undo-it", "Richiamare"]);
+    client.ok(&[
+        "step",
+        "add",
+        "carrier",
+        "--kind",
+        "manual",
+        "--text-it",
+        "Chiamare",
+        "--undo-it",
+        "Richiamare",
+        "--place",
+        "before_services",
+    ]);
     assert_eq!(press(client, "activate", &["--no-wait"]).code, 0);
     until("it asks", || step(&last(client), "own:carrier")["can_ack"] == true);
     client.ok(&["run", "ack", "own:carrier", "--note", "fatto"]);

@@ -3,8 +3,19 @@
 use crate::machines::{Machine, until};
 use crate::site::{Site, last, step};
 
-const STEPS: [&str; 10] =
-    ["receive", "bring", "stop:pbx", "ledger", "last_delta", "compare", "mandate", "home", "preserve", "stable"];
+const STEPS: [&str; 11] = [
+    "receive",
+    "bring",
+    "stop:pbx",
+    "ledger",
+    "last_delta",
+    "compare",
+    "mandate",
+    "home",
+    "served",
+    "preserve",
+    "stable",
+];
 
 fn begin(client: &Machine) {
     client.run(&["failback", "--confirm-name", "dr1", "--reason", "prova", "--no-wait"]);

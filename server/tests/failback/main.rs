@@ -3,6 +3,8 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "test code")]
 
 mod bad_days;
+#[path = "../bind/mod.rs"]
+mod bind;
 mod crash;
 mod dead_dr;
 mod last_written;
@@ -11,6 +13,7 @@ mod lost_master;
 mod machines;
 mod owners;
 mod preserved;
+mod routing;
 mod site;
 mod story;
 mod wire;

@@ -140,6 +140,7 @@ fn an_account_made_seconds_before_the_master_died_calls_through_the_dr_and_one_m
     rossi.until_at(master);
     pbx::subscribe(&house.accounts.0, "bianchi");
     until("the account is on the DR", || has_account(&house.accounts.1, "bianchi"));
+    // From the field: "a promotion that waits for the dead machine". Nothing there refuses anything: its cable is pulled.
     house.lose_master();
     let died = Instant::now();
     let dr = &house.site.pair.client;

@@ -183,6 +183,7 @@ pub fn step_label(id: &str, lang: Lang) -> String {
         "last_delta" => lang.pick("Copiare le ultime modifiche, servizi fermi", "Copy the last changes, services down"),
         "compare" => lang.pick("Confrontare le due copie", "Compare the two copies"),
         "home" => lang.pick("Mettere i dati al loro posto sul Master", "Put the data in its place on the Master"),
+        "served" => lang.pick("Attendere che il Master sia in servizio", "Wait until the Master serves"),
         "stable" => lang.pick("Osservare il Master in servizio", "Watch the Master serve"),
         "preserve" => lang.pick("Conservare i dati del DR", "Preserve the data of the DR"),
         "own" => lang.pick("Passo proprio", "Own step"),

@@ -11,7 +11,7 @@ use contract::failback::{Choice, Failback, FailbackDataset, FailbackReport};
 use contract::run::RunKind;
 use contract::state::NodeState;
 use contract::threshold::Threshold;
-use contract::{Denied, FieldError, Outcome, Problem, Refused, Rule, SCHEMA, Text};
+use contract::{Denied, FieldError, Outcome, Problem, Refused, Rule, SCHEMA};
 use serde_json::json;
 
 use super::Run;
@@ -23,15 +23,12 @@ use crate::door::Act;
 use crate::home::Serving;
 use crate::link::errand::{Errand, Survey};
 use crate::mandate::Raise;
-use crate::mandate::rules::Standing;
 use crate::node::Node;
 
 /// How often the Master is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 /// How long to wait before a Master that fell silent is dialled again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How long the Master may be silent while nobody serves, before an operator is to know.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How far content has travelled, as this process knows.
 #[derive(Debug, Default)]
@@ -39,7 +36,7 @@ pub(super) struct Travel {
     brought: Option<BTreeMap<String, String>>,
     compared: bool,
     /// Since when the Master has been seen serving without a gap.
-    serves_since: Option<Instant>,
+    pub(super) serves_since: Option<Instant>,
 }
 
 impl Travel {
@@ -53,10 +50,6 @@ impl Travel {
 
     pub(super) fn summary(&self) -> String {
         self.brought.as_ref().map(told_contents).unwrap_or_default()
-    }
-
-    pub(super) fn has_served(&self, plan: &Plan) -> Seen {
-        self.serves_since.filter(|since| since.elapsed() >= plan.stable()).map(|_| String::new())
     }
 }
 
@@ -170,7 +163,7 @@ impl Node {
     }
 
     /// The machine that takes it in.
-    async fn home_of(&self, plan: &Plan) -> Result<Machine, Denied> {
+    pub(super) async fn home_of(&self, plan: &Plan) -> Result<Machine, Denied> {
         self.destination(plan.member.as_deref()).await
     }
 
@@ -278,41 +271,6 @@ impl Node {
         Ok(held)
     }
 
-    /// Whether the content stands on the Master site: on the machine that took it in, or by now on the other one.
-    pub(super) async fn master_has_settled(&self, plan: &Plan) -> Seen {
-        self.any_across(|told| told.settled.as_ref() == Some(&plan.mandate)).await.then(String::new)
-    }
-
-    /// Waits until the Master has put the content in its place. It does that by itself, whatever becomes of this node.
-    pub(super) async fn await_settled(&self, plan: &Plan) -> Result<(), Stop> {
-        let mut heard = Instant::now();
-        while self.master_has_settled(plan).await.is_none() {
-            match self.errand(&self.home_of(plan).await?, Errand::Look).await {
-                Ok(_) => heard = Instant::now(),
-                Err(Denied::Failed(failure)) => return Err(Stop::new(failure.cause, correct_there())),
-                Err(denied) if heard.elapsed() > PATIENCE => return Err(denied.into()),
-                Err(_) => {}
-            }
-            tokio::time::sleep(AGAIN).await;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn watch_master_serve(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {
-        loop {
-            let under_it = |told: &Standing| told.mandate.as_ref().is_some_and(|mandate| mandate.id == plan.mandate);
-            let serves = self.any_across(|told| told.up && under_it(told)).await;
-            let done = run.travel(|travel| {
-                travel.serves_since = serves.then(|| travel.serves_since.unwrap_or_else(Instant::now));
-                travel.has_served(plan).is_some()
-            });
-            if done {
-                return Ok(());
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
     /// Does something at the Master, again and again while it is silent or the line breaks, until the run is given up.
     async fn patiently<T, W>(&self, run: &Run, mut work: impl FnMut() -> W) -> Result<T, Stop>
     where
@@ -351,11 +309,4 @@ fn refuse_tails(survey: &Survey, consent: bool) -> Vec<Refused> {
     let unsure = |tail: &Option<bool>| *tail != Some(false);
     let tails = survey.tails.iter().filter(|(_, tail)| unsure(tail) && !consent);
     tails.map(|(name, _)| Refused::new(Rule::FailbackTail, name, "")).collect()
-}
-
-fn correct_there() -> Text {
-    Text::new(
-        "Il mandato è del Master, che riprova da solo: correggere là la causa, poi premere Riprendi. Se il Master è perduto, attivare di nuovo il DR: i suoi dati sono ancora qui.",
-        "The Master holds the mandate and tries again by itself: correct the cause there, then resume. If the Master is lost, activate the DR again: its data is still here.",
-    )
 }

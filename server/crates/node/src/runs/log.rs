@@ -313,9 +313,19 @@ impl State {
         gives && self.report_of(&Step::Revert(name.to_owned())).is_some_and(|report| report.state != StepState::Done)
     }
 
-    /// A failback whose mandate is written: the service is not this side's any more.
+    /// The service is not this side's any more, and a take need not wait for what is left of this run.
     pub(crate) fn has_given(&self) -> bool {
-        self.plan.kind == RunKind::Failback && self.is_done(&Step::Mandate)
+        match self.plan.kind {
+            RunKind::Failback => self.is_done(&Step::Mandate),
+            // A copy that still serves would be taken for the newest.
+            RunKind::Deactivation => self.is_done(&Step::Preserve),
+            _ => false,
+        }
+    }
+
+    /// The same, and nothing that is left of it keeps data from coming in: callers are led home, the Master is watched.
+    pub(crate) fn has_handed_over(&self) -> bool {
+        self.has_given() && self.is_done(&Step::Preserve)
     }
 
     pub(crate) fn is_aborting(&self) -> bool {

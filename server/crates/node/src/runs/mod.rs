@@ -6,6 +6,7 @@
 
 mod approval;
 mod at_gate;
+mod at_home;
 mod commands;
 mod dry_run;
 mod engine;
@@ -88,10 +89,10 @@ impl Runs {
         self.current().map(|run| run.look(State::brief))
     }
 
-    /// The run that is at its work: open, and not waiting for a second person before it begins. One that only tidies up is
-    /// in the way of nothing.
+    /// The run that is at its work: open, and not waiting for a second person before it begins. One that only tidies up, or
+    /// has handed the service over, is in the way of nothing.
     pub(crate) fn at_work(&self) -> Option<RunBrief> {
-        let works = |state: &State| !state.awaits_approval() && !state.tidies_up();
+        let works = |state: &State| !state.awaits_approval() && !state.tidies_up() && !state.has_handed_over();
         self.current().filter(|run| run.look(works)).map(|run| run.look(State::brief))
     }
 
@@ -120,8 +121,8 @@ impl Runs {
         self.current().is_none_or(|run| run.look(waits))
     }
 
-    /// The run that takes the service or gives it back, and stands in the way of every other one. A failback whose mandate
-    /// is written has given it: what is left of it is to see the Master serve.
+    /// The run that takes the service or gives it back, and stands in the way of every other one. One that has given it is
+    /// not: what is left is to see the Master serve, and to undo the customer's own steps.
     pub(crate) fn in_the_way(&self) -> Option<RunBrief> {
         let moves = |state: &State| !state.has_given() && !state.tidies_up();
         self.current().filter(|run| run.look(moves)).map(|run| run.look(State::brief))

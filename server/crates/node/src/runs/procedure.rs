@@ -5,11 +5,11 @@
 //!               telephony → own:…
 //! takeover      close_inbound → power_off:… → evidence → mandate → put_back → own:… → start:… → verify → telephony →
 //!               own:…
-//! deactivation  revert:… → stop:… → revert:… → ledger → mandate → preserve
+//! deactivation  stop:… → revert:… → ledger → mandate → preserve → revert:…
 //! suspension    suspend → stop:…
 //! resumption    resume → start:… → verify → telephony
-//! failback      receive → bring → revert:… → stop:… → revert:… → ledger → last_delta → compare → mandate → home →
-//!               preserve → stable
+//! failback      receive → bring → stop:… → revert:… → ledger → last_delta → compare → mandate → home → served →
+//!               preserve → revert:… → stable
 //! retirement    power_off:… → evidence → mandate
 //! ```
 //!
@@ -17,8 +17,10 @@
 //! What a failback had replaced is put back only after the mandate: until then the DR may be back, and goes on sending.
 //! Where the house wants two persons, whatever writes a mandate begins with `approval`.
 //!
-//! The customer's own steps are undone in exactly the reverse order, before the mandate: what they hold (an address, a
-//! mount) must not be held by two, and what is stuck there leaves a DR that still serves and can be given back to it.
+//! The customer's own steps of each place are undone in reverse order. Those before the services are what these stand on
+//! (an address, a mount): they must not be held by two, and are undone when the services are down, before the mandate. Those
+//! after them lead callers here (DNS, the carrier): they are undone when the service is the Master's (at a failback: when it
+//! is seen to serve), so that nobody is led to a machine that does not.
 //!
 //! Up to the mandate every step can be undone; after it only another mandate changes anything. That is why the data of the
 //! DR is put aside *after* the mandate that gives the service back: until then the services may have to start on it again.
@@ -66,6 +68,8 @@ pub(crate) enum Step {
     LastDelta,
     Compare,
     Home,
+    /// The Master is seen to serve.
+    Served,
     Stable,
     /// One of the customer's own, done.
     Own(String),
@@ -97,6 +101,7 @@ impl fmt::Display for Step {
             Self::LastDelta => f.write_str("last_delta"),
             Self::Compare => f.write_str("compare"),
             Self::Home => f.write_str("home"),
+            Self::Served => f.write_str("served"),
             Self::Stable => f.write_str("stable"),
             Self::Own(name) => write!(f, "own:{name}"),
             Self::Revert(name) => write!(f, "revert:{name}"),
@@ -139,6 +144,7 @@ impl FromStr for Step {
                 "last_delta" => Self::LastDelta,
                 "compare" => Self::Compare,
                 "home" => Self::Home,
+                "served" => Self::Served,
                 "stable" => Self::Stable,
                 _ => return Err(format!("there is no step {id}")),
             },
@@ -175,15 +181,16 @@ pub(crate) fn steps(kind: RunKind, services: &[Service], own: &[Declared], telep
             .chain(there(after))
             .collect(),
         RunKind::Deactivation => {
-            back(after).chain(stop()).chain(back(before)).chain([Step::Ledger, Step::Mandate, Step::Preserve]).collect()
+            stop().chain(back(before)).chain([Step::Ledger, Step::Mandate, Step::Preserve]).chain(back(after)).collect()
         }
         RunKind::Failback => [Step::Receive, Step::Bring]
             .into_iter()
-            .chain(back(after))
             .chain(stop())
             .chain(back(before))
             .chain([Step::Ledger, Step::LastDelta, Step::Compare, Step::Mandate])
-            .chain([Step::Home, Step::Preserve, Step::Stable])
+            .chain([Step::Home, Step::Served, Step::Preserve])
+            .chain(back(after))
+            .chain([Step::Stable])
             .collect(),
         RunKind::Undo => back(after).chain(back(before)).collect(),
         RunKind::Suspension => [Step::Suspend].into_iter().chain(stop()).collect(),
@@ -221,15 +228,9 @@ pub(crate) fn with_power_off(mut steps: Vec<Step>, off: &[String]) -> Vec<Step> 
 impl Step {
     /// How long one attempt may take, to do it and to see that it is done.
     pub(crate) fn limit(&self, plan: &Plan) -> Duration {
-        let patience = |name: Option<&str>| {
-            let asked = plan.services.iter().filter(|service| name.is_none_or(|name| service.name == name));
-            // The command and its check each have the declared limit.
-            let longest = asked.map(|service| service.timeout_seconds).max().unwrap_or_default();
-            Duration::from_secs(10 + 3 * u64::from(longest))
-        };
         match self {
-            Self::Start(name) | Self::Stop(name) => patience(Some(name)),
-            Self::Verify => patience(None),
+            Self::Start(name) | Self::Stop(name) => patience(plan, Some(name)),
+            Self::Verify => patience(plan, None),
             // It gives up by itself, and says why.
             Self::Telephony => Duration::from_secs(10 + u64::from(TELEPHONY_LIMIT_RANGE.1)),
             // They read or write whole datasets.
@@ -246,6 +247,8 @@ impl Step {
             Self::Home => Duration::from_secs(6 * 3600),
             // The Master may have to read what it has first.
             Self::Receive => Duration::from_secs(6 * 3600),
+            // It gives up by itself, and says what is known.
+            Self::Served => Duration::from_secs(10) + patience_for_master(plan),
             Self::Stable => Duration::from_secs(3600) + plan.stable(),
             // The other side may have to stop its services first.
             Self::Evidence | Self::Mandate => Duration::from_secs(180),
@@ -297,6 +300,19 @@ impl Step {
     }
 }
 
+/// How long a service may take, or the slowest of all: its command and its check each have the declared limit.
+fn patience(plan: &Plan, name: Option<&str>) -> Duration {
+    let asked = plan.services.iter().filter(|service| name.is_none_or(|name| service.name == name));
+    let longest = asked.map(|service| service.timeout_seconds).max().unwrap_or_default();
+    Duration::from_secs(10 + 3 * u64::from(longest))
+}
+
+/// How long the Master may not be seen to serve before an operator is to know: nobody serves then. The same services start
+/// there as here.
+pub(super) fn patience_for_master(plan: &Plan) -> Duration {
+    patience(plan, None).max(Duration::from_secs(120))
+}
+
 /// What does something and what looks whether it is done each have the declared limit; a person has exactly that.
 fn limit_of(own: &OwnStep) -> Duration {
     let seconds = u64::from(own.limit_seconds);
@@ -346,14 +362,15 @@ mod tests {
             ids(RunKind::Takeover),
             "close_inbound evidence mandate own:mount start:db start:pbx verify telephony own:carrier own:fax"
         );
-        assert_eq!(ids(RunKind::Deactivation), "revert:carrier stop:pbx stop:db revert:mount ledger mandate preserve");
+        assert_eq!(ids(RunKind::Deactivation), "stop:pbx stop:db revert:mount ledger mandate preserve revert:carrier");
         assert_eq!(ids(RunKind::Undo), "revert:carrier revert:mount");
         assert_eq!(ids(RunKind::Suspension), "suspend stop:pbx stop:db");
         assert_eq!(ids(RunKind::Resumption), "resume start:db start:pbx verify telephony");
         assert_eq!(ids(RunKind::Retirement), "evidence mandate");
         assert_eq!(
             ids(RunKind::Failback),
-            "receive bring revert:carrier stop:pbx stop:db revert:mount ledger last_delta compare mandate home preserve stable"
+            "receive bring stop:pbx stop:db revert:mount ledger last_delta compare mandate home served preserve \
+             revert:carrier stable"
         );
     }
 

@@ -88,7 +88,8 @@ impl Node {
             Step::LastDelta => Ok(run.look(|state| state.contents.as_ref().map(told_contents))),
             Step::Compare => Ok(run.travel(|travel| travel.is_compared().then(String::new))),
             Step::Home => Ok(self.master_has_settled(plan).await),
-            Step::Stable => Ok(run.travel(|travel| travel.has_served(plan))),
+            Step::Served => Ok(self.master_serves(plan).await.then(String::new)),
+            Step::Stable => Ok(self.master_has_served(run, plan)),
             Step::Own(_) => self.own_step_is(run, plan, step, Way::There).await,
             Step::Revert(_) => self.own_step_is(run, plan, step, Way::Back).await,
         }
@@ -118,6 +119,7 @@ impl Node {
             Step::LastDelta => self.bring_the_last(run, plan).await,
             Step::Compare => self.compare_with_master(run, plan).await,
             Step::Home => self.await_settled(plan).await,
+            Step::Served => self.await_service(plan).await,
             Step::Stable => self.watch_master_serve(run, plan).await,
             Step::Own(_) => return self.take_own_step(run, plan, step, Way::There).await,
             Step::Revert(_) => return self.take_own_step(run, plan, step, Way::Back).await,
@@ -152,6 +154,7 @@ impl Node {
             | Step::Freeze
             | Step::Preserve
             | Step::Home
+            | Step::Served
             | Step::Stable
             | Step::Own(_) => Ok(()),
             // The Master hears that nothing comes any more, and puts everything back as it was.

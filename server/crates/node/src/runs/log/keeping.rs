@@ -15,7 +15,8 @@ impl State {
             RunKind::Activation | RunKind::Takeover | RunKind::Resumption => {
                 self.is_stuck_starting() || !self.aborting && self.is_done(&Step::Verify)
             }
-            RunKind::Deactivation | RunKind::Failback => !self.has_come_to_the_services(),
+            // Once the service is given away they are to stay down, whoever is waited for.
+            RunKind::Deactivation | RunKind::Failback => self.has_given() || !self.has_come_to_the_services(),
             RunKind::Suspension => false,
             // Services are none of its business.
             RunKind::Undo => true,
