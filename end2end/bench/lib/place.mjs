@@ -47,7 +47,7 @@ export class Disk {
     fs.mkdirSync(this.path);
     fs.writeFileSync(this.image, '');
     fs.truncateSync(this.image, megabytes * 1048576);
-    sh('mkfs.ext4', '-q', '-F', '-E', 'lazy_itable_init=0,lazy_journal_init=0,nodiscard', '-N', '400000', this.image);
+    sh('mkfs.ext4', '-q', '-F', '-E', 'lazy_itable_init=0,lazy_journal_init=0,nodiscard', '-N', String(Math.max(400_000, megabytes * 100)), this.image);
     sh('mount', '-o', 'loop,noatime', this.image, this.path);
     this.mounted = true;
     atEnd(() => this.remove());

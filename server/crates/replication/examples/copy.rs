@@ -145,7 +145,7 @@ fn pull(store: PathBuf, stream: &mut (impl Read + Write), watch: bool) -> Outcom
         if !watch {
             return Ok(());
         }
-        let rest = replica.rest(now(), GRACE);
+        let rest = replica.rest(now(), GRACE, KEEP);
         replica.prune(KEEP, now(), GRACE)?;
         while replica.stock_up(&Unwatched)? {}
         thread::sleep(rest.saturating_sub(began.elapsed()));

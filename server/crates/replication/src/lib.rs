@@ -60,6 +60,7 @@ mod parallel;
 mod path;
 mod promote;
 mod pull;
+mod readers;
 mod reading;
 mod receiver;
 mod remark;

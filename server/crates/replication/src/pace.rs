@@ -7,14 +7,16 @@ use crate::manifest::Manifest;
 use crate::store::Free;
 
 /// Names in all the trees that readers may still be in, about: their directories take some hundred megabytes.
-const NAMES: u64 = 2_000_000;
+const NAMES: u64 = 8_000_000;
 const FEWEST_TREES: u64 = 4;
 const MOST_TREES: u64 = 512;
 /// Of these, one in so many is made before it is needed.
 const READY_SHARE: u64 = 4;
 const MOST_READY: u64 = 64;
-/// Names in all that are made before they are needed: that takes a second or two of processor time.
-const READY_NAMES: u64 = 100_000;
+/// Names in all that are made before they are needed: that takes some seconds of processor time.
+const READY_NAMES: u64 = 400_000;
+/// From so many names on, to make a tree takes longer than to ask who is in those that are there.
+const DEAR: u64 = 10_000;
 /// What trees may take of the free disk, and of its free inodes: one part in so many.
 const DISK_SHARE: u64 = 4;
 /// A directory, and a name in it, on disk.
@@ -26,6 +28,7 @@ const NAME: u64 = 64;
 pub(crate) struct Budget {
     trees: u64,
     ready: u64,
+    is_dear: bool,
 }
 
 impl Budget {
@@ -37,11 +40,12 @@ impl Budget {
         let bytes = free.bytes / DISK_SHARE / (own * DIRECTORY + names * NAME);
         let trees = (NAMES / names.max(1)).min(inodes).min(bytes);
         let trees = trees.clamp(FEWEST_TREES, MOST_TREES);
-        Self { trees, ready: (trees / READY_SHARE).min(MOST_READY).min(READY_NAMES / names.max(1)).max(1) }
+        let ready = (trees / READY_SHARE).min(MOST_READY).min(READY_NAMES / names.max(1)).max(1);
+        Self { trees, ready, is_dear: names >= DEAR }
     }
 
     /// For databases, each a whole file of its own, that is read whole for each generation.
-    pub(crate) const DATABASES: Self = Self { trees: 64, ready: 1 };
+    pub(crate) const DATABASES: Self = Self { trees: 64, ready: 1, is_dear: false };
 
     /// Spares to keep of what is not needed any more.
     pub(crate) fn kept(self) -> usize {
@@ -51,6 +55,11 @@ impl Budget {
     /// Spares to have before they are needed.
     pub(crate) fn ready(self) -> usize {
         self.ready as usize
+    }
+
+    /// Whether one more tree costs so much that, with so few spares, trees are to be had back as soon as nobody is in them.
+    pub(crate) fn lacks(self, spares: usize) -> bool {
+        self.is_dear && spares as u64 <= self.ready / READY_SHARE
     }
 
     /// How long to wait before the next generation, where so many that readers may still be in were superseded within
@@ -108,7 +117,7 @@ mod tests {
     fn after_a_quiet_time_nothing_waits_and_under_constant_change_the_trees_stay_few() {
         let budget = Budget::of(&tree(20_000), ROOMY);
         assert_eq!(budget.rest(2, GRACE), Duration::ZERO);
-        for (files, trees) in [(20_000, 99), (600_000, 4), (1, 512)] {
+        for (files, trees) in [(20_000, 399), (600_000, 13), (1, 512)] {
             let budget = Budget::of(&tree(files), ROOMY);
             assert_eq!(budget.trees, trees, "of {files} files");
             assert!((1..=64).contains(&budget.ready()) && budget.ready() as u64 * files <= 600_000, "of {files} files");

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::error::{Error, Result};
 use crate::pace::Budget;
+use crate::readers::Readers;
 use crate::replica::Replica;
 use crate::reuse::Reuse;
 use crate::source::SourceKind;
@@ -19,10 +20,14 @@ use crate::watch::{Point, Unwatched, Watch, pass};
 const FIRST_SPARES: usize = 8;
 /// So many trees may be made, and not be written to the disk yet.
 const MOST_UNWRITTEN: usize = 8;
+/// Whoever was on the way into a tree when it ceased to be shown is in it by then.
+const ON_THE_WAY: Duration = Duration::from_secs(2);
 
 impl Replica {
     /// Keeps the newest `keep` generations (at least one). A generation goes only when it has not been the visible one
-    /// for `grace`: a reader that resolved the link before may still be in it.
+    /// for `grace`: a reader that resolved the link before may still be in it. Of a large tree, where another one costs much,
+    /// it also goes two seconds after it ceased to be the visible one, when no process stands in it or has a directory
+    /// of it open.
     pub fn prune(&mut self, keep: usize, now: Timestamp, grace: Duration) -> Result<()> {
         self.prune_except(keep, &HashSet::new(), now, grace, &Unwatched)
     }
@@ -40,19 +45,22 @@ impl Replica {
         self.be_settled()?;
         let mut kept = 0;
         let mut superseded_at: Option<Timestamp> = None;
-        let mut going = Vec::new();
+        let (mut going, mut left) = (Vec::new(), Vec::new());
         for commit in self.commits.iter().rev() {
-            let free = superseded_at.is_some_and(|at| now.duration_since(at).unsigned_abs() >= grace && now >= at);
+            let since = superseded_at.filter(|at| now >= *at).map(|at| now.duration_since(at).unsigned_abs());
             superseded_at = Some(commit.committed_at);
             let base = self.promoted.as_ref().is_some_and(|promoted| promoted.generation == commit.generation);
             if base || pinned.contains(&commit.generation) {
                 continue;
             }
             kept += 1;
-            if kept > keep.max(1) && free {
-                going.push(commit.generation);
+            match since.filter(|_| kept > keep.max(1)) {
+                Some(since) if since >= grace => going.push(commit.generation),
+                Some(since) if since >= ON_THE_WAY => left.push(commit.generation),
+                _ => {}
             }
         }
+        going.extend(self.without_readers(left, going.len()));
         if !going.is_empty() {
             self.settled = false;
             self.let_go(&going, watch)?;
@@ -60,6 +68,24 @@ impl Replica {
             self.tidied();
         }
         Ok(())
+    }
+
+    /// Of generations that readers may still be in, those that nobody is in: where their trees are worth the look. `going`
+    /// are to be had without.
+    fn without_readers(&mut self, mut left: Vec<u64>, going: usize) -> Vec<u64> {
+        let spares = self.spares.len() + going;
+        let files = self.kind == SourceKind::Files;
+        if left.is_empty() || !files || !self.budget().is_ok_and(|budget| budget.lacks(spares)) {
+            return Vec::new();
+        }
+        match Readers::look(&self.store.generations()) {
+            Ok(readers) => left.retain(|generation| !readers.contains(generation)),
+            Err(error) => {
+                tracing::debug!(%error, "who reads the replica cannot be told: everybody is given the whole time");
+                left.clear();
+            }
+        }
+        left
     }
 
     /// What is known here is what is on disk: an earlier piece of work may have ended anywhere.
@@ -205,11 +231,11 @@ impl Replica {
     }
 
     /// How long to wait before the next pull, where readers of a superseded generation are given `grace`: nothing after
-    /// a quiet time, longer the more generations they may still be in.
-    pub fn rest(&mut self, now: Timestamp, grace: Duration) -> Duration {
+    /// a quiet time, longer the more generations they may still be in. The newest `keep` stay in any case.
+    pub fn rest(&mut self, now: Timestamp, grace: Duration, keep: usize) -> Duration {
         let recent = |commit: &&Commit| now.duration_since(commit.committed_at).unsigned_abs() < grace;
         // Each of these took the place of another one.
-        let superseded = self.commits.iter().skip(1).filter(recent).count() as u64;
+        let superseded = self.commits.iter().skip(1).filter(recent).count().saturating_sub(keep.saturating_sub(1)) as u64;
         if superseded == 0 {
             return Duration::ZERO;
         }

@@ -188,3 +188,36 @@ fn a_generation_that_is_not_newer_is_refused() {
     assert_eq!(pair.sync().unwrap_err().kind(), ErrorKind::GenerationNotNewer);
     assert_eq!(fs::read(pair.seen("a")).unwrap(), b"one");
 }
+
+/// A tree so large that another one costs much, and an older one that nobody needs.
+fn large() -> (Pair, std::path::PathBuf) {
+    let mut pair = Pair::files();
+    for i in 0..10_000 {
+        pair.write(&format!("dir-{}/file-{i}", i % 100), "");
+    }
+    pair.write("a", "one");
+    pair.sync().unwrap();
+    let older = fs::canonicalize(pair.dir.path().join("store/current")).unwrap();
+    pair.write("a", "two");
+    pair.sync().unwrap();
+    (pair, older)
+}
+
+#[test]
+fn a_large_tree_is_had_back_as_soon_as_nobody_is_in_it_and_not_before() {
+    let (mut pair, older) = large();
+    let (soon, grace) = (now() + SignedDuration::from_secs(3), Duration::from_secs(60));
+    let inside = fs::File::open(older.join("dir-1")).unwrap();
+    pair.replica().prune(1, soon, grace).unwrap();
+    assert_eq!(fs::read(older.join("a")).unwrap(), b"one", "somebody has a directory of it open");
+    drop(inside);
+    pair.replica().prune(1, now() + SignedDuration::from_secs(1), grace).unwrap();
+    assert!(older.exists(), "somebody may be on the way into it");
+    pair.replica().prune(1, soon, grace).unwrap();
+    assert!(!older.exists());
+    let spares = pair::list(&pair.dir.path().join("store/spares"));
+    assert!(spares.iter().any(|name| name != "boot"), "it was not kept for the next generation: {spares:?}");
+    pair.write("a", "three");
+    pair.sync().unwrap();
+    pair.assert_equal();
+}

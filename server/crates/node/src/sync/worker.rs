@@ -126,9 +126,10 @@ impl Node {
     /// of the free disk and a number of trees.
     async fn rest(&self, copy: &Copy, done: &replication::Pulled, took: Duration) -> Duration {
         let now = self.clock.now();
+        let keep = self.retention().await.map_or(1, |policy| policy.newest as usize);
         let known = self.with_engine(copy, move |replica| {
             let prepared = replica.prepare(&replication::Unwatched);
-            (prepared, replica.free_bytes(), replica.rest(now, GRACE))
+            (prepared, replica.free_bytes(), replica.rest(now, GRACE, keep))
         });
         let Some((prepared, free, paced)) = known.await else { return LONGEST_REST };
         if let Err(error) = prepared {
