@@ -317,6 +317,7 @@ await story(async (t) => {
 
   await t.check('data whose name or place on the Client is taken is refused', async () => {
     await master.ok(['dataset', 'add', 'preso', '--kind', 'files', '--source', tree, '--target', path.join(t.root, 'there')]);
+    await until('it is read', async () => (await master.json(['dataset', 'list'])).datasets.every(({ problem }) => problem === null));
     const row = (fields, wrong) => data({ ...fields }, wrong, /Già in uso/, /Already in use/)[2];
     await comesBack(m, row({ name: 'preso', target: path.join(t.root, 'elsewhere') }, 'name'));
     await comesBack(m, row({ name: 'altro', target: path.join(t.root, 'there/inside') }, 'target'));

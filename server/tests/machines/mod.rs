@@ -36,7 +36,7 @@ pub fn free_port() -> u16 {
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(30), "never came to pass: {what}");
+        assert!(began.elapsed() < Duration::from_secs(60), "never came to pass: {what}");
         std::thread::yield_now();
         // Looking is not free either: each look starts a process.
         let (lock, wake) = (std::sync::Mutex::new(()), std::sync::Condvar::new());
