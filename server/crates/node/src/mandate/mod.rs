@@ -1,11 +1,13 @@
 //! The mandate as this node knows it: one record, durable before anybody hears of it, changed under one lock.
 
+pub mod evidence;
 mod exchange;
 pub mod file;
 pub mod flow;
 pub mod homecoming;
 pub mod loss;
 pub(crate) mod lost;
+pub mod mission;
 pub mod rules;
 pub mod session;
 mod settle;

@@ -7,23 +7,17 @@ use std::sync::atomic::Ordering;
 use contract::Text;
 use contract::run::{RunBrief, RunReport, RunState};
 
-use super::Run;
 use super::log::State;
 use crate::node::Node;
 
 impl Node {
     /// Whether the open run may do nothing before the gate is open, and does nothing.
     fn run_waits_at_gate(&self) -> bool {
+        let Some(run) = self.runs.current() else { return false };
+        let (mission, boot) = (run.look(State::mission), self.book.boot());
         // In this order: a step that begins says so before it looks at the gate.
-        let closed = !self.may_serve();
-        let needs_right = |run: &Run| run.look(State::has_taken) || self.is_yet_to_give(run);
-        let waits = |run: &Run| needs_right(run) && !run.at_work.load(Ordering::SeqCst);
-        closed && self.runs.current().is_some_and(|run| waits(&run))
-    }
-
-    /// Whether a run has come to giving the mandate away, and has not: that needs the right to serve like serving itself.
-    pub(super) fn is_yet_to_give(&self, run: &Run) -> bool {
-        run.look(State::is_about_to_give) && self.mandate_is_written(&run.plan()).is_none()
+        let waits = self.book.look(|record| mission.waits_at_gate(record, &boot));
+        waits && !run.at_work.load(Ordering::SeqCst)
     }
 
     /// The run that takes the service or gives it back at this moment, and stands in the way of every other one.

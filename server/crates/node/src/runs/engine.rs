@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use contract::audit::AuditOutcome;
-use contract::run::{RunKind, RunState};
+use contract::run::RunState;
 use contract::{Actor, Denied};
 use serde_json::json;
 
@@ -38,7 +38,7 @@ impl Node {
                     Next::Over => break,
                     Next::Finish => self.log_run(&run, vec![Event::Finished]).await,
                     Next::GiveUp => self.log_run(&run, vec![Event::Aborted]).await,
-                    Next::Do(step) if !self.runs.is_behind(&run) && !self.must_wait(&run, &step) => {
+                    Next::Do(step) if !self.runs.is_behind(&run) && !self.must_wait(&run) => {
                         self.attempt(&run, &step).await
                     }
                     Next::Undo(step) => self.take_back(&run, &step).await,
@@ -77,7 +77,7 @@ impl Node {
             // Somebody else holds the mandate now: nothing may start any more.
             () = self.ground_lost(run) => return Ok(()),
             () = self.runs.gets_behind(run) => return Ok(()),
-            () = self.gate_closes_on(run, step) => return Ok(()),
+            () = self.gate_closes_on(run) => return Ok(()),
             () = self.stop.cancelled() => return Ok(()),
             outcome = tokio::time::timeout(step.limit(&plan), self.carry_out(run, &plan, step)) => outcome,
         };
@@ -141,10 +141,10 @@ impl Node {
         Ok(())
     }
 
-    /// Whether a step must wait for the return gate: the machine has booted since the mandate was written, or before it
-    /// was given away, and then the other side may have taken it meanwhile.
-    fn must_wait(&self, run: &Run, step: &Step) -> bool {
-        !self.may_serve() && (step.serves() || *step == Step::Mandate && self.is_yet_to_give(run))
+    /// Whether the next step must wait for the return gate.
+    fn must_wait(&self, run: &Run) -> bool {
+        let (mission, boot) = (run.look(State::mission), self.book.boot());
+        self.book.look(|record| mission.must_wait(record, &boot))
     }
 
     /// Whether this machine may serve in this boot.
@@ -153,60 +153,19 @@ impl Node {
         self.book.look(|record| rules::may_serve(record, &boot))
     }
 
-    /// The epoch of the mandate under which a run has lost its sense: somebody else holds what it began with, or what
-    /// it wrote.
+    /// The epoch of the mandate under which a run has lost its sense.
     pub(super) fn ground_is_lost(&self, run: &Run) -> Option<u64> {
-        if run.look(|state| state.state.is_over()) {
-            return None;
-        }
-        // An operator has taken the service past this run, with the node down: what it set out to do is over.
-        let rescued = self.book.look(|record| (record.rescued.clone(), record.mandate.as_ref().map(|head| head.epoch)));
-        if let (Some(rescued), Some(epoch)) = rescued
-            && run.look(|state| state.plan.rescued.as_ref() != Some(&rescued))
-        {
-            return Some(epoch);
-        }
-        if let Some(later) = self.runs.last().filter(|later| !std::ptr::eq(Arc::as_ptr(later), run))
-            && self.mandate_is_written(&later.plan()).is_some()
-        {
-            return self.mandate_info().map(|head| head.epoch);
-        }
-        let (kind, written) = run.look(|state| (state.plan.kind, state.is_done(&Step::Mandate)));
-        let stands_on_mandate = match kind {
-            // While it waited for a second person the gate opened: this machine serves, there is nothing to take.
-            RunKind::Activation | RunKind::Takeover if run.look(State::awaits_approval) && self.may_serve() => {
-                return self.mandate_info().map(|head| head.epoch);
-            }
-            RunKind::Activation | RunKind::Takeover => written,
-            RunKind::Deactivation => !written,
-            // What it wrote stands until somebody takes the service again.
-            RunKind::Failback if written => {
-                let id = run.look(|state| state.plan.mandate.clone());
-                return self
-                    .book
-                    .look(|record| record.mandate.as_ref().filter(|head| head.id != id).map(|head| head.epoch));
-            }
-            RunKind::Failback => true,
-            RunKind::Suspension | RunKind::Resumption | RunKind::Retirement => true,
-            // What was left over belongs here again.
-            RunKind::Undo => {
-                return self
-                    .book
-                    .look(|record| record.mandate.as_ref().filter(|_| record.is_holder()).map(|head| head.epoch));
-            }
-        };
-        let id = run.look(|state| state.plan.mandate.clone());
-        self.book.look(|record| {
-            let head = record.mandate.as_ref().filter(|_| stands_on_mandate && !record.is_holder())?;
-            // Its own one, on disk before anybody wrote that down; one that was declared lost has nothing by it.
-            (head.id != id || head.holder == record.site).then_some(head.epoch)
-        })
+        let mission = run.look(|state| (!state.state.is_over()).then(|| state.mission()))?;
+        let later = self.runs.last().filter(|later| !std::ptr::eq(Arc::as_ptr(later), run));
+        let later = later.map(|later| later.look(|state| state.plan.mandate.clone()));
+        let boot = self.book.boot();
+        self.book.look(|record| mission.ground_is_lost(record, &boot, later.as_deref()))
     }
 
-    /// Returns once the right is lost by which this step is taken.
-    async fn gate_closes_on(&self, run: &Run, step: &Step) {
+    /// Returns once the right is lost by which the step at hand is taken.
+    async fn gate_closes_on(&self, run: &Run) {
         let mut book = self.book.watch();
-        while !self.must_wait(run, step) {
+        while !self.must_wait(run) {
             if book.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }

@@ -20,6 +20,7 @@ use super::step::Stop;
 use crate::cluster::Machine;
 use crate::isolation::{self, Look, Pace};
 use crate::mandate::Book;
+use crate::mandate::evidence::{self, Ground, Since};
 use crate::mandate::file::{Record, Seat};
 use crate::node::Node;
 
@@ -57,20 +58,25 @@ pub(super) struct Held {
     found: Instant,
     machines: Vec<MachineIsolation>,
     /// What it stands on, for each machine.
-    grounds: Vec<(Seat, Ground)>,
+    grounds: Vec<Basis>,
     /// The mandate that was known when it was found: whoever has learnt of another one begins anew.
     head: Option<String>,
 }
 
-/// What the evidence about one machine stands on.
+/// What the evidence about one machine stands on, and since when.
 #[derive(Debug, Clone, Copy)]
-enum Ground {
-    /// It was silent: a sign of life after this makes it void.
-    Quiet(Instant),
-    /// It has stood down: as long as it goes on saying so.
-    StoodDown,
-    /// It is known to be alive, and an operator has passed that.
-    Passed,
+struct Basis {
+    seat: Seat,
+    ground: Option<Ground>,
+    since: Instant,
+}
+
+impl Basis {
+    /// What was heard of that machine since.
+    fn heard(&self, book: &Book) -> Since {
+        let lived = book.last_life(self.seat).is_some_and(|life| life > self.since);
+        Since { lived, stands_down: book.stands_down(self.seat, SAID) }
+    }
 }
 
 impl Held {
@@ -80,13 +86,8 @@ impl Held {
     /// The rule that says why not.
     pub(super) fn holds(&self, book: &Book, record: &Record) -> Result<(), Denied> {
         let name = || self.machines.iter().map(|machine| machine.ip.to_string()).collect::<Vec<_>>().join(", ");
-        let other_head = record.mandate.as_ref().map(|head| &head.id) != self.head.as_ref();
-        let holds = |(seat, ground): &(Seat, Ground)| match ground {
-            Ground::Quiet(since) => book.last_life(*seat).is_none_or(|life| life <= *since),
-            Ground::StoodDown => book.stands_down(*seat, SAID),
-            Ground::Passed => true,
-        };
-        if other_head || !self.grounds.iter().all(holds) {
+        let found = self.grounds.iter().map(|basis| (basis.ground, basis.heard(book)));
+        if !evidence::holds(self.head.as_deref(), record, found) {
             return Err(Denied::rule(Rule::EvidenceVoid, name(), "life"));
         }
         if self.found.elapsed() > FRESH {
@@ -230,23 +231,20 @@ impl Node {
         let mut grounds = Vec::new();
         for machine in &mut machines {
             let seat = across.iter().find(|one| one.address.ip == machine.ip).map_or(Seat::First, |one| one.seat);
-            let ground = match machine.outcome {
-                IsolationOutcome::Alive => Ground::Passed,
-                // Whoever has yielded goes on talking.
-                IsolationOutcome::Fenced => Ground::StoodDown,
-                IsolationOutcome::AlreadyDown | IsolationOutcome::PoweredOff => Ground::Quiet(found),
-                IsolationOutcome::Unreachable => match self.word_for(run, seat, machine.ip) {
+            let mut since = found;
+            let mut vouched = false;
+            if machine.outcome == IsolationOutcome::Unreachable {
+                match self.word_for(run, seat, machine.ip) {
                     Ok(word) => {
                         machine.attestation = Some(word.text);
-                        Ground::Quiet(found.min(word.given))
+                        (since, vouched) = (found.min(word.given), true);
                     }
-                    Err(why) => {
-                        refused.push(why);
-                        continue;
-                    }
-                },
-            };
-            grounds.push((seat, ground));
+                    Err(why) => refused.push(why),
+                }
+            }
+            // Of one that is alive and was not passed it is said above why not.
+            let ground = Ground::of(machine.outcome, vouched, is_passed(&plan.overrides, machine));
+            grounds.push(Basis { seat, ground, since });
         }
         self.log_run(run, vec![Event::Isolation { machines: machines.clone() }]).await?;
         if refused.is_empty() {

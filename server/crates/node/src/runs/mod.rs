@@ -116,9 +116,7 @@ impl Runs {
 
     /// Whether the return gate may ask: no run is at work, or one that has the mandate waits for it since the machine booted.
     pub(crate) fn lets_the_gate_ask(&self) -> bool {
-        let takes = |state: &State| matches!(state.plan.kind, RunKind::Activation | RunKind::Takeover);
-        let waits = |state: &State| !takes(state) || state.is_done(&Step::Mandate) || state.awaits_approval();
-        self.current().is_none_or(|run| run.look(waits))
+        self.current().is_none_or(|run| run.look(State::mission).lets_the_gate_ask())
     }
 
     /// The run that takes the service or gives it back, and stands in the way of every other one. One that has given it is

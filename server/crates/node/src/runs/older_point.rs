@@ -18,11 +18,11 @@ use super::log::Plan;
 use super::step::{Seen, Stop};
 use crate::node::Node;
 use crate::store::Tx;
-use crate::sync::denied;
 use crate::sync::generation_check::{OnDisk, damaged};
 use crate::sync::meter::Meter;
 use crate::sync::pins::pin_skipped;
 use crate::sync::replica::Copy;
+use crate::sync::{ancestry, denied};
 
 /// How often it is looked whether the run is given up.
 const LOOK: Duration = Duration::from_millis(200);
@@ -108,10 +108,8 @@ impl Node {
             };
             let generation = part.generation;
             let here = copy.generation(generation).ok_or_else(gone)?;
-            let skipped: Vec<u64> = copy.standing(|standing| {
-                let later = standing.points.iter().map(|one| one.generation).filter(|one| *one > generation);
-                later.collect()
-            });
+            let skipped = copy
+                .standing(|standing| ancestry::skipped(standing.points.iter().map(|one| one.generation), generation));
             if !skipped.is_empty() {
                 newer.push(name.clone());
             }

@@ -16,6 +16,7 @@ use super::procedure::Step;
 use super::step::{Seen, Stop, try_again};
 use crate::mandate::Raise;
 use crate::mandate::file::Record;
+use crate::mandate::mission;
 use crate::mandate::rules;
 use crate::node::Node;
 use crate::sync::pull::RESERVE_OF_SERVING;
@@ -42,9 +43,8 @@ impl Node {
 
     pub(super) fn mandate_is_written(&self, plan: &Plan) -> Seen {
         self.book.look(|record| {
-            let head = record.mandate.as_ref()?;
-            let written = head.id == plan.mandate || head.ancestors.contains(&plan.mandate);
-            written.then(|| format!("{}: {}", head.epoch, head.holder.as_str()))
+            let head = record.mandate.as_ref().filter(|_| mission::is_written(record, &plan.mandate))?;
+            Some(format!("{}: {}", head.epoch, head.holder.as_str()))
         })
     }
 

@@ -19,6 +19,29 @@ pub fn covers(named: &str, given_at: Timestamp, here: &str, now: Timestamp, vali
     named == here && age.unsigned_abs() <= valid
 }
 
+/// A copy that an operator has given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GivenUp {
+    /// The generation that is kept whatever the policy says, before anything is asked for in its place.
+    pub keeps: u64,
+    /// What comes in its place has a larger number than this.
+    pub beyond: u64,
+}
+
+/// What follows from a consent for the generation that is `here`, while it covers that. `highest` is the highest generation
+/// that this node has of anything.
+#[must_use]
+pub fn given_up(covered: bool, here: u64, highest: Option<u64>) -> Option<GivenUp> {
+    covered.then(|| GivenUp { keeps: here, beyond: highest.map_or(here, |highest| highest.max(here)) })
+}
+
+/// The generations that an activation from an older one does not use, of those that are here: they are kept with it, until
+/// the way back is done.
+#[must_use]
+pub fn skipped(here: impl IntoIterator<Item = u64>, chosen: u64) -> Vec<u64> {
+    here.into_iter().filter(|generation| *generation > chosen).collect()
+}
+
 /// The number of a new generation: more than any that the source has given, and than the one that was given up for it.
 #[must_use]
 pub fn next_generation(given: Option<u64>, given_up: Option<u64>) -> u64 {
@@ -63,6 +86,14 @@ mod tests {
     fn what_the_master_wrote_last_is_a_tail_unless_the_dr_has_it() {
         assert!(!is_tail("a", "a", None) && !is_tail("b", "a", Some("b")));
         assert!(is_tail("b", "a", None) && is_tail("c", "a", Some("b")));
+    }
+
+    #[test]
+    fn what_is_given_up_or_skipped_is_kept_and_what_comes_goes_beyond_it() {
+        assert_eq!(given_up(false, 7, Some(9)), None, "nobody gave that up");
+        assert_eq!(given_up(true, 7, Some(9)), Some(GivenUp { keeps: 7, beyond: 9 }));
+        assert_eq!(given_up(true, 7, None), Some(GivenUp { keeps: 7, beyond: 7 }));
+        assert_eq!((skipped([5, 7, 9], 7), skipped([5, 7], 7)), (vec![9], vec![]));
     }
 
     #[test]

@@ -78,12 +78,14 @@ impl Node {
             .map_err(db("read a consent"))?;
         let Some((content, given_at)) = row else { return Ok(None) };
         let now = self.clock.now();
-        if !ancestry::covers(&content, time(&given_at)?, &here.content_id.to_string(), now, VALID) {
+        let covered = ancestry::covers(&content, time(&given_at)?, &here.content_id.to_string(), now, VALID);
+        let highest = self.highest_generation().await?;
+        let Some(given_up) = ancestry::given_up(covered, here.generation, highest) else {
             self.drop_consent(copy).await?;
             return Ok(None);
-        }
-        self.pin_for(&copy.dataset.name, here.generation, Why::Replaced, KEPT).await?;
-        Ok(Some(self.highest_generation().await?.unwrap_or(here.generation).max(here.generation)))
+        };
+        self.pin_for(&copy.dataset.name, given_up.keeps, Why::Replaced, KEPT).await?;
+        Ok(Some(given_up.beyond))
     }
 
     /// The consent was used: the content it names is not here any more.

@@ -2,7 +2,7 @@
 
 use node::ancestry;
 
-use crate::world::{Move, Rule, Served, World, name};
+use crate::world::{Content, Move, Rule, Served, World, name};
 
 impl World {
     pub fn moves_of_dr(&self, contents: u8, activations: u8, moves: &mut Vec<Move>) {
@@ -22,13 +22,13 @@ impl World {
     pub fn make_on_dr(&mut self, step: Move, without: Option<Rule>) {
         match step {
             Move::Activate { older } => {
-                let newest = self.replica.map(|(content, _)| content);
-                let Some(base) = (if older { self.before } else { newest }) else { return };
-                if let Some(skipped) = newest.filter(|newest| *newest != base) {
-                    self.seen.skipped.insert(skipped);
-                    if without != Some(Rule::SkippedIsPinned) {
-                        self.pinned.insert(skipped);
-                    }
+                let Some((base, number)) = (if older { self.before } else { self.replica }) else { return };
+                let here: Vec<(Content, u64)> = self.before.into_iter().chain(self.replica).collect();
+                let unused = ancestry::skipped(here.iter().map(|(_, number)| *number), number);
+                let newest = here.last().filter(|(content, _)| *content != base);
+                self.seen.skipped.extend(newest.map(|(content, _)| *content));
+                if without != Some(Rule::SkippedIsPinned) {
+                    self.pin(unused);
                 }
                 self.activations += 1;
                 self.stop_offering();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use contract::Timestamp;
-use node::ancestry;
+use node::ancestry::{self, GivenUp};
 
 /// A content; 0 is that of an empty source.
 pub type Content = u8;
@@ -112,8 +112,8 @@ pub struct World {
     image: Option<Source>,
     /// Content and number on the replica.
     pub replica: Option<(Content, u64)>,
-    /// The content before that one.
-    pub before: Option<Content>,
+    /// The one before it.
+    pub before: Option<(Content, u64)>,
     /// How often the DR has begun to serve.
     pub activations: u8,
     /// What the DR serves, and what of the Master that began with.
@@ -223,21 +223,22 @@ impl World {
         self.offer = None;
     }
 
-    /// What is on the replica, where an operator has given exactly that up.
-    fn given_up(&self, without: Option<Rule>) -> Option<(Content, u64)> {
+    /// What is on the replica, where an operator has given exactly that up, and what follows from that.
+    fn given_up(&self, without: Option<Rule>) -> Option<(Content, GivenUp)> {
         let (here, number) = self.replica?;
         let named = self.consent?;
         let at = Timestamp::UNIX_EPOCH;
         let covers = ancestry::covers(name(named), at, name(here), at, Duration::from_secs(3600));
-        (covers || without == Some(Rule::ConsentNamesContent)).then_some((here, number))
+        let covers = covers || without == Some(Rule::ConsentNamesContent);
+        Some((here, ancestry::given_up(covers, number, None)?))
     }
 
     fn ask(&mut self, without: Option<Rule>) {
         let given_up = self.given_up(without);
-        if let Some((content, _)) = given_up {
+        if let Some((content, given_up)) = given_up {
             self.seen.given_up.insert(content);
             if without != Some(Rule::GivenUpIsPinned) {
-                self.pinned.insert(content);
+                self.pin([given_up.keeps]);
             }
         }
         let here = self.replica.map(|(content, _)| content);
@@ -248,7 +249,7 @@ impl World {
             return;
         }
         let content = self.source.content;
-        let beyond = given_up.map(|(_, number)| number).filter(|_| without != Some(Rule::NumbersGrow));
+        let beyond = given_up.map(|(_, given_up)| given_up.beyond).filter(|_| without != Some(Rule::NumbersGrow));
         let last = self.source.ledger.last().copied();
         let number = match last {
             Some((number, known)) if known == content && beyond.is_none_or(|up| number > up) => number,
@@ -258,6 +259,14 @@ impl World {
             self.record(number, content);
         }
         self.offer = Some(Offer { number, content, given_up: given_up.map(|(content, _)| content) });
+    }
+
+    /// The generations of these numbers stay, of those that are here.
+    pub fn pin(&mut self, numbers: impl IntoIterator<Item = u64>) {
+        let here: Vec<(Content, u64)> = self.replica.into_iter().chain(self.before).collect();
+        for number in numbers {
+            self.pinned.extend(here.iter().filter(|(_, one)| *one == number).map(|(content, _)| *content));
+        }
     }
 
     pub fn record(&mut self, number: u64, content: Content) {
@@ -280,8 +289,7 @@ impl World {
             self.seen.replaced_by_consent += u8::from(offer.given_up.is_some());
             self.seen.followed_after_consent |= self.seen.replaced_by_consent > 0 && offer.given_up.is_none();
         }
-        self.before =
-            self.replica.map(|(content, _)| content).filter(|before| *before != offer.content).or(self.before);
+        self.before = self.replica.filter(|(before, _)| *before != offer.content).or(self.before);
         self.replica = Some((offer.content, offer.number));
         if offer.given_up.is_some() {
             self.consent = None;

@@ -7,10 +7,13 @@
 mod checking;
 #[path = "../models/kept.rs"]
 mod kept;
+#[path = "../models/mission.rs"]
+mod mission;
 mod moves;
 mod properties;
 mod reach;
 mod rule;
+mod run;
 mod stories;
 mod without;
 mod world;

@@ -1,13 +1,15 @@
 //! What may happen next. The link is cut and restored at will, so that everything that needs it may fail to happen, and
 //! silence is always possible.
 
+use node::mandate::evidence::Ground;
 use node::mandate::rules;
 use stateright::{Model, Property};
 
 use crate::kept::Kept;
 use crate::properties;
 use crate::rule::Rule;
-use crate::world::{CLIENT, Evidence, MASTER, Pending, Run, Site, World, other, stood_down};
+use crate::run::Run;
+use crate::world::{CLIENT, MASTER, Pending, Site, World, other, stood_down};
 
 /// How far the model goes.
 #[derive(Debug, Clone, Copy)]
@@ -114,9 +116,7 @@ impl Pair {
         may(peer.on, Move::Speak(site));
         may(world.mail[site].is_some(), Move::Deliver(site));
         may(true, Move::Reconcile(site));
-        // A run that has its mandate, or gives it away, waits for the gate after a boot; one that takes decides itself.
-        let waits = side.run.as_ref().is_none_or(|run| run.giving || run.raised);
-        let asks = waits && rules::must_ask(&side.record, &side.boot_id());
+        let asks = side.lets_the_gate_ask() && rules::must_ask(&side.record, &side.boot_id());
         may(asks && peer.on && side.pending.is_none(), Move::Ask(site));
         may(side.pending.is_some(), Move::Answer(site));
         may(asks, Move::OpenInSilence(site));
@@ -128,19 +128,23 @@ impl Pair {
         may(free && may_raise && !side.has_right(), Move::BeginTake(site));
         may(idle && may_raise && site == CLIENT && side.has_right(), Move::BeginGiving);
         let Some(run) = &side.run else { return };
-        may(!run.raised, Move::Abort(site));
+        let (taken, must_wait) = (run.written.is_some(), side.must_wait(self.without));
+        may(!taken, Move::Abort(site));
         if run.giving {
             may(side.services, Move::StopToGive);
+            // It is looked once more under the lock under which it is written.
             let named_is_enough = self.without == Some(Rule::OnlyTheRightGives) && side.record.is_holder();
-            may(may_raise && !side.services && (side.has_right() || named_is_enough), Move::Raise(site));
+            let gives = !must_wait && (side.has_right() || named_is_enough);
+            may(may_raise && !side.services && gives, Move::Raise(site));
             return;
         }
-        may(!run.raised && peer.on, Move::AskToYield(site));
+        may(!taken && peer.on, Move::AskToYield(site));
         let yielded = peer.on && (run.asked || self.without == Some(Rule::YieldIsAskedAnew));
-        may(!run.raised && yielded, Move::SeeYielded(site));
-        may(!run.raised && run.evidence.is_none(), Move::Attest(site));
-        may(may_raise && !run.raised && run.evidence.is_some(), Move::Raise(site));
-        may(run.raised && side.has_right(), Move::Start(site));
+        may(!taken && yielded, Move::SeeYielded(site));
+        let holds = side.evidence_holds(self.without);
+        may(!taken && !holds, Move::Attest(site));
+        may(may_raise && !taken && holds, Move::Raise(site));
+        may(taken && !must_wait, Move::Start(site));
     }
 
     /// Makes a move that is possible.
@@ -191,7 +195,7 @@ impl Pair {
 
     /// What happens in a run.
     fn run(&self, world: &mut World, step: Move) {
-        let begun = |giving| Some(Run { giving, evidence: None, asked: false, raised: false });
+        let begun = |giving| Some(Run { giving, evidence: None, asked: false, written: None });
         match step {
             Move::BeginTake(site) => world.sides[site].run = begun(false),
             Move::BeginGiving => world.sides[CLIENT].run = begun(true),
@@ -200,9 +204,7 @@ impl Pair {
             Move::SeeYielded(site) => self.see_yielded(world, site),
             Move::Attest(site) => {
                 let wrong = world.sides[other(site)].on;
-                if let Some(run) = &mut world.sides[site].run {
-                    run.evidence = Some(Evidence::Attested { wrong });
-                }
+                world.sides[site].finds(Ground::Quiet, wrong);
             }
             Move::Raise(site) => world.raise(site, self.without),
             Move::Start(site) => {
@@ -239,10 +241,8 @@ impl Pair {
     fn see_yielded(&self, world: &mut World, site: Site) {
         let told = world.sides[other(site)].standing(self.without);
         world.hear(site, &told, self.without);
-        if let Some(run) = &mut world.sides[site].run
-            && stood_down(&told, self.without)
-        {
-            run.evidence = Some(Evidence::Yielded);
+        if world.sides[site].run.is_some() && stood_down(&told, self.without) {
+            world.sides[site].finds(Ground::StoodDown, false);
             world.sides[other(site)].truth.promised = true;
         }
     }

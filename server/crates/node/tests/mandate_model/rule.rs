@@ -21,7 +21,7 @@ pub enum Rule {
     EvidencePerishes,
     /// A word for a machine is void once that machine speaks.
     WordIsVoidByLife,
-    /// A yield is void once that machine says otherwise.
+    /// A yield is void once that machine says otherwise, or tells of a newer mandate.
     YieldLastsWhileSaid,
     /// A machine says that it serves until its services are seen down.
     ServesUntilSeenDown,

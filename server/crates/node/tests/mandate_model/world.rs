@@ -6,36 +6,21 @@ use contract::gate::GateAnswer;
 use contract::mandate::{Mandate, MandateKind, Relation};
 use contract::service::Desired;
 use node::mandate::Raise;
+use node::mandate::evidence::Since;
 use node::mandate::file::{Opened, Opening, Record};
 use node::mandate::rules::{self, Learned, Standing};
 use node::mandate::session::Ear;
+use node::mandate::state;
 
 use crate::kept::Kept;
+use crate::mission::mandate_id;
 use crate::rule::Rule;
+use crate::run::Run;
 
 /// Which machine: the Master, then the Client.
 pub type Site = usize;
 pub const MASTER: Site = 0;
 pub const CLIENT: Site = 1;
-
-/// A run that is not over. Its log survives everything; its evidence survives nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Run {
-    pub giving: bool,
-    pub evidence: Option<Evidence>,
-    /// It has asked the other machine to yield.
-    pub asked: bool,
-    pub raised: bool,
-}
-
-/// What a take stands on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Evidence {
-    /// The other machine has stopped and said so.
-    Yielded,
-    /// An operator's word; wrong where the machine was on.
-    Attested { wrong: bool },
-}
 
 /// An answer that has been given and has not yet arrived.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -146,24 +131,11 @@ impl Side {
         rules::may_serve(&self.record, &self.boot_id())
     }
 
-    /// As the product has it: a run that has its mandate, or is about to give it away, and has lost the right to serve
-    /// waits for its gate, and is in nobody's way.
-    pub fn waits_at_gate(&self, without: Option<Rule>) -> bool {
-        let about_to_give = |run: &Run| run.giving && !self.services && without != Some(Rule::OnlyTheRightGives);
-        let waits = |run: &Run| run.raised || about_to_give(run);
-        without != Some(Rule::WhoWaitsStandsAside) && !self.has_right() && self.run.as_ref().is_some_and(waits)
-    }
-
-    /// As the engine of the runs sees it: somebody else holds what the run began with, or what it wrote.
-    pub fn ground_is_lost(&self) -> bool {
-        let stands = |run: &Run| run.giving || run.raised;
-        self.run.as_ref().is_some_and(|run| stands(run) && !self.record.is_holder())
-    }
-
     pub fn standing(&self, without: Option<Rule>) -> Standing {
         let down = !self.services || without == Some(Rule::ServesUntilSeenDown);
-        let moves_service = self.run.is_some() && !self.waits_at_gate(without);
-        let mut told = rules::standing(&self.record, &self.boot_id(), down, moves_service);
+        let (boot, run) = (self.boot_id(), self.moves_service(without));
+        let mut told = rules::standing(&self.record, &boot, down, run.is_some());
+        told.state = Some(state::state(&self.record, &boot, run));
         if without == Some(Rule::HoldDuringTake) {
             told.taking = false;
         }
@@ -233,13 +205,8 @@ impl World {
     pub fn hear(&mut self, site: Site, told: &Standing, without: Option<Rule>) {
         let fresh = *told == self.sides[other(site)].standing(without);
         let side = &mut self.sides[site];
-        if let Some(run) = &mut side.run {
-            let void = match run.evidence {
-                Some(Evidence::Attested { .. }) => without != Some(Rule::WordIsVoidByLife),
-                Some(Evidence::Yielded) => !stood_down(told, without) && without != Some(Rule::YieldLastsWhileSaid),
-                None => false,
-            };
-            run.evidence = run.evidence.filter(|_| !void);
+        if let Some(evidence) = side.run.as_mut().and_then(|run| run.evidence.as_mut()) {
+            evidence.since = Since { lived: true, stands_down: stood_down(told, without) };
         }
         let before = side.record.clone();
         let adopted = side.change(|record| {
@@ -284,9 +251,8 @@ impl World {
             (false, MASTER) => (MandateKind::Takeover, role(site)),
             (false, _) => (MandateKind::Activation, role(site)),
         };
-        let wrong = run.evidence == Some(Evidence::Attested { wrong: true });
-        run.raised = true;
-        run.evidence = None;
+        let wrong = run.evidence.take().is_some_and(|evidence| evidence.wrong);
+        run.written = Some(number);
         if run.giving {
             side.run = None;
         }
@@ -380,7 +346,7 @@ pub fn stood_down(told: &Standing, without: Option<Rule>) -> bool {
 fn raise(number: u8, holder: NodeRole) -> Raise {
     Raise {
         retired: Vec::new(),
-        id: format!("m{number}"),
+        id: mandate_id(number),
         kind: MandateKind::Initial,
         holder,
         operator: String::new(),

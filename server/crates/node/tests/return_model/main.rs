@@ -7,6 +7,8 @@
 mod checking;
 #[path = "../models/kept.rs"]
 mod kept;
+#[path = "../models/mission.rs"]
+mod mission;
 mod moves;
 mod properties;
 mod rule;

@@ -120,7 +120,8 @@ impl World {
         may(machine.services, Move::StopToGive(one));
         let compared = comes && other.staged == Some(machine.content);
         let gives = compared || (without == Some(Rule::ComparedIsNamed) && giving.brought.is_some());
-        may(may_raise && giving.stopped && !machine.services && gives && right, Move::GiveWithContent(one));
+        let free = !machine.must_wait() && right;
+        may(may_raise && giving.stopped && !machine.services && gives && free, Move::GiveWithContent(one));
         may(true, Move::GiveUp(one));
     }
 

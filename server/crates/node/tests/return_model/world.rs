@@ -10,11 +10,13 @@ use contract::service::Desired;
 use contract::state::NodeState;
 use contract::{NodeRole, Timestamp};
 use node::mandate::file::{Opened, Opening, Record};
+use node::mandate::mission::{Mission, Next};
 use node::mandate::rules::{self, Standing};
 use node::mandate::session::Ear;
 use node::mandate::{Raise, homecoming, loss, state};
 
 use crate::kept::Kept;
+use crate::mission::{mandate_id, mission};
 use crate::rule::Rule;
 
 pub const MASTER: usize = 0;
@@ -102,7 +104,7 @@ fn tombstone(machine: usize) -> Tombstone {
 
 fn raise(number: u8, kind: MandateKind, holder: NodeRole) -> Raise {
     let (operator, reason, evidence, retired) = (String::new(), String::new(), Vec::new(), Vec::new());
-    Raise { id: format!("m{number}"), kind, holder, operator, reason, evidence, base: None, retired }
+    Raise { id: mandate_id(number), kind, holder, operator, reason, evidence, base: None, retired }
 }
 
 impl Machine {
@@ -146,9 +148,25 @@ impl Machine {
         rules::has_right(&self.record, &boot_id(self.boot))
     }
 
+    /// Its failback, as the product's rules see it.
+    fn mission(&self) -> Option<Mission> {
+        let giving = self.giving.as_ref()?;
+        let next = if giving.stopped { Next::Mandate } else { Next::Other };
+        Some(mission(RunKind::Failback, None, next))
+    }
+
+    pub fn must_wait(&self) -> bool {
+        self.mission().is_some_and(|mission| mission.must_wait(&self.record, &boot_id(self.boot)))
+    }
+
+    /// Whether its failback is at work, and does not wait for its gate.
+    fn gives(&self) -> bool {
+        self.mission().is_some_and(|mission| !mission.waits_at_gate(&self.record, &boot_id(self.boot)))
+    }
+
     /// What it is doing, as the product tells it.
     fn state(&self) -> NodeState {
-        let run = (self.giving.is_some() && self.has_right()).then_some(RunKind::Failback);
+        let run = self.gives().then_some(RunKind::Failback);
         state::state(&self.record, &boot_id(self.boot), run)
     }
 
@@ -159,7 +177,8 @@ impl Machine {
         let lives = self.record.declared_lost.is_none() || without == Some(Rule::LostTakesNothing);
         let state = self.state();
         let refused = without == Some(Rule::TakenFromReceiving) && state == NodeState::Receiving;
-        let free = homecoming::in_the_way_of_a_take(&self.record, told, trouble).is_none();
+        let fate = homecoming::fate(&self.record, told);
+        let free = homecoming::in_the_way_of_a_take(&self.record, told, &fate, trouble).is_none();
         mandate && lives && state.may_be_taken_from(self.role()) && free && !refused
     }
 
@@ -179,13 +198,11 @@ impl Machine {
     /// What it says to another one; `None` to a stranger.
     pub fn words(&self, to: usize) -> Option<Standing> {
         let known = self.partner() == Some(to);
-        // One that waits for its gate is in nobody's way.
-        let moves = self.giving.is_some() && self.has_right();
         let boot = boot_id(self.boot);
         let told = Standing {
             state: Some(self.state()),
             sending: self.giving.as_ref().map(|giving| giving.run.clone()),
-            ..rules::standing(&self.record, &boot, !self.services, moves)
+            ..rules::standing(&self.record, &boot, !self.services, self.gives())
         };
         let to_the_lost = Standing { remembered: None, remembered_generation: None, ..told.clone() };
         known.then_some(told).or_else(|| self.buries(to).then_some(to_the_lost))
@@ -269,7 +286,8 @@ impl World {
     /// Services are brought where they are to be; a run whose ground a mandate has taken ends.
     pub fn reconcile(&mut self, one: usize) {
         let machine = &mut self.machines[one];
-        if !machine.record.is_holder() {
+        let lost = |mission: Mission| mission.ground_is_lost(&machine.record, &boot_id(machine.boot), None);
+        if machine.mission().and_then(lost).is_some() {
             machine.giving = None;
         }
         let running = machine.giving.as_ref().is_some_and(|giving| giving.stopped);

@@ -1,9 +1,11 @@
 //! Who keeps the services of this machine while a run is open: the run, as long as it starts or stops them itself, and
-//! the keeper before and after. A run may wait for a person for hours; the telephones are not to die of it.
+//! the keeper before and after. A run may wait for a person for hours; the telephones are not to die of it. And what the
+//! run is to the rules of the mandate.
 
 use contract::run::{RunKind, RunState, StepState};
 
 use super::State;
+use crate::mandate::mission::{self, Mission};
 use crate::runs::procedure::Step;
 
 impl State {
@@ -25,21 +27,22 @@ impl State {
         }
     }
 
-    /// Whether it has the mandate that it stands on: what is left of it is only to serve.
-    pub(crate) fn has_taken(&self) -> bool {
-        match self.plan.kind {
-            RunKind::Activation | RunKind::Takeover => self.is_done(&Step::Mandate),
-            RunKind::Resumption => !self.aborting && !self.awaits_approval(),
-            RunKind::Deactivation | RunKind::Failback | RunKind::Suspension | RunKind::Retirement | RunKind::Undo => {
-                false
-            }
+    /// What the mandate has to do with it.
+    pub(crate) fn mission(&self) -> Mission {
+        let next = match self.first_open().map(|index| &self.plan.steps[index]) {
+            Some(Step::Mandate) => mission::Next::Mandate,
+            Some(step) if step.serves() => mission::Next::Serve,
+            _ => mission::Next::Other,
+        };
+        Mission {
+            kind: self.plan.kind,
+            mandate: self.plan.mandate.clone(),
+            written: self.is_done(&Step::Mandate),
+            awaits_approval: self.awaits_approval(),
+            aborting: self.aborting,
+            next,
+            rescued: self.plan.rescued.clone(),
         }
-    }
-
-    /// Whether the next step is to give the mandate away.
-    pub(crate) fn is_about_to_give(&self) -> bool {
-        let gives = matches!(self.plan.kind, RunKind::Deactivation | RunKind::Failback) && !self.aborting;
-        gives && self.first_open().is_some_and(|index| self.plan.steps[index] == Step::Mandate)
     }
 
     /// Whether it moves the service nowhere: what it undoes was left over.
