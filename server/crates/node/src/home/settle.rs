@@ -72,7 +72,8 @@ impl Node {
         }
     }
 
-    fn fate(&self, sibling: bool) -> Fate {
+    /// What becomes at this moment of content that is coming in. `sibling`: this is one of two machines.
+    pub(crate) fn fate(&self, sibling: bool) -> Fate {
         let told = self.peer_standing();
         let newest = |id: &str| self.somebody_knows(id);
         self.book.look(|record| match sibling {

@@ -70,15 +70,20 @@ pub enum InTheWay {
     Settles,
 }
 
-/// Decides it. `trouble` is whether putting it in its place has failed: then an operator may go on without it.
+/// Decides it. `fate` is what becomes of it at this moment: one that only waits, perhaps for a machine that never answers
+/// again, stands in nobody's way. `trouble` is whether putting it in its place has failed: then an operator may go on without
+/// it.
 #[must_use]
-pub fn in_the_way_of_a_take(record: &Record, told: Option<&Standing>, trouble: bool) -> Option<InTheWay> {
+pub fn in_the_way_of_a_take(
+    record: &Record,
+    told: Option<&Standing>,
+    fate: &Fate,
+    trouble: bool,
+) -> Option<InTheWay> {
     let run = record.receiving.as_ref()?;
-    let settles = matches!(&record.mandate, Some(head) if rules::awaits_content(record)
-        && record.promised.as_ref().is_none_or(|promised| *promised == head.id));
     if told.is_some_and(|told| told.sending.as_ref() == Some(run)) {
         Some(InTheWay::Sends)
-    } else if settles && !trouble {
+    } else if matches!(fate, Fate::Settle(_)) && !trouble {
         Some(InTheWay::Settles)
     } else {
         None
@@ -193,18 +198,23 @@ mod tests {
 
     #[test]
     fn a_take_waits_for_what_is_sent_or_put_in_its_place_and_for_nothing_else() {
+        let in_the_way = |record: &Record, told: Option<&Standing>, knows: bool, trouble: bool| {
+            in_the_way_of_a_take(record, told, &fate_of_two(record, told, |_| knows), trouble)
+        };
         let coming = member(MandateKind::Failback, true);
-        assert_eq!(in_the_way_of_a_take(&coming, None, false), Some(InTheWay::Settles));
-        assert_eq!(in_the_way_of_a_take(&coming, None, true), None, "it failed");
+        assert_eq!(in_the_way(&coming, None, true, false), Some(InTheWay::Settles));
+        assert_eq!(in_the_way(&coming, None, true, true), None, "it failed");
+        assert_eq!(in_the_way(&coming, None, false, false), None, "nobody is left who could say that it is the newest");
+        assert_eq!(in_the_way_of_a_take(&coming, None, &fate(&coming, None), false), Some(InTheWay::Settles), "alone");
         let beside = Record { promised: Some("3".into()), ..coming.clone() };
-        assert_eq!(in_the_way_of_a_take(&beside, None, false), None, "it is the other one's");
+        assert_eq!(in_the_way(&beside, None, true, false), None, "it is the other one's");
         let away = Record { mandate: None, ..coming };
-        assert_eq!(in_the_way_of_a_take(&away, None, false), None, "silence sends nothing");
+        assert_eq!(in_the_way(&away, None, true, false), None, "silence sends nothing");
         let mut told = rules::standing(&away, "b", true, true);
         told.sending = Some("r1".into());
-        assert_eq!(in_the_way_of_a_take(&away, Some(&told), true), Some(InTheWay::Sends));
+        assert_eq!(in_the_way(&away, Some(&told), true, true), Some(InTheWay::Sends));
         told.sending = Some("r2".into());
-        assert_eq!(in_the_way_of_a_take(&away, Some(&told), false), None);
+        assert_eq!(in_the_way(&away, Some(&told), true, false), None);
     }
 
     #[test]

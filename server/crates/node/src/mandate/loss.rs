@@ -231,6 +231,16 @@ mod tests {
     }
 
     #[test]
+    fn one_that_has_yielded_and_is_only_not_seen_down_yet_displaces_nobody() {
+        let (master, client) = apart();
+        let told = |record: &Record| Standing { serving: true, ..rules::standing(record, "b", true, true) };
+        let [by_right, lower] = [told(&client), told(&master)];
+        assert!(rules::gives_way(&master, &by_right) && !rules::gives_way(&client, &lower), "the rank decides");
+        let yielded = Standing { yielded: true, ..by_right };
+        assert!(!rules::gives_way(&master, &yielded), "nobody would be left");
+    }
+
+    #[test]
     fn whoever_has_not_begun_gives_way_to_one_that_serves() {
         let (master, mut client) = apart();
         client.opened = None;

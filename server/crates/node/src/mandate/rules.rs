@@ -178,14 +178,15 @@ pub fn remember(record: &mut Record, told: &Standing) {
 }
 
 /// Both serve, each under its own mandate: the larger epoch, then the Client, keeps the service. A node that has not begun
-/// never displaces one that serves.
+/// never displaces one that serves, and one that has yielded and is only not seen down yet neither: else nobody would be left.
 #[must_use]
 pub fn gives_way(record: &Record, told: &Standing) -> bool {
     let (Some(ours), Some(theirs)) = (&record.mandate, &told.mandate) else { return false };
     let forked = ours.relation(theirs) == Relation::Fork;
     let rank = |mandate: &Mandate, site: NodeRole| (mandate.epoch, site == NodeRole::Client);
     let other = record.site.other();
-    forked && told.serving && record.opened.is_some() && rank(theirs, other) > rank(ours, record.site)
+    let serves = told.serving && !told.yielded;
+    forked && serves && record.opened.is_some() && rank(theirs, other) > rank(ours, record.site)
 }
 
 /// What an answer means to the one who asked. `record` has heard the answer already.

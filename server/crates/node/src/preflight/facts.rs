@@ -22,9 +22,9 @@ impl Node {
         // One that has just fallen silent sends no more.
         let across = self.link.source().unwrap_or(Seat::First);
         let told = self.standing_of(across).filter(|_| self.link.contact(across).reachable);
-        let trouble = self.home.trouble().is_some();
+        let (fate, trouble) = (self.fate(self.has_sibling().await?), self.home.trouble().is_some());
         let (receiving, coming) = self.book.look(|record| {
-            (record.receiving.is_some(), homecoming::in_the_way_of_a_take(record, told.as_ref(), trouble))
+            (record.receiving.is_some(), homecoming::in_the_way_of_a_take(record, told.as_ref(), &fate, trouble))
         });
         let declared_lost = self.refuse_if_lost().is_some();
         let policy = self.approval_policy().await?;
