@@ -14,7 +14,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use machines::{Machine, Ran, until};
-use procedures::{die_at, press, resume};
+use procedures::press;
 use records::earlier;
 use serde_json::Value;
 use site::{Site, accounts, last, sql, step, up};
@@ -199,35 +199,6 @@ fn a_failback_brings_home_exactly_the_older_content_and_what_was_made_on_it() {
 fn walk(dir: &PathBuf) -> Vec<PathBuf> {
     let items = fs::read_dir(dir).into_iter().flatten().flatten().map(|item| item.path());
     items.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
-}
-
-#[test]
-fn a_process_that_dies_on_the_way_serves_from_the_chosen_point_all_the_same() {
-    let mut ruined = Ruined::alone();
-    let client = &mut ruined.site.pair.client;
-    let steps = ["point", "mandate", "freeze"];
-    let places: Vec<String> =
-        steps.iter().flat_map(|id| ["before", "after_do", "after_event"].map(|at| format!("{id}:{at}"))).collect();
-    client.kill();
-    client.bad_day(Some(format!("kill:{}", places[0])));
-    client.start();
-    assert_ne!(press(client, "activate", &["--point", &ruined.good]).code, 0, "its node dies under it");
-    until("it dies of it", || client.died_of_it());
-    places[1..].iter().for_each(|place| die_at(client, place.clone()));
-    client.kill();
-    client.bad_day(None);
-    client.start();
-    until("it comes to its end", || {
-        let run = last(client);
-        if run["state"] == "stuck" {
-            resume(client);
-        }
-        run["state"] == "done"
-    });
-    assert_eq!(client.status()["mandate"]["epoch"], 2, "a mandate is written once");
-    assert!(points(client).iter().all(|point| point["pinned"] == true), "a restart forgets no pin");
-    ruined.assert_serves_the_good_one();
-    ruined.assert_base(&ruined.site.pair.client);
 }
 
 #[test]

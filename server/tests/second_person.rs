@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use browser::Browser;
+use contract::run::RunKind;
 use machines::{Machine, Pair, Ran, TVOX_DR, until};
-use procedures::{Site, die_everywhere, last, press, resume, step, up};
+use procedures::bad_days::{Day, assert_has, go_through};
+use procedures::{Site, last, press, resume, step, up};
 use serde_json::Value;
-
-const ACTIVATION: [&str; 7] = ["approval", "close_inbound", "evidence", "mandate", "freeze", "start:pbx", "verify"];
 
 fn wants_two(machine: &Machine, wait: &str) {
     machine.ok(&["approval", "set", "--activation", "on", "--wait", wait]);
@@ -223,18 +223,34 @@ fn a_run_that_nobody_answers_gives_itself_up_also_when_its_node_dies_meanwhile()
     assert_eq!(press(client, "activate", &[]).code, 0);
 }
 
-#[test]
-fn a_process_that_dies_at_every_moment_keeps_the_approval_that_it_was_given() {
+/// An activation that wants two persons, through a bad day: it is asked once, and answered once.
+fn approved_once(day: Day) {
     let mut site = Site::alone();
     let client = &mut site.pair.client;
     wants_two(client, "600");
     let _colleague = Colleague::beside(client);
-    let run = die_everywhere(client, "activate", &ACTIVATION);
+    let run = go_through(client, day, RunKind::Activation, &|client| press(client, "activate", &[]));
+    assert_has(&run, &["approval"]);
     assert_eq!(run["approval"]["by"]["name"], "bruno");
     let audit = client.ok(&["audit", "--json"]).json();
     let rows = audit["entries"].as_array().unwrap();
     let given = rows.iter().filter(|row| row["action"] == "run.approve" && row["outcome"] == "done").count();
-    assert_eq!(given, 1, "asked once, answered once");
+    assert_eq!(given, 1);
+}
+
+#[test]
+fn a_process_that_dies_at_every_moment_keeps_the_approval_that_it_was_given() {
+    approved_once(Day::Dies);
+}
+
+#[test]
+fn a_step_that_fails_before_or_after_its_work_keeps_the_approval_that_the_run_was_given() {
+    [Day::FailsBefore, Day::FailsAfter].into_iter().for_each(approved_once);
+}
+
+#[test]
+fn steps_that_are_done_twice_ask_for_one_approval() {
+    approved_once(Day::Twice);
 }
 
 #[test]

@@ -5,7 +5,6 @@
 mod bad_days;
 #[path = "../bind/mod.rs"]
 mod bind;
-mod crash;
 mod dead_dr;
 mod last_written;
 mod lost_master;

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::machines::{Machine, Pair, until};
+use crate::procedures::own::{lines, trace};
 use crate::procedures::{Site, last, press};
-use crate::{lines, trace};
 
 /// Steps that write down when they are done and when they are undone.
 fn declare(machine: &Machine, steps: &[(&str, &str)]) {

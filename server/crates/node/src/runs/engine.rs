@@ -82,20 +82,31 @@ impl Node {
             outcome = tokio::time::timeout(step.limit(&plan), self.carry_out(run, &plan, step)) => outcome,
         };
         drop(at_work);
-        injector::kill(&id, Moment::AfterDo);
         let step = step.clone();
-        let events = match outcome.unwrap_or_else(|_| Err(too_long(&step, &plan))) {
+        let outcome = outcome.unwrap_or_else(|_| Err(too_long(&step, &plan)));
+        let is_done = outcome.is_ok();
+        let events = match outcome {
             Ok(output) => self.told_by(&plan, &step).into_iter().chain([Event::Done { step, output }]).collect(),
             Err(Stop { output, remedy }) => vec![Event::Failed { step, output, remedy }],
         };
         self.log_run(run, events).await?;
-        injector::kill(&id, Moment::AfterEvent);
+        if is_done {
+            injector::kill(&id, Moment::AfterEvent);
+        }
         Ok(())
     }
 
     /// Does a step unless it is done, and returns when that was observed.
     async fn carry_out(self: &Arc<Self>, run: &Arc<Run>, plan: &Plan, step: &Step) -> Result<String, Stop> {
-        injector::fail(&step.to_string())?;
+        let id = step.to_string();
+        injector::fail(&id)?;
+        let said = self.do_until_seen(run, plan, step).await?;
+        injector::fail_after(&id)?;
+        injector::kill(&id, Moment::AfterDo);
+        Ok(said)
+    }
+
+    async fn do_until_seen(self: &Arc<Self>, run: &Arc<Run>, plan: &Plan, step: &Step) -> Result<String, Stop> {
         let twice = injector::twice();
         if !twice && let Some(seen) = self.observe_step(run, plan, step).await? {
             return Ok(seen);
@@ -124,20 +135,28 @@ impl Node {
         let undo = async {
             injector::fail(&id)?;
             self.undo_step(run, &plan, step).await?;
-            if injector::twice() { self.undo_step(run, &plan, step).await } else { Ok(()) }
+            if injector::twice() {
+                self.undo_step(run, &plan, step).await?;
+            }
+            injector::fail_after(&id)?;
+            injector::kill(&id, Moment::AfterDo);
+            Ok(())
         };
         let undone = tokio::select! {
             undone = tokio::time::timeout(step.limit(&plan), undo) => undone,
             () = self.stop.cancelled() => return Ok(()),
         };
-        injector::kill(&id, Moment::AfterDo);
         let step = step.clone();
-        let event = match undone.unwrap_or_else(|_| Err(too_long(&step, &plan))) {
+        let undone = undone.unwrap_or_else(|_| Err(too_long(&step, &plan)));
+        let is_undone = undone.is_ok();
+        let event = match undone {
             Ok(()) => Event::Undone { step, output: String::new() },
             Err(Stop { output, remedy }) => Event::NotUndone { step, output, remedy },
         };
         self.log_run(run, vec![event]).await?;
-        injector::kill(&id, Moment::AfterEvent);
+        if is_undone {
+            injector::kill(&id, Moment::AfterEvent);
+        }
         Ok(())
     }
 
