@@ -13,7 +13,6 @@ use procedures::bad_days::die_at;
 use procedures::{Site, last, press, resume, step, up};
 use serde_json::Value;
 
-
 #[test]
 fn what_was_not_written_into_a_mandate_can_be_given_up_and_what_was_cannot() {
     let mut site = Site::alone();

@@ -49,7 +49,8 @@ pub(crate) fn roll_back(day: Day) -> Vec<RunKind> {
     assert!(!up(client).exists());
     own::assert_back(client, day);
     assert_kept_once(client);
-    assert!(!site.target.join("b").exists(), "what is shown is the replica again");
+    site.pair.master.start();
+    until("what is shown is the replica again", || !site.target.join("b").exists());
     vec![RunKind::Deactivation]
 }
 
@@ -111,7 +112,10 @@ pub(crate) fn failback(day: Day) -> Vec<RunKind> {
     assert_eq!(exports.len(), 1, "{exports:?}");
     let export = client.dir.join("exports").join(run["id"].as_str().unwrap());
     assert_eq!(fs::read_to_string(export.join("mail.files/tree/made")).unwrap(), "on the DR");
-    assert!(!export.join("conf.files").exists() && !export.join("voice.sqlite").exists(), "what travels is not exported");
+    assert!(
+        !export.join("conf.files").exists() && !export.join("voice.sqlite").exists(),
+        "what travels is not exported"
+    );
     let ledger: Value = serde_json::from_slice(&fs::read(export.join("ledger.json")).unwrap()).unwrap();
     assert_eq!(ledger, run["ledger"]);
 

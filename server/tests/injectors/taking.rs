@@ -35,7 +35,15 @@ impl Power {
     fn of_the_master(client: &Machine) -> Self {
         let orders = client.dir.with_extension("power");
         let (file, off) = (orders.display(), format!("echo off >> {}", orders.display()));
-        client.ok(&["power", "set", OTHER, "--status", &format!("test -e {file} && echo off || echo on"), "--off", &off]);
+        client.ok(&[
+            "power",
+            "set",
+            OTHER,
+            "--status",
+            &format!("test -e {file} && echo off || echo on"),
+            "--off",
+            &off,
+        ]);
         Self { orders }
     }
 }

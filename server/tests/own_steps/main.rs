@@ -54,7 +54,7 @@ fn a_run_keeps_the_steps_of_its_press_and_a_roll_back_undoes_what_was_done() {
     assert_eq!((ran.code, &ran.json()["state"]), (0, &"done".into()), "{ran:?}");
     let ids = ran.json()["steps"].as_array().unwrap().iter().map(|step| step["id"].clone()).collect::<Vec<_>>();
     let own: Vec<_> = ids.iter().filter(|id| id.as_str().unwrap().starts_with("revert:")).collect();
-    assert_eq!(own, ["revert:fax", "revert:carrier", "revert:mount"]);
+    assert_eq!(own, ["revert:mount", "revert:fax", "revert:carrier"]);
     assert_eq!(lines(&trace(client, "fax")), ["there client", "back client"]);
 }
 

@@ -235,7 +235,8 @@ impl Replica {
     pub fn rest(&mut self, now: Timestamp, grace: Duration, keep: usize) -> Duration {
         let recent = |commit: &&Commit| now.duration_since(commit.committed_at).unsigned_abs() < grace;
         // Each of these took the place of another one.
-        let superseded = self.commits.iter().skip(1).filter(recent).count().saturating_sub(keep.saturating_sub(1)) as u64;
+        let superseded =
+            self.commits.iter().skip(1).filter(recent).count().saturating_sub(keep.saturating_sub(1)) as u64;
         if superseded == 0 {
             return Duration::ZERO;
         }

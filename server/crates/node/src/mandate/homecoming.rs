@@ -74,12 +74,7 @@ pub enum InTheWay {
 /// again, stands in nobody's way. `trouble` is whether putting it in its place has failed: then an operator may go on without
 /// it.
 #[must_use]
-pub fn in_the_way_of_a_take(
-    record: &Record,
-    told: Option<&Standing>,
-    fate: &Fate,
-    trouble: bool,
-) -> Option<InTheWay> {
+pub fn in_the_way_of_a_take(record: &Record, told: Option<&Standing>, fate: &Fate, trouble: bool) -> Option<InTheWay> {
     let run = record.receiving.as_ref()?;
     if told.is_some_and(|told| told.sending.as_ref() == Some(run)) {
         Some(InTheWay::Sends)
