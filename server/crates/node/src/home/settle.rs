@@ -44,6 +44,7 @@ impl Node {
             let done = match (fate, lacking) {
                 (Fate::None, Some(mandate)) => self.look_for_content(&mandate).await,
                 (Fate::None, None) => {
+                    self.drop_what_was_left().await;
                     tokio::select! {
                         () = self.measure_what_was_written() => {}
                         // What holds now may want something more urgent.
@@ -190,11 +191,12 @@ impl Node {
             done.map_err(denied(format!("put {name} back")))?;
         }
         // Nobody sends it once more: what has come whole may be all that is left of what was made on the DR.
+        // Moved before the record forgets the run: whoever dies in between finds it again by that name.
         let taken = self.book.look(Record::is_holder);
+        let kept = if taken { self.keep_what_came(run).await } else { Vec::new() };
         let named = run.to_owned();
         let ended = self.book.change(move |record| homecoming::give_up(record, &named, beside));
         if ended.await? {
-            let kept = if taken { self.keep_what_came(run).await } else { Vec::new() };
             tracing::warn!(run, ?kept, "nothing comes home any more: everything is as it was");
             self.note("home.given_up", Some(json!({ "run": run, "kept": kept }))).await;
             self.mandate_changed();
@@ -220,6 +222,19 @@ impl Node {
         kept
     }
 
+    /// Drops the stores that a process left which died once the record named no run any more.
+    async fn drop_what_was_left(&self) {
+        let left = std::fs::read_dir(self.dir.homecoming()).is_ok_and(|mut items| items.next().is_some());
+        if !left {
+            return;
+        }
+        // Under the lock: a run that begins is in the record before anything of it is here.
+        let _busy = self.home.busy.lock().await;
+        if self.book.look(|record| record.receiving.is_none()) {
+            self.drop_stores().await;
+        }
+    }
+
     /// What waited is not needed any more. What cannot be removed is found by the next run.
     async fn drop_stores(&self) {
         let place = self.dir.homecoming();
@@ -241,14 +256,15 @@ impl Node {
 
 /// Moves the newest content of a store aside, where any of it came from the other side.
 fn move_aside(store: &Path, feed: &Feed, aside: &Path) -> io::Result<bool> {
-    if !store.exists() {
-        return Ok(false);
+    let tree = aside.join("tree");
+    if tree.exists() || !store.exists() {
+        return Ok(tree.exists());
     }
     let points = open_store(store, feed).and_then(|replica| replica.restore_points());
     let points = points.map_err(|error| io::Error::other(told(&error)))?;
     let Some(point) = points.last().filter(|point| point.generation > SEEDED) else { return Ok(false) };
     std::fs::create_dir_all(aside)?;
-    std::fs::rename(&point.tree, aside.join("tree"))?;
+    std::fs::rename(&point.tree, tree)?;
     Ok(true)
 }
 

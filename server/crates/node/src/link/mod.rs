@@ -58,6 +58,8 @@ pub(crate) struct Contact {
     pub(crate) echo: Option<(Vec<DatasetBrief>, Instant)>,
     /// What it last said of the mandate.
     standing: Option<(Standing, Instant)>,
+    /// Since when its words have come without a gap.
+    unbroken: Option<Instant>,
 }
 
 /// The link as the rest of the node sees it.
@@ -115,8 +117,19 @@ impl Link {
         self.pair.subscribe()
     }
 
-    pub(crate) fn keep_standing(&self, seat: Seat, told: Standing) {
-        self.change(seat, |contact| contact.standing = Some((told, Instant::now())));
+    /// Keeps what a machine says now. `fresh` is how long a word lasts: one that comes later ends a silence.
+    pub(crate) fn keep_standing(&self, seat: Seat, told: Standing, fresh: Duration) {
+        let now = Instant::now();
+        self.change(seat, |contact| {
+            let goes_on = contact.standing.as_ref().is_some_and(|(_, at)| now.duration_since(*at) < fresh);
+            contact.unbroken = contact.unbroken.filter(|_| goes_on).or(Some(now));
+            contact.standing = Some((told, now));
+        });
+    }
+
+    /// Since when a machine has not been silent for longer than a word lasts.
+    pub(crate) fn unbroken(&self, seat: Seat) -> Option<Instant> {
+        self.contact(seat).unbroken
     }
 
     /// What a machine said of the mandate, unless that is longer ago.

@@ -82,7 +82,7 @@ impl Node {
     /// [`Denied::Failed`] when it cannot be written down: then it must not be answered either.
     pub(crate) async fn hear_standing(&self, seat: Seat, told: &Standing) -> Result<(), Denied> {
         self.book.note_life(seat, rules::has_stood_down(told));
-        self.link.keep_standing(seat, told.clone());
+        self.link.keep_standing(seat, told.clone(), FRESH);
         // Not knowing it is not having none: that would look like a machine that was set back.
         let generation = self.given_generation().await?;
         self.tally().await;

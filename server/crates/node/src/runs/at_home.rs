@@ -41,8 +41,15 @@ impl Node {
 
     /// Whether a machine of the Master site serves under the mandate of this run.
     pub(super) async fn master_serves(&self, plan: &Plan) -> bool {
-        let under_it = |told: &Standing| told.mandate.as_ref().is_some_and(|mandate| mandate.id == plan.mandate);
-        self.any_across(|told| told.up && under_it(told)).await
+        self.serves_under(plan).await.is_some()
+    }
+
+    /// The same, and since when its words have come without a gap: one that is shorter than our own looks counts too.
+    async fn serves_under(&self, plan: &Plan) -> Option<Instant> {
+        let serves = |told: &Standing| told.up && told.mandate.as_ref().is_some_and(|head| head.id == plan.mandate);
+        let machines = self.machines_across().await.unwrap_or_default();
+        let serving = machines.iter().filter(|machine| self.standing_of(machine.seat).as_ref().is_some_and(serves));
+        serving.filter_map(|machine| self.link.unbroken(machine.seat)).min()
     }
 
     /// Waits until the Master serves. Nobody does until then: an operator is to know soon, and why.
@@ -61,14 +68,15 @@ impl Node {
     pub(super) async fn watch_master_serve(&self, run: &Run, plan: &Plan) -> Result<(), Stop> {
         let mut seen = Instant::now();
         loop {
-            let serves = self.master_serves(plan).await;
-            if serves {
+            let unbroken = self.serves_under(plan).await;
+            if unbroken.is_some() {
                 seen = Instant::now();
             } else if seen.elapsed() > patience_for_master(plan) {
                 return Err(self.master_does_not_serve(plan).await);
             }
             run.travel(|travel| {
-                travel.serves_since = serves.then(|| travel.serves_since.unwrap_or_else(Instant::now));
+                let since = travel.serves_since.unwrap_or_else(Instant::now);
+                travel.serves_since = unbroken.map(|unbroken| since.max(unbroken));
             });
             if self.master_has_served(run, plan).is_some() {
                 return Ok(());
