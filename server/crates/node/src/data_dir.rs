@@ -5,8 +5,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::error::OpenError;
 
@@ -18,6 +20,24 @@ const RESERVE: u64 = 8 << 20;
 pub struct DataDir {
     root: PathBuf,
     _lock: Option<File>,
+}
+
+/// What a process that was just killed had begun to start still has its lock, until it becomes another program.
+const LEAVING: Duration = Duration::from_secs(2);
+
+/// Takes the lock, and gives whoever is just leaving the time for it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a lock of a file tells nobody that it is free, and nothing else runs yet"
+)]
+fn take(lock: &File) -> rustix::io::Result<()> {
+    let began = Instant::now();
+    loop {
+        match flock(lock, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if began.elapsed() < LEAVING => std::thread::sleep(Duration::from_millis(20)),
+            taken => return taken,
+        }
+    }
 }
 
 impl DataDir {
@@ -69,8 +89,7 @@ impl DataDir {
                 _ => Err(error),
             })
             .map_err(|error| unusable(format!("its lock cannot be opened: {error}")))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| unusable("another tvox-dr process is using it".into()))?;
+        take(&lock).map_err(|_| unusable("another tvox-dr process is using it".into()))?;
         Ok(Self { root: root_abs, _lock: Some(lock) })
     }
 
