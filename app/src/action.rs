@@ -124,6 +124,8 @@ actions! {
     StepGroupMove, "step.group.move", Role::Admin, "Gruppo spostato.", "Group moved.";
     /// Moves it past its neighbour.
     StepMove, "step.move", Role::Admin, "Ordine cambiato.", "Order changed.";
+    /// Tries what an activation would need.
+    Drill, "drill", Role::Operator, "Prova avviata.", "Drill begun.";
     /// Undoes the own steps that an activation, or a take-over, has left behind.
     StepsUndo, "steps.undo", Role::Operator, "Annullamento avviato.", "Undoing begun.";
     /// Says that a person has done what the run waits for, or answers for a step that is stuck.

@@ -167,7 +167,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
             &["confirm_name", "reason", "password", "discard_dr_data", "accept_data_loss", "member", "break_glass"]
         }
         Action::RunApprove => &["password"],
-        Action::RunDecline | Action::StepsUndo => &["reason"],
+        Action::RunDecline | Action::StepsUndo | Action::Drill => &["reason"],
         Action::RunBypass => &["reason", "password"],
         Action::ApprovalSet => &["activation", "wait"],
         Action::Suspend | Action::Settle | Action::GateSame => &["confirm_name", "reason", "password"],
@@ -201,6 +201,7 @@ const fn drawn(action: Action) -> &'static [&'static str] {
             "lag.hard_s",
             "disk.min_free_percent",
             "failback.stable_s",
+            "drill.every_days",
         ],
         Action::SmtpSet => &["server", "port", "security", "from", "user", "password", "ca"],
         Action::SmtpTest => &["to"],

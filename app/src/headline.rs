@@ -6,7 +6,7 @@
 use contract::Lang;
 use contract::licence::LicenceState;
 use contract::role::NodeRole;
-use contract::run::RunState;
+use contract::run::{RunKind, RunState};
 use contract::state::NodeState;
 use contract::status::StatusReport;
 use contract::sync::DatasetState;
@@ -87,7 +87,7 @@ pub fn headline(status: &StatusReport, lang: Lang) -> Headline {
 /// Who serves outweighs licence, pair and replica wherever it is not as on any other day.
 fn service(status: &StatusReport, lang: Lang) -> Option<Headline> {
     let found = status.mandate.as_ref().is_some_and(|mandate| !mandate.findings.is_empty());
-    let stuck = status.open_run().is_some_and(|run| run.state == RunState::Stuck);
+    let stuck = status.open_run().is_some_and(|run| run.state == RunState::Stuck && run.kind != RunKind::Drill);
     let (icon, tone, detail) = match status.state {
         NodeState::Active if status.is_suspended() => {
             (Icon::Power, Tone::Bad, lang.pick("sospeso: nessuno serve", "suspended: nobody serves"))

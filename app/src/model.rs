@@ -14,7 +14,7 @@ use contract::power::{IsolationReport, PowerWay};
 use contract::preserved::PreservedReport;
 use contract::query::DatasetEntry;
 use contract::role::NodeRole;
-use contract::run::{RunReport, RunsReport};
+use contract::run::{RunEntry, RunReport, RunsReport};
 use contract::scrub::ScrubReport;
 use contract::service::{Service, ServiceEntry};
 use contract::sms::SmsAccountInfo;
@@ -203,6 +203,8 @@ pub struct ActivationPage {
     pub points: Vec<RestorePoint>,
     /// The one whose loss the reader asked for.
     pub point: Option<String>,
+    /// The last activation drill.
+    pub drill: Option<RunEntry>,
 }
 
 /// Disaster Recovery.

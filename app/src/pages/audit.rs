@@ -216,6 +216,7 @@ fn spoken(cx: &Context, action: &str) -> &'static str {
         Some(Action::StepGroupOn) => words("Gruppo di passi incluso", "Group of steps included"),
         Some(Action::StepGroupOff) => words("Gruppo di passi escluso", "Group of steps left out"),
         Some(Action::StepGroupMove) => words("Gruppo di passi spostato", "Group of steps moved"),
+        Some(Action::Drill) => words("Prova di attivazione", "Activation drill"),
         Some(Action::StepsUndo) => words("Annullamento dei passi propri", "Undoing of the own steps"),
         Some(Action::RunAck) => words("Passo confermato", "Step acknowledged"),
         Some(Action::ServiceAdd) => words("Servizio dichiarato", "Service declared"),

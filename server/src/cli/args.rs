@@ -12,6 +12,7 @@ use node::Config;
 use super::alarm::{AlarmVerb, ThresholdVerb};
 use super::approval::ApprovalVerb;
 use super::deactivate::DeactivateArgs;
+use super::drill::DrillArgs;
 use super::failback::FailbackArgs;
 use super::gate::GateVerb;
 use super::isolation::{IsolationVerb, PowerVerb};
@@ -138,6 +139,8 @@ pub enum Verb {
     Activate(TakeArgs),
     /// Master: take the service back when the DR is lost while it serves
     Takeover(TakeArgs),
+    /// Client: try what an activation would need while the Master serves; changes nothing
+    Drill(DrillArgs),
     /// What makes this machine the PBX
     Service {
         #[command(subcommand)]

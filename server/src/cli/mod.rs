@@ -9,6 +9,7 @@ mod args;
 mod bandwidth;
 mod deactivate;
 mod delivery;
+mod drill;
 mod failback;
 mod gate;
 mod gate_units;

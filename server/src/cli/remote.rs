@@ -13,8 +13,8 @@ use super::args::{
     AuditArgs, DatasetVerb, InitArgs, LicenceVerb, PeerVerb, RecipientVerb, RoleArg, SmsVerb, UserVerb, Verb,
 };
 use super::{
-    Exit, alarm, approval, deactivate, delivery, failback, gate, isolation, operate, preserved, print, retire, service,
-    sibling, step, sync, telephony,
+    Exit, alarm, approval, deactivate, delivery, drill, failback, gate, isolation, operate, preserved, print, retire,
+    service, sibling, step, sync, telephony,
 };
 use crate::socket::{self, Request, Told};
 
@@ -197,6 +197,7 @@ async fn dispatch(line: &Line, verb: Verb) -> Result<Exit, Exit> {
         Verb::Deactivate(args) => return deactivate::run(line, args).await,
         Verb::Failback(args) => return failback::run(line, args).await,
         Verb::Suspend(args) => return operate::suspend(line, args).await,
+        Verb::Drill(args) => return drill::drill(line, args).await,
         Verb::Settle(args) => return operate::settle(line, args).await,
         Verb::Run { verb } => return operate::run(line, verb).await,
         Verb::Audit(args) => return audit(line, &args).await,

@@ -129,6 +129,7 @@ pub(super) const fn page_of(action: Action) -> PageId {
         | Action::Deactivate
         | Action::Failback
         | Action::Suspend
+        | Action::Drill
         | Action::Settle
         | Action::GateSame => PageId::Activation,
         Action::StepAdd
@@ -327,6 +328,7 @@ pub(super) fn command(action: Action, fields: &Fields) -> Result<Command, Denied
         Action::RunAbort => Command::RunAbort,
         Action::RunApprove | Action::RunDecline | Action::RunBypass => approval::answer(action, fields),
         Action::ApprovalSet => approval::policy(fields),
+        Action::Drill => Command::Drill { reason: trimmed("reason") },
         Action::StepsUndo => Command::StepsUndo { reason: trimmed("reason") },
         Action::RunAck => Command::RunAck { step: text("id"), note: Some(trimmed("note")) },
         Action::StepAdd => Command::StepAdd(procedure::step(fields)?),

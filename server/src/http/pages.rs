@@ -15,7 +15,7 @@ use contract::alarm_list::AlarmFilter;
 use contract::approval::Approval;
 use contract::command::JoinToken;
 use contract::lag::LagWindow;
-use contract::run::{RunReport, RunState};
+use contract::run::{RunKind, RunReport, RunState};
 use contract::sms::SmsReport;
 use contract::{Actor, Denied, Lang, NodeRole, query as ask};
 
@@ -169,7 +169,9 @@ async fn activation(panel: &Panel, actor: &Actor, path: &str) -> Result<Activati
     let mut points = panel.node.ask(actor, ask::Points {}).await?.points;
     points.retain(|point| point.made_on == NodeRole::Master);
     let point = query::value(path, "point").filter(|id| points.iter().any(|point| point.id == *id));
-    Ok(ActivationPage { points, point })
+    let runs = panel.node.ask(actor, ask::Runs {}).await?.runs;
+    let drill = runs.into_iter().find(|run| run.brief.kind == RunKind::Drill);
+    Ok(ActivationPage { points, point, drill })
 }
 
 /// How far back the lag is looked at.

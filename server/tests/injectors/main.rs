@@ -60,4 +60,5 @@ on_every_bad_day! {
     failback in giving: Failback;
     undo in giving: Undo;
     retirement in taking: Retirement;
+    drill in taking: Drill;
 }

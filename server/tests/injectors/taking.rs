@@ -1,6 +1,7 @@
 //! The procedures that take the service, or keep it and declare the other site lost.
 
 use std::fs;
+use std::path::PathBuf;
 
 use contract::run::RunKind;
 use serde_json::Value;
@@ -129,4 +130,21 @@ pub(crate) fn retirement(day: Day) -> Vec<RunKind> {
     until("the Master is told", || because(master) == "declared_lost");
     assert!(!up(master).exists());
     vec![RunKind::Retirement]
+}
+
+/// Everything that an activation needs is tried while the Master serves.
+pub(crate) fn drill(day: Day) -> Vec<RunKind> {
+    let mut site = Site::new();
+    let client = &mut site.pair.client;
+    let run = go_through(client, day, RunKind::Drill, &|client| {
+        client.run(&["drill", "--reason", "prova mensile", "--json"])
+    });
+    assert_has(&run, &["drill_copy", "drill_clear", "drill_ready"]);
+    let status = client.status();
+    assert_eq!((&status["state"], &status["mandate"]["holder"]), (&"standby".into(), &"master".into()));
+    assert!(!up(client).exists(), "nothing was started");
+    assert_eq!(crate::procedures::rehearsals(client), Vec::<PathBuf>::new());
+    fs::write(site.source.join("b"), "2").unwrap();
+    until("the sync goes on", || site.target.join("b").exists());
+    vec![RunKind::Drill]
 }

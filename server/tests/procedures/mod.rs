@@ -83,3 +83,19 @@ pub fn step<'a>(run: &'a Value, id: &str) -> &'a Value {
 pub fn resume(machine: &Machine) -> Ran {
     machine.run(&["run", "resume", "--attest", ATTEST, "--json"])
 }
+
+/// What drills have copied and not thrown away.
+pub fn rehearsals(machine: &Machine) -> Vec<PathBuf> {
+    let (mut found, mut dirs) = (Vec::new(), vec![machine.dir.clone()]);
+    while let Some(dir) = dirs.pop() {
+        for item in fs::read_dir(dir).into_iter().flatten().flatten() {
+            let path = item.path();
+            if path.extension().is_some_and(|extension| extension == "rehearsal") {
+                found.push(path);
+            } else if item.file_type().is_ok_and(|kind| kind.is_dir()) {
+                dirs.push(path);
+            }
+        }
+    }
+    found
+}

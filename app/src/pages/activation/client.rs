@@ -6,7 +6,7 @@ use contract::state::NodeState;
 use leptos::prelude::*;
 
 use super::outlook::{answered_by_the_form, findings, stance, verdict};
-use super::{background, failback, fold, form, held, is_passing, replaced};
+use super::{background, drill, failback, fold, form, held, is_passing, replaced};
 use crate::action::Action;
 use crate::fresh::fresh;
 use crate::headline::Tone;
@@ -35,6 +35,7 @@ fn standby(cx: &Context, live: &Live, model: &ActivationPage) -> AnyView {
         {steps_left::view(cx, live)}
         {form::or_who(cx, Action::Activate, || button(cx, live, model))}
         {aftermath(cx, live)}
+        {drill::view(cx, live, model)}
         {background(cx, live)}
     }
     .into_any()

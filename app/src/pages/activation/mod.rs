@@ -2,6 +2,7 @@
 //! machine. From the top: which machine this is, how it stands in one sentence, what stands in the way, the one form.
 
 mod client;
+mod drill;
 mod failback;
 mod form;
 mod master;
@@ -13,7 +14,7 @@ mod yielding;
 use contract::isolation::IsolationOutcome;
 use contract::live::Live;
 use contract::role::NodeRole;
-use contract::run::{RunBrief, RunKind, RunState, step_label};
+use contract::run::{RunBrief, RunState, step_label};
 use contract::state::NodeState;
 use leptos::prelude::*;
 
@@ -39,8 +40,8 @@ pub(crate) fn heading(cx: &Context) -> String {
 
 pub(crate) fn view(cx: &Context, model: &ActivationPage) -> AnyView {
     let Some(live) = &cx.live else { return ().into_any() };
-    // One that only tidies up is in nobody's way.
-    let run = live.status.open_run().filter(|run| run.kind != RunKind::Undo);
+    // One that only tidies up, or tries, is in nobody's way.
+    let run = live.status.open_run().filter(|run| !run.kind.stands_aside());
     let body = match (run, cx.node.role) {
         (Some(run), _) => following(cx, live, run),
         (None, NodeRole::Client) => client::view(cx, live, model),

@@ -191,6 +191,12 @@ catalogue! {
         "Nessun passo proprio resta in effetto su {s}", "No own step is in effect any more on {s}",
         "Aprire la pagina Procedura di quella macchina e annullarli (tvox-dr run undo): finché restano, chiamate o nomi DNS possono andare alla sede sbagliata.",
         "Open the page Procedure of that machine and undo them (tvox-dr run undo): while they stay, calls or DNS names may go to the wrong site.";
+    /// No activation drill has passed for as long as the house allows.
+    DrillOverdue = "dr.drill.overdue" / "dr.drill.passed", 3,
+        "Prova di attivazione di {s} in ritardo: {d}", "Activation drill of {s} overdue: {d}",
+        "La prova di attivazione di {s} è di nuovo recente", "The activation drill of {s} is recent again",
+        "Aprire la pagina Attivazione del DR e avviare la prova (tvox-dr drill): il Master resta in servizio e nulla cambia.",
+        "Open the Attivazione page of the DR and begin the drill (tvox-dr drill): the Master goes on serving and nothing changes.";
     /// A grave run waits for the second person.
     ApprovalAwaited = "dr.approval.awaited" / "dr.approval.settled", 5,
         "Aspetta l'approvazione di un'altra persona: {d} ({s})", "Another person's approval is awaited: {d} ({s})",

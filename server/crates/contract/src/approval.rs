@@ -34,7 +34,7 @@ impl ApprovalPolicy {
     /// button, and a suspension must not wait: it is what stops a machine that serves wrongly.
     #[must_use]
     pub const fn asks_for(&self, kind: RunKind) -> bool {
-        self.activation.is_on() && !matches!(kind, RunKind::Suspension | RunKind::Resumption | RunKind::Undo)
+        self.activation.is_on() && !matches!(kind, RunKind::Suspension | RunKind::Resumption) && !kind.stands_aside()
     }
 
     /// The policy that somebody typed; `None` stays as it was.

@@ -268,6 +268,11 @@ pub enum Command {
     },
     /// Tells that units were made to ask the gate, or not to ask it any more.
     GateUnits(GateUnits),
+    /// Tries what an activation would need, and changes nothing.
+    Drill {
+        /// Why.
+        reason: String,
+    },
     /// Undoes the own steps that an activation, or a take-over, has left behind.
     StepsUndo {
         /// Why.

@@ -33,11 +33,13 @@ pub enum RunKind {
     Undo,
     /// Whoever serves declares the machines of the other site lost, and goes on serving.
     Retirement,
+    /// The Client tries what an activation would need while the Master serves, and changes nothing.
+    Drill,
 }
 
 impl RunKind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Activation,
         Self::Deactivation,
         Self::Suspension,
@@ -46,6 +48,7 @@ impl RunKind {
         Self::Failback,
         Self::Undo,
         Self::Retirement,
+        Self::Drill,
     ];
 
     /// The word in JSON and tables.
@@ -60,7 +63,14 @@ impl RunKind {
             Self::Failback => "failback",
             Self::Undo => "undo",
             Self::Retirement => "retirement",
+            Self::Drill => "drill",
         }
+    }
+
+    /// Whether it moves the service nowhere and starts nothing: it is in the way of no other run.
+    #[must_use]
+    pub const fn stands_aside(self) -> bool {
+        matches!(self, Self::Undo | Self::Drill)
     }
 
     /// The words a reader sees.
@@ -75,6 +85,7 @@ impl RunKind {
             Self::Failback => lang.pick("Rientro sul Master con i dati del DR", "Failback with the data of the DR"),
             Self::Undo => lang.pick("Annullamento dei passi propri", "Undoing of the own steps"),
             Self::Retirement => lang.pick("Dichiarazione di perdita dell'altra sede", "Declaring the other site lost"),
+            Self::Drill => lang.pick("Prova di attivazione", "Activation drill"),
         }
     }
 }
@@ -186,6 +197,12 @@ pub fn step_label(id: &str, lang: Lang) -> String {
         "served" => lang.pick("Attendere che il Master sia in servizio", "Wait until the Master serves"),
         "stable" => lang.pick("Osservare il Master in servizio", "Watch the Master serve"),
         "preserve" => lang.pick("Conservare i dati del DR", "Preserve the data of the DR"),
+        "drill_copy" => lang.pick(
+            "Copiare e controllare i dati come a un'attivazione",
+            "Copy and check the data as an activation would",
+        ),
+        "drill_clear" => lang.pick("Togliere la copia di prova", "Remove the copy of the drill"),
+        "drill_ready" => lang.pick("Verificare i requisiti dell'attivazione", "Check what an activation needs"),
         "own" => lang.pick("Passo proprio", "Own step"),
         "revert" => lang.pick("Annullare il passo proprio", "Undo the own step"),
         _ => verb,

@@ -72,6 +72,9 @@ thresholds! {
     /// How long the Master must serve after a failback before that is called done.
     FailbackStable = "failback.stable_s", 10, 0..=3600, "s",
         "Servizio stabile del Master prima di chiudere un rientro con i dati", "Steady service of the Master before a failback is done";
+    /// How many days after the last activation drill the next one is overdue; 0: never.
+    DrillEvery = "drill.every_days", 0, 0..=400, "d",
+        "Giorni tra due prove di attivazione (0: nessun avviso)", "Days between two activation drills (0: no warning)";
 }
 
 impl Threshold {
@@ -131,6 +134,7 @@ mod tests {
             ("lag.hard_s", 300),
             ("disk.min_free_percent", 10),
             ("failback.stable_s", 10),
+            ("drill.every_days", 0),
         ];
         assert_eq!(told, contract);
         for threshold in Threshold::ALL {

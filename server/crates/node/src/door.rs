@@ -199,6 +199,7 @@ impl Node {
             Command::StepRemove { name } => self.step_remove(act, name).await,
             Command::StepMove { name, to } => self.step_move(act, name, to).await,
             Command::StepGroup(group) => self.step_group(act, group).await,
+            Command::Drill { reason } => self.drill(act, reason).await,
             Command::StepsUndo { reason } => self.undo_steps_left(act, reason).await,
             Command::GateSet { policy, wait } => self.gate_set(act, policy, wait).await,
             Command::GateUnits(told) => self.gate_units(act, told).await,

@@ -182,7 +182,7 @@ impl Node {
         }
         // Whoever does not know who may serve must not forget whom to ask.
         let state = self.state();
-        if !matches!(state, NodeState::Serving | NodeState::Standby) || self.runs.open().is_some() {
+        if !matches!(state, NodeState::Serving | NodeState::Standby) || self.runs.in_earnest().is_some() {
             return Err(Denied::rule(Rule::StateIllegal, &self.info.name, state.as_str()));
         }
         let mut tx = self.store.begin().await?;

@@ -44,6 +44,10 @@ impl Replica {
             None => self.newest()?,
         };
         let commit = commit.clone();
+        // Whoever serves in earnest gets the room.
+        if let Err(error) = self.drop_rehearsals() {
+            tracing::warn!(error = error.chain(), "the copy of a rehearsal stays for now");
+        }
         let run_once = |replica: &Self| {
             let (store, kind) = (&replica.store, replica.kind);
             Promotion { store, kind, commit: &commit, reserve_bytes, now, watch }.run(run)

@@ -24,7 +24,9 @@ use crate::scan::Stop;
 use crate::serving::Serving;
 use crate::source::{Source, SourceKind, SourceSpec};
 use crate::sparse::SparseFile;
-use crate::store::{BUILDING, Commit, Store, remove_tree, sync_dir, sync_file_system, write_durably, write_record};
+use crate::store::{
+    BUILDING, Commit, Store, free_bytes_near, remove_tree, sync_dir, sync_file_system, write_durably, write_record,
+};
 use crate::tree::{Builder, Contents, FRESH, dress};
 use crate::watch::{Phase, Point, Tally, Watch, pass};
 
@@ -69,29 +71,9 @@ impl Promotion<'_> {
     fn build(&self, hidden: &Path, run: &str) -> Result<Serving> {
         fs::create_dir(hidden).map_err(|e| Error::io("cannot make the serving copy", hidden, e))?;
         let from = self.store.tree(self.commit.generation);
-        let mut damaged = Vec::new();
-        let manifest = match self.store.manifest(self.commit) {
-            Err(error) if error.kind() == ErrorKind::StoreDamaged => {
-                damaged.push(lost(String::new(), DifferenceKind::Missing, &error));
-                self.read_anew(&from, hidden)?
-            }
-            manifest => manifest?,
-        };
-        let mut copier = Copier { damaged: Some(damaged), ..Copier::new(from, hidden, &manifest)? };
-        self.check_space(&manifest, &mut copier)?;
-        let root = hidden.join("tree");
-        let (bytes, half) = (manifest.bytes(), Point::TreeHalfBuilt);
-        let changes = Changes::whole(&manifest);
-        Builder { root: &root, manifest: &manifest, changes: &changes, bytes, half, watch: self.watch }
-            .build(&mut copier)?;
-        write_durably(&hidden.join("manifest"), &manifest.encode())?;
-        pass(self.watch, Point::TreeBuilt)?;
-        let mut tally = Tally::new(self.watch, Phase::Committing, Some((manifest.files(), manifest.bytes())))?;
-        sync_file_system(hidden)?;
-        tally.finish()?;
-        pass(self.watch, Point::Synced)?;
-        let damaged = copier.damaged.unwrap_or_default();
-        baseline::record(hidden, &root, &manifest, &damaged)?;
+        let manifest = self.store.manifest(self.commit);
+        let (kind, reserve_bytes, watch) = (self.kind, self.reserve_bytes, self.watch);
+        let (manifest, damaged) = Copying { from, hidden, kind, reserve_bytes, watch }.run(manifest)?;
         let held = manifest.content_id();
         let serving = Serving {
             run: run.into(),
@@ -106,14 +88,54 @@ impl Promotion<'_> {
         pass(self.watch, Point::RecordWritten)?;
         Ok(serving)
     }
+}
+
+/// The tree of a generation on its way into a directory of its own.
+pub(crate) struct Copying<'p> {
+    pub(crate) from: PathBuf,
+    /// Is there, and empty.
+    pub(crate) hidden: &'p Path,
+    pub(crate) kind: SourceKind,
+    pub(crate) reserve_bytes: u64,
+    pub(crate) watch: &'p dyn Watch,
+}
+
+impl Copying<'_> {
+    /// Makes the copy durable; gives what it holds, and what of the generation is damaged.
+    pub(crate) fn run(&self, manifest: Result<Manifest>) -> Result<(Manifest, Vec<Difference>)> {
+        let mut damaged = Vec::new();
+        let manifest = match manifest {
+            Err(error) if error.kind() == ErrorKind::StoreDamaged => {
+                damaged.push(lost(String::new(), DifferenceKind::Missing, &error));
+                self.read_anew()?
+            }
+            manifest => manifest?,
+        };
+        let mut copier = Copier { damaged: Some(damaged), ..Copier::new(self.from.clone(), self.hidden, &manifest)? };
+        self.check_space(&manifest, &mut copier)?;
+        let root = self.hidden.join("tree");
+        let (bytes, half) = (manifest.bytes(), Point::TreeHalfBuilt);
+        let changes = Changes::whole(&manifest);
+        Builder { root: &root, manifest: &manifest, changes: &changes, bytes, half, watch: self.watch }
+            .build(&mut copier)?;
+        write_durably(&self.hidden.join("manifest"), &manifest.encode())?;
+        pass(self.watch, Point::TreeBuilt)?;
+        let mut tally = Tally::new(self.watch, Phase::Committing, Some((manifest.files(), manifest.bytes())))?;
+        sync_file_system(self.hidden)?;
+        tally.finish()?;
+        pass(self.watch, Point::Synced)?;
+        let damaged = copier.damaged.unwrap_or_default();
+        baseline::record(self.hidden, &root, &manifest, &damaged)?;
+        Ok((manifest, damaged))
+    }
 
     /// What a generation whose list is damaged holds: what is there counts.
-    fn read_anew(&self, tree: &Path, hidden: &Path) -> Result<Manifest> {
+    fn read_anew(&self) -> Result<Manifest> {
         let beside: &[&str] = if self.kind == SourceKind::Sqlite { BESIDE_A_DATABASE } else { &[] };
         let excludes = beside.iter().map(|name| (*name).to_owned()).collect();
-        let spec = SourceSpec { kind: SourceKind::Files, path: tree.to_owned(), excludes, forbidden: vec![] };
-        let scratch = hidden.join("scratch");
-        let read = Source::new(spec, scratch.clone())?.capture(self.now, false, self.watch)?.manifest;
+        let spec = SourceSpec { kind: SourceKind::Files, path: self.from.clone(), excludes, forbidden: vec![] };
+        let scratch = self.hidden.join("scratch");
+        let read = Source::new(spec, scratch.clone())?.capture(Timestamp::UNIX_EPOCH, false, self.watch)?.manifest;
         remove_tree(&scratch)?;
         Ok(read)
     }
@@ -126,10 +148,10 @@ impl Promotion<'_> {
         let content: u64 = leaders(manifest).map(&mut room).sum();
         let names = manifest.entries().len() as u64 * PER_NAME;
         let needed = self.reserve_bytes.saturating_add(names).saturating_add(content);
-        let free = self.store.free_bytes();
+        let free = free_bytes_near(self.hidden);
         if needed > free {
             let error = Error::disk_full("not enough free space for the copy that is to serve", needed, free);
-            return Err(error.at(&self.store.root));
+            return Err(error.at(self.hidden));
         }
         Ok(())
     }

@@ -15,7 +15,8 @@ use crate::difference::Difference;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{ContentId, Manifest};
 use crate::store::{
-    BUILDING, Commit, DAMAGED, PRUNED, Store, read_manifest, read_record, remove_tree, sync_dir, write_record,
+    BUILDING, Commit, DAMAGED, PRUNED, REHEARSAL, Store, read_manifest, read_record, remove_tree, sync_dir,
+    write_record,
 };
 
 /// The writable copy that serves.
@@ -171,7 +172,7 @@ fn copies(store: &Store, leftovers: bool) -> Result<Vec<Serving>> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         match name.split_once('.') {
             Some((_, BUILDING)) => remove_tree(&path)?,
-            Some((_, PRUNED)) if leftovers => remove_tree(&path)?,
+            Some((_, PRUNED | REHEARSAL)) if leftovers => remove_tree(&path)?,
             Some(_) => {}
             None => match read(&path, &name) {
                 Ok(serving) => found.push(serving),

@@ -107,6 +107,7 @@ pub(crate) const BUILDING: &str = "building";
 pub(crate) const REPLACED: &str = "replaced";
 pub(crate) const PRUNED: &str = "pruned";
 pub(crate) const DAMAGED: &str = "damaged";
+pub(crate) const REHEARSAL: &str = "rehearsal";
 
 impl Store {
     /// Creates what is missing and takes the lock.

@@ -94,6 +94,7 @@ impl Command {
             Self::StepMove { .. } => "step.move",
             Self::StepGroup(group) => group.action(),
             Self::StepsUndo { .. } => "steps.undo",
+            Self::Drill { .. } => "drill",
         }
     }
 

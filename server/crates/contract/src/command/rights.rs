@@ -27,6 +27,7 @@ impl Command {
             | Self::GateSame(_)
             | Self::SyncAccept(_)
             | Self::StepsUndo { .. }
+            | Self::Drill { .. }
             | Self::RunResume { .. }
             | Self::RunAbort
             | Self::RunApprove { .. }
@@ -108,7 +109,8 @@ impl Command {
             | Self::Activate(_)
             | Self::Deactivate(_)
             | Self::Failback(_)
-            | Self::Suspend(_) => Some(NodeRole::Client),
+            | Self::Suspend(_)
+            | Self::Drill { .. } => Some(NodeRole::Client),
             _ => None,
         }
     }

@@ -78,7 +78,7 @@ impl Node {
         };
         // Whoever does not know who may serve must not forget whom to ask.
         let state = self.state();
-        if machine.pair.is_some() && (state != NodeState::Serving || self.runs.open().is_some()) {
+        if machine.pair.is_some() && (state != NodeState::Serving || self.runs.in_earnest().is_some()) {
             return Err(Denied::rule(Rule::StateIllegal, &self.info.name, state.as_str()));
         }
         let mut tx = self.store.begin().await?;

@@ -164,6 +164,9 @@ mod tests {
                 Text::new("Attivazione del DR, anna: nessuno risponde", "Activation of the DR, anna: nobody answers"),
             ),
             AlarmKind::StepsLeft => ("dr1", Text::new("carrier, dns", "carrier, dns")),
+            AlarmKind::DrillOverdue => {
+                ("dr1", Text::new("l'ultima riuscita 100 giorni fa", "the last one passed 100 days ago"))
+            }
             AlarmKind::LostReturned => {
                 ("master1", Text::new("risponde a 10.0.100.206:5461", "it answers at 10.0.100.206:5461"))
             }

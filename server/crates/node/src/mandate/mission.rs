@@ -46,9 +46,12 @@ impl Mission {
         match self.kind {
             RunKind::Activation | RunKind::Takeover => self.written,
             RunKind::Resumption => !self.aborting && !self.awaits_approval,
-            RunKind::Deactivation | RunKind::Failback | RunKind::Suspension | RunKind::Retirement | RunKind::Undo => {
-                false
-            }
+            RunKind::Deactivation
+            | RunKind::Failback
+            | RunKind::Suspension
+            | RunKind::Retirement
+            | RunKind::Undo
+            | RunKind::Drill => false,
         }
     }
 
@@ -102,6 +105,8 @@ impl Mission {
             RunKind::Failback | RunKind::Suspension | RunKind::Resumption | RunKind::Retirement => elsewhere(),
             // What was left over belongs here again.
             RunKind::Undo => record.is_holder(),
+            // Whatever is meant in earnest ends it.
+            RunKind::Drill => record.is_holder() || later.is_some(),
         };
         (rescued || passed || lost).then_some(head.epoch)
     }
@@ -196,6 +201,13 @@ mod tests {
         let sent = Mission { mandate: "m3".into(), ..mission(RunKind::Failback, true, Next::Other) };
         assert_eq!((lost(&sent, &back), lost(&sent, &active)), (None, Some(2)), "taken again");
         assert_eq!(lost(&mission(RunKind::Undo, false, Next::Other), &active), Some(2));
+        let drill = mission(RunKind::Drill, false, Next::Other);
+        assert_eq!((lost(&drill, &standby), lost(&drill, &active)), (None, Some(2)));
+        assert_eq!(
+            drill.ground_is_lost(&standby, BOOT, Some("m9")),
+            Some(1),
+            "another run began, whatever comes of it"
+        );
     }
 
     #[test]

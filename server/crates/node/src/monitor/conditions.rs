@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use contract::alarm::AlarmKind;
 use contract::licence::{LicenceReport, LicenceState};
 use contract::run::RunState;
+use contract::state::NodeState;
 use contract::threshold::Threshold;
 use contract::{Denied, Lang, NodeRole, Text, Timestamp};
 
@@ -55,6 +56,7 @@ impl Node {
         let left = self.steps_left_names().await?.join(", ");
         let bad = Seen::bad_if(!left.is_empty(), || Text::new(left.clone(), left.clone()));
         seen.insert((AlarmKind::StepsLeft, self.info.name.clone()), bad);
+        self.look_at_drills(limits, &mut seen).await?;
         look_at_licence(&self.licence().await?, self.was_licensed().await?, self.clock.now(), &mut seen);
         Ok(seen)
     }
@@ -155,6 +157,28 @@ impl Node {
         };
         let awaited = Seen::bad_if(waiting.is_some(), || Text::new(asks(Lang::It), asks(Lang::En)));
         seen.insert((AlarmKind::ApprovalAwaited, run.id), awaited);
+    }
+
+    async fn look_at_drills(&self, limits: &Limits, seen: &mut BTreeMap<Cause, Seen>) -> Result<(), Denied> {
+        let every = limits.get(Threshold::DrillEvery);
+        // Who serves has other things to do, and a Master has no drill.
+        if self.info.role != NodeRole::Client || self.state() != NodeState::Standby {
+            return Ok(());
+        }
+        let last = if every > 0 { self.last_drill_passed().await? } else { None };
+        let days = last.map(|at| self.clock.now().duration_since(at).as_hours() / 24);
+        let overdue = every > 0 && days.is_none_or(|days| days >= i64::from(every));
+        let told = |lang: Lang| match days {
+            Some(days) => {
+                let (passed, ago) =
+                    (lang.pick("l'ultima riuscita", "the last one passed"), lang.pick("giorni fa", "days ago"));
+                format!("{passed} {days} {ago}")
+            }
+            None => lang.pick("nessuna è mai riuscita", "none has ever passed").to_owned(),
+        };
+        let bad = Seen::bad_if(overdue, || Text::new(told(Lang::It), told(Lang::En)));
+        seen.insert((AlarmKind::DrillOverdue, self.info.name.clone()), bad);
+        Ok(())
     }
 
     fn look_at_disk(&self, limits: &Limits, seen: &mut BTreeMap<Cause, Seen>) {

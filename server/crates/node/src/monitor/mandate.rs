@@ -76,7 +76,7 @@ impl Node {
             }
             None => false,
         };
-        let unserved = unserved && record.receiving.is_none() && self.runs.open().is_none();
+        let unserved = unserved && record.receiving.is_none() && self.runs.in_earnest().is_none();
         let idle = if holder == Some(self.info.role) { &ours } else { &theirs };
         see(AlarmKind::NobodyServes, idle, self.gate.is_long_unserved(unserved), nothing());
         let unverified = record.opened.as_ref().is_some_and(|opened| opened.how == Opening::Unverified);

@@ -57,7 +57,7 @@ impl Node {
         if reason.trim().is_empty() {
             return Err(Denied::field("reason", Problem::Required));
         }
-        if let Some(open) = self.runs.open() {
+        if let Some(open) = self.runs.in_earnest() {
             let refused = Refused::new(Rule::RunInProgress, &self.info.name, open.kind.as_str());
             return Err(Denied::Refused(vec![refused]));
         }

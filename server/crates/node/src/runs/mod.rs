@@ -8,6 +8,7 @@ mod approval;
 mod at_gate;
 mod at_home;
 mod commands;
+mod drill;
 mod dry_run;
 mod engine;
 mod evidence;
@@ -89,10 +90,15 @@ impl Runs {
         self.current().map(|run| run.look(State::brief))
     }
 
-    /// The run that is at its work: open, and not waiting for a second person before it begins. One that only tidies up, or
-    /// has handed the service over, is in the way of nothing.
+    /// The run that is not over and does more than to try.
+    pub(crate) fn in_earnest(&self) -> Option<RunBrief> {
+        self.open().filter(|run| run.kind != RunKind::Drill)
+    }
+
+    /// The run that is at its work: open, and not waiting for a second person before it begins. One that only tidies up or
+    /// tries, or has handed the service over, is in the way of nothing.
     pub(crate) fn at_work(&self) -> Option<RunBrief> {
-        let works = |state: &State| !state.awaits_approval() && !state.tidies_up() && !state.has_handed_over();
+        let works = |state: &State| !state.awaits_approval() && !state.stands_aside() && !state.has_handed_over();
         self.current().filter(|run| run.look(works)).map(|run| run.look(State::brief))
     }
 
@@ -122,7 +128,7 @@ impl Runs {
     /// The run that takes the service or gives it back, and stands in the way of every other one. One that has given it is
     /// not: what is left is to see the Master serve, and to undo the customer's own steps.
     pub(crate) fn in_the_way(&self) -> Option<RunBrief> {
-        let moves = |state: &State| !state.has_given() && !state.tidies_up();
+        let moves = |state: &State| !state.has_given() && !state.stands_aside();
         self.current().filter(|run| run.look(moves)).map(|run| run.look(State::brief))
     }
 
@@ -300,7 +306,12 @@ impl Node {
     pub(crate) async fn run_report(&self, id: Option<&str>) -> Result<Option<RunReport>, Denied> {
         let known = self.runs.last().filter(|run| id.is_none_or(|id| run.look(|state| state.plan.id == id)));
         let report = match (known, id) {
-            (Some(run), _) => Some(self.report_as_told(run.look(State::report))),
+            (Some(run), _) => {
+                let report = self.report_as_told(run.look(State::report));
+                // On disk, although the step that wrote it may not have come to its end.
+                let can_abort = report.can_abort && self.mandate_is_written(&run.plan()).is_none();
+                Some(RunReport { can_abort, ..report })
+            }
             (None, Some(_)) => store::load(self.store.pool(), id).await?.as_ref().map(State::report),
             (None, None) => None,
         };

@@ -52,7 +52,7 @@ impl Node {
             }
             RunKind::Undo => self.steps_left().await,
             // The service stops or starts again where it is: nothing that leads to it changes.
-            RunKind::Suspension | RunKind::Resumption | RunKind::Retirement => Ok(Vec::new()),
+            RunKind::Suspension | RunKind::Resumption | RunKind::Retirement | RunKind::Drill => Ok(Vec::new()),
         }
     }
 

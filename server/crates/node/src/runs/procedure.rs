@@ -11,6 +11,7 @@
 //! failback      receive → bring → stop:… → revert:… → ledger → last_delta → compare → mandate → home → served →
 //!               preserve → revert:… → stable
 //! retirement    power_off:… → evidence → mandate
+//! drill         drill_copy → drill_clear → drill_ready
 //! ```
 //!
 //! A restore point that was chosen is read again first: that may take long, and evidence perishes.
@@ -71,6 +72,10 @@ pub(crate) enum Step {
     /// The Master is seen to serve.
     Served,
     Stable,
+    /// The data is copied as an activation would, where nobody sees it.
+    DrillCopy,
+    DrillClear,
+    DrillReady,
     /// One of the customer's own, done.
     Own(String),
     /// The same, undone.
@@ -103,6 +108,9 @@ impl fmt::Display for Step {
             Self::Home => f.write_str("home"),
             Self::Served => f.write_str("served"),
             Self::Stable => f.write_str("stable"),
+            Self::DrillCopy => f.write_str("drill_copy"),
+            Self::DrillClear => f.write_str("drill_clear"),
+            Self::DrillReady => f.write_str("drill_ready"),
             Self::Own(name) => write!(f, "own:{name}"),
             Self::Revert(name) => write!(f, "revert:{name}"),
         }
@@ -146,6 +154,9 @@ impl FromStr for Step {
                 "home" => Self::Home,
                 "served" => Self::Served,
                 "stable" => Self::Stable,
+                "drill_copy" => Self::DrillCopy,
+                "drill_clear" => Self::DrillClear,
+                "drill_ready" => Self::DrillReady,
                 _ => return Err(format!("there is no step {id}")),
             },
         })
@@ -196,6 +207,7 @@ pub(crate) fn steps(kind: RunKind, services: &[Service], own: &[Declared], telep
         RunKind::Suspension => [Step::Suspend].into_iter().chain(stop()).collect(),
         RunKind::Resumption => [Step::Resume].into_iter().chain(start()).chain(verified()).collect(),
         RunKind::Retirement => vec![Step::Evidence, Step::Mandate],
+        RunKind::Drill => vec![Step::DrillCopy, Step::DrillClear, Step::DrillReady],
     }
 }
 
@@ -234,8 +246,10 @@ impl Step {
             // It gives up by itself, and says why.
             Self::Telephony => Duration::from_secs(10 + u64::from(TELEPHONY_LIMIT_RANGE.1)),
             // They read or write whole datasets.
-            Self::Point | Self::PutBack | Self::Freeze | Self::Ledger => Duration::from_secs(6 * 3600),
-            Self::Preserve => Duration::from_secs(3600),
+            Self::Point | Self::PutBack | Self::Freeze | Self::Ledger | Self::DrillCopy => {
+                Duration::from_secs(6 * 3600)
+            }
+            Self::Preserve | Self::DrillClear => Duration::from_secs(3600),
             // What was made meanwhile is listed once more before it is given back.
             Self::Mandate if matches!(plan.kind, RunKind::Deactivation | RunKind::Failback) => {
                 Duration::from_secs(6 * 3600)
@@ -251,7 +265,7 @@ impl Step {
             Self::Served => Duration::from_secs(10) + patience_for_master(plan),
             Self::Stable => Duration::from_secs(3600) + plan.stable(),
             // The other side may have to stop its services first.
-            Self::Evidence | Self::Mandate => Duration::from_secs(180),
+            Self::Evidence | Self::Mandate | Self::DrillReady => Duration::from_secs(180),
             // It ends by itself when that time is over.
             Self::Approval => Duration::from_secs(60) + plan.approval.as_ref().map(Asked::wait).unwrap_or_default(),
             Self::CloseInbound => Duration::from_secs(60),
@@ -270,7 +284,7 @@ impl Step {
     /// Whether nothing can be seen of it but that it was done.
     pub(crate) fn is_its_own_proof(&self, plan: &Plan) -> bool {
         // To do it is to look.
-        *self == Self::Telephony
+        matches!(self, Self::Telephony | Self::DrillCopy | Self::DrillClear | Self::DrillReady)
             || plan.own_step(self).is_some_and(|own| match &own.work {
                 Work::Command(work) => work.check.is_none(),
                 Work::Http(work) => work.check.is_none(),
@@ -367,6 +381,7 @@ mod tests {
         assert_eq!(ids(RunKind::Suspension), "suspend stop:pbx stop:db");
         assert_eq!(ids(RunKind::Resumption), "resume start:db start:pbx verify telephony");
         assert_eq!(ids(RunKind::Retirement), "evidence mandate");
+        assert_eq!(ids(RunKind::Drill), "drill_copy drill_clear drill_ready");
         assert_eq!(
             ids(RunKind::Failback),
             "receive bring stop:pbx stop:db revert:mount ledger last_delta compare mandate home served preserve \

@@ -90,6 +90,8 @@ impl Node {
             Step::Home => Ok(self.master_has_settled(plan).await),
             Step::Served => Ok(self.master_serves(plan).await.then(String::new)),
             Step::Stable => Ok(self.master_has_served(run, plan)),
+            // Each is a look: what was found a moment ago is looked at again.
+            Step::DrillCopy | Step::DrillClear | Step::DrillReady => Ok(None),
             Step::Own(_) => self.own_step_is(run, plan, step, Way::There).await,
             Step::Revert(_) => self.own_step_is(run, plan, step, Way::Back).await,
         }
@@ -121,6 +123,9 @@ impl Node {
             Step::Home => self.await_settled(plan).await,
             Step::Served => self.await_service(plan).await,
             Step::Stable => self.watch_master_serve(run, plan).await,
+            Step::DrillCopy => return self.rehearse_all(plan).await,
+            Step::DrillClear => self.drop_rehearsals(plan).await,
+            Step::DrillReady => self.look_whether_ready().await,
             Step::Own(_) => return self.take_own_step(run, plan, step, Way::There).await,
             Step::Revert(_) => return self.take_own_step(run, plan, step, Way::Back).await,
         };
@@ -145,7 +150,10 @@ impl Node {
             | Step::Evidence
             | Step::Verify
             | Step::Telephony
-            | Step::Ledger => Ok(()),
+            | Step::Ledger
+            | Step::DrillClear
+            | Step::DrillReady => Ok(()),
+            Step::DrillCopy => self.drop_rehearsals(plan).await,
             // Left off: whether it may come back is for an operator to say (`power on`), not for a run that was given up.
             Step::PowerOff(_) => Ok(()),
             // Never reached: a run with its mandate written cannot be given up, and without it there is nothing to undo.

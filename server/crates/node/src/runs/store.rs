@@ -73,6 +73,21 @@ pub(super) async fn load_newest(
     Ok(None)
 }
 
+/// When the newest run of a kind that came to its end did so.
+pub(super) async fn last_done(pool: &SqlitePool, kind: RunKind) -> Result<Option<Timestamp>, Denied> {
+    let finished = serde_json::to_string(&Event::Finished).map_err(unreadable)?;
+    let at: Option<String> = sqlx::query_scalar(
+        "SELECT at FROM run_event JOIN run ON run.id = run_event.run WHERE kind = ? AND event = ? \
+         ORDER BY run.number DESC LIMIT 1",
+    )
+    .bind(kind.as_str())
+    .bind(finished)
+    .fetch_optional(pool)
+    .await
+    .map_err(db("read the log of a run"))?;
+    at.map(|at| time(&at)).transpose()
+}
+
 /// All runs, the newest first.
 pub(super) async fn load_all(pool: &SqlitePool) -> Result<Vec<State>, Denied> {
     let plans: Vec<String> = sqlx::query_scalar("SELECT plan FROM run ORDER BY number DESC")

@@ -145,6 +145,8 @@ impl Node {
     pub(super) async fn make_data_writable(&self, plan: &Plan) -> Result<(), Stop> {
         for copy in self.planned_copies(plan) {
             let generation = plan.point.as_ref().and_then(|point| point.generation(&copy.dataset.name));
+            // A drill that copied when this run began has been told to leave off.
+            drop(copy.rehearsing.lock().await);
             let mut made = self.promote(plan, &copy, generation).await?;
             if made.as_ref().is_err_and(|error| error.kind() == ErrorKind::DiskFull) {
                 // Replicas share a disk: what only saves time in one makes room for another.
@@ -216,7 +218,7 @@ impl Node {
         Keeps { all: plan.was_holder, rescue: self.book.look(rescue) }
     }
 
-    fn planned_copies(&self, plan: &Plan) -> Vec<Arc<Copy>> {
+    pub(super) fn planned_copies(&self, plan: &Plan) -> Vec<Arc<Copy>> {
         let mut copies = self.copies.all();
         copies.retain(|copy| plan.datasets.contains(&copy.dataset.name));
         copies
@@ -243,18 +245,20 @@ const MOST_TOLD: usize = 10;
 
 /// What of a copy that serves is damaged, for the report of the run.
 pub(crate) fn damage(serving: &Promoted) -> String {
-    if serving.damaged.is_empty() {
-        return String::new();
-    }
-    let list = |one: &Difference| if one.path.is_empty() { "list of names".to_owned() } else { one.path.clone() };
-    let mut names: Vec<String> = serving.damaged.iter().take(MOST_TOLD).map(list).collect();
-    if let Some(more) = serving.damaged.len().checked_sub(MOST_TOLD).filter(|more| *more > 0) {
-        names.push(format!("+{more}"));
-    }
-    format!(" (DAMAGED: {})", names.join(", "))
+    if serving.damaged.is_empty() { String::new() } else { format!(" (DAMAGED: {})", named(&serving.damaged)) }
 }
 
-fn engine_failed(copy: &Copy, error: &replication::Error) -> Stop {
+/// The first names of what is damaged.
+pub(super) fn named(damaged: &[Difference]) -> String {
+    let list = |one: &Difference| if one.path.is_empty() { "list of names".to_owned() } else { one.path.clone() };
+    let mut names: Vec<String> = damaged.iter().take(MOST_TOLD).map(list).collect();
+    if let Some(more) = damaged.len().checked_sub(MOST_TOLD).filter(|more| *more > 0) {
+        names.push(format!("+{more}"));
+    }
+    names.join(", ")
+}
+
+pub(super) fn engine_failed(copy: &Copy, error: &replication::Error) -> Stop {
     let code = error.kind().code();
     let again = try_again();
     let words = |lang: Lang| format!("{} {}", contract::sync::error_sentence(code, lang), again.get(lang));

@@ -111,7 +111,7 @@ impl Node {
     /// Other commands for a service may be declared at any time but while a run starts and stops it: a stop that is written
     /// wrong must not keep a DR from handing the service back.
     fn may_correct(&self) -> Result<(), Denied> {
-        match self.runs.open() {
+        match self.runs.in_earnest() {
             Some(run) if run.state == RunState::Running => Err(self.keeps_declarations()),
             _ => Ok(()),
         }
@@ -125,7 +125,7 @@ impl Node {
     /// stop.
     fn may_let_go(&self) -> Result<(), Denied> {
         let serves = self.info.role == NodeRole::Client && self.book.look(Record::is_holder);
-        if serves || self.runs.open().is_some() { Err(self.keeps_declarations()) } else { Ok(()) }
+        if serves || self.runs.in_earnest().is_some() { Err(self.keeps_declarations()) } else { Ok(()) }
     }
 
     /// Takes a declaration back. What runs goes on running; the audit row says how it was seen last.

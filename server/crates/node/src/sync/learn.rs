@@ -138,6 +138,7 @@ impl Node {
                 store: self.dir.replicas().join(format!("{}.{}", dataset.name, dataset.kind.as_str())),
                 engine: Arc::default(),
                 busy: tokio::sync::Mutex::default(),
+                rehearsing: Arc::default(),
                 standing: Mutex::default(),
                 wake: Notify::new(),
                 cut: Notify::new(),

@@ -90,7 +90,7 @@ impl Node {
         let attempt = "let go what an activation had skipped";
         // Looked for first: a pull that ends is no reason to write.
         let pinned = self.pins(dataset).await?;
-        if self.runs.open().is_some() || !pinned.iter().any(|(_, why)| why == Why::Skipped.as_str()) {
+        if self.runs.in_earnest().is_some() || !pinned.iter().any(|(_, why)| why == Why::Skipped.as_str()) {
             return Ok(());
         }
         let mut tx = self.store.begin().await?;

@@ -44,11 +44,13 @@ impl Node {
             Ok(pinned) => pinned,
             Err(error) => return tracing::error!(?error, "nothing is pruned"),
         };
+        let rehearsed = copy.standing(|standing| standing.rehearsed);
         let points = self.with_engine(copy, move |replica| {
             let there = replica.restore_points()?;
             let there: Vec<_> = there.iter().map(|point| (point.generation, point.captured_at)).collect();
             let mut kept = retention::kept(&there, policy);
             kept.extend(&kept_for_good);
+            kept.extend(rehearsed);
             replica.prune_except(policy.newest as usize, &kept, now, GRACE, &replication::Unwatched)?;
             if let Some(time) = kept_for {
                 replica.dr_points_were_kept(time)?;

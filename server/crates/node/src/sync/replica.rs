@@ -33,6 +33,8 @@ pub(crate) struct Standing {
     pub(crate) points: Vec<RestorePoint>,
     /// Generations that stay whatever the policy says.
     pub(crate) pinned: BTreeSet<u64>,
+    /// The generation that a drill copies at this moment: it stays meanwhile.
+    pub(crate) rehearsed: Option<u64>,
     /// What earlier activations left.
     pub(crate) dr_points: Vec<DrPoint>,
     /// Until when the replica is known to equal the Master, by the Master's clock.
@@ -83,6 +85,8 @@ pub(crate) struct Copy {
     pub(super) engine: Arc<Mutex<Option<Replica>>>,
     /// Held by whoever pulls or verifies.
     pub(crate) busy: tokio::sync::Mutex<()>,
+    /// Held by a drill that copies.
+    pub(crate) rehearsing: Arc<tokio::sync::Mutex<()>>,
     pub(super) standing: Mutex<Standing>,
     pub(super) wake: Notify,
     /// Ends the connection on which the Master would say that something changed.
@@ -179,7 +183,7 @@ impl Copy {
         self.change(|standing| standing.pinned = generations.into_iter().collect());
     }
 
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Standing) -> T) -> T {
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Standing) -> T) -> T {
         change(&mut self.standing.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -245,6 +249,7 @@ mod tests {
             store: PathBuf::new(),
             engine: Arc::default(),
             busy: tokio::sync::Mutex::default(),
+            rehearsing: Arc::default(),
             standing: Mutex::new(standing(Some(9_900))),
             wake: Notify::new(),
             cut: Notify::new(),

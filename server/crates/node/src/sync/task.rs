@@ -152,7 +152,7 @@ impl Node {
         };
         let started = async {
             // A run that begins at the same moment sees this task, or this task sees the run.
-            if let Some(run) = self.runs.open() {
+            if let Some(run) = self.runs.in_earnest() {
                 return Err(Denied::rule(Rule::RunInProgress, &self.info.name, run.kind.as_str()));
             }
             let tx = self.store.begin().await?;

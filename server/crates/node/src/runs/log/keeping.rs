@@ -23,7 +23,7 @@ impl State {
             // Services are none of its business.
             RunKind::Undo => true,
             // Nothing starts or stops by it.
-            RunKind::Retirement => true,
+            RunKind::Retirement | RunKind::Drill => true,
         }
     }
 
@@ -45,7 +45,12 @@ impl State {
         }
     }
 
-    /// Whether it moves the service nowhere: what it undoes was left over.
+    /// Whether it moves the service nowhere, and is in nobody's way.
+    pub(crate) fn stands_aside(&self) -> bool {
+        self.plan.kind.stands_aside()
+    }
+
+    /// Whether what it has undone was left over.
     pub(crate) fn tidies_up(&self) -> bool {
         self.plan.kind == RunKind::Undo
     }
