@@ -47,8 +47,9 @@ pub(super) fn view(cx: &Context, live: &Live, model: &ActivationPage) -> AnyView
         {form}
     };
     let open = cx.form.is(Action::Drill) || drills.is_some();
-    let summary = cx.t("Prova di attivazione", "Activation drill");
-    fresh_keyed(cx, "drill", key, fold(open, summary, body.into_any()))
+    let known = model.drill.as_ref().map_or_else(|| cx.t("mai fatta", "none yet"), |run| outcome(cx, run));
+    let summary = format!("{}: {known}", cx.t("Prova di attivazione", "Activation drill"));
+    fresh_keyed(cx, "drill", key, fold(open, &summary, body.into_any()))
 }
 
 fn href(id: &str) -> String {

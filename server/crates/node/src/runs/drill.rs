@@ -13,6 +13,7 @@ use contract::{Denied, Lang, Outcome, Problem, Refused, Rule, Text, Timestamp};
 use replication::{ErrorKind, Rehearsed, Replica};
 use serde_json::json;
 
+use super::Run;
 use super::evidence::Testimony;
 use super::giving::not_open;
 use super::log::Plan;
@@ -57,9 +58,12 @@ impl Node {
 
     /// Copies every dataset as an activation would, all of them beside each other, because that is the room that one needs.
     /// Where it does not work nothing of it stays.
-    pub(super) async fn rehearse_all(self: &Arc<Self>, plan: &Plan) -> Result<String, Stop> {
+    pub(super) async fn rehearse_all(self: &Arc<Self>, run: &Run, plan: &Plan) -> Result<String, Stop> {
         let began = Instant::now();
-        let copied = self.rehearse_each(plan).await;
+        let copied = tokio::select! {
+            copied = self.rehearse_each(plan) => copied,
+            () = run.gives_up() => Err(Stop::new("given up", try_again())),
+        };
         if copied.is_err() {
             self.drop_rehearsals(plan).await?;
         }

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use contract::failback::{Choice, Failback, FailbackDataset, FailbackReport};
@@ -25,8 +24,6 @@ use crate::link::errand::{Errand, Survey};
 use crate::mandate::Raise;
 use crate::node::Node;
 
-/// How often the Master is looked at.
-const LOOK: Duration = Duration::from_millis(200);
 /// How long to wait before a Master that fell silent is dialled again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -277,14 +274,9 @@ impl Node {
         W: Future<Output = Result<T, Denied>>,
     {
         loop {
-            let given_up = async {
-                while !run.giving_up.load(Ordering::SeqCst) {
-                    tokio::time::sleep(LOOK).await;
-                }
-            };
             let done = tokio::select! {
                 done = work() => done,
-                () = given_up => return Err(Stop::new("given up", try_again())),
+                () = run.gives_up() => return Err(Stop::new("given up", try_again())),
             };
             match done {
                 Err(Denied::Refused(refused)) if refused.iter().all(passes) => {}

@@ -30,6 +30,7 @@ mod telephony;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use contract::approval::Waiting;
 use contract::run::{RunBrief, RunEntry, RunKind, RunReport, RunsReport};
@@ -44,6 +45,9 @@ use left_over::LeftOver;
 use log::{Plan, State};
 use procedure::Step;
 pub(crate) use taking::damage;
+
+/// How often is looked whether something has come to pass that tells nobody.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// The last run, which is the one that is not over if there is one.
 #[derive(Debug, Default)]
@@ -222,6 +226,13 @@ impl Run {
 
     fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns once an operator gives it up.
+    async fn gives_up(&self) {
+        while !self.giving_up.load(Ordering::SeqCst) {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Events are on disk: this is what they make of it.

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use contract::preflight::Take;
 use contract::sync::RestorePoint;
@@ -23,9 +21,6 @@ use crate::sync::meter::Meter;
 use crate::sync::pins::pin_skipped;
 use crate::sync::replica::Copy;
 use crate::sync::{ancestry, denied};
-
-/// How often it is looked whether the run is given up.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// The restore point of a run: the whole vector, as it was when the button was pressed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -214,14 +209,9 @@ impl Node {
         let _ended = stop.clone().drop_guard();
         let meter = Meter::new(stop);
         let reading = self.with_engine(copy, move |replica| replica.verify_generation(generation, &meter));
-        let given_up = async {
-            while !run.giving_up.load(Ordering::SeqCst) {
-                tokio::time::sleep(LOOK).await;
-            }
-        };
         let found = tokio::select! {
             found = reading => found.ok_or_else(|| not_open(copy))?,
-            () = given_up => return Err(Stop::new("given up", super::step::try_again())),
+            () = run.gives_up() => return Err(Stop::new("given up", super::step::try_again())),
         };
         match found {
             Ok(found) => Ok(damaged(&found)),

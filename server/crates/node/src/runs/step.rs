@@ -123,7 +123,7 @@ impl Node {
             Step::Home => self.await_settled(plan).await,
             Step::Served => self.await_service(plan).await,
             Step::Stable => self.watch_master_serve(run, plan).await,
-            Step::DrillCopy => return self.rehearse_all(plan).await,
+            Step::DrillCopy => return self.rehearse_all(run, plan).await,
             Step::DrillClear => self.drop_rehearsals(plan).await,
             Step::DrillReady => self.look_whether_ready().await,
             Step::Own(_) => return self.take_own_step(run, plan, step, Way::There).await,
