@@ -1,6 +1,8 @@
 //! The pages of the button on the days on which it matters: what they say first, what can be pressed, what cannot.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+mod drill;
+
 use app::action::Action;
 use app::document;
 use app::form::FormState;
@@ -392,37 +394,4 @@ fn the_way_around_the_second_person_is_drawn_only_where_one_is_wanted() {
         let fields = html.matches("name=\"break_glass\"").count();
         assert_eq!(fields, if scene == Scene::Active { 2 } else { 1 }, "a suspension waits for nobody: {scene:?}");
     }
-}
-
-#[test]
-fn a_drill_is_offered_where_the_dr_stands_by_and_tells_of_the_last_one() {
-    use contract::run::{RunBrief, RunEntry, RunKind, RunState};
-    let cx = on(Scene::Ready, Lang::It, Role::Operator, PATH);
-    let never = document(&cx, &Page::Activation(Box::default()));
-    assert!(offers(&never, Action::Drill) && never.contains("Non è mai stata fatta"), "{never}");
-    let brief = RunBrief { id: "drill-1".into(), kind: RunKind::Drill, state: RunState::Done, step: None };
-    let at = contract::Timestamp::UNIX_EPOCH;
-    let entry = |state| RunEntry {
-        brief: RunBrief { state, ..brief.clone() },
-        started_by: "carla (cli)".into(),
-        reason: "prova mensile".into(),
-        started_at: at,
-        ended_at: Some(at),
-    };
-    for (state, words) in [(RunState::Done, "riuscita"), (RunState::Aborted, "interrotta prima della fine")] {
-        let model = app::model::ActivationPage { drill: Some(entry(state)), ..Default::default() };
-        let html = document(&cx, &Page::Activation(Box::new(model)));
-        assert!(html.contains(words) && html.contains("/operazioni?id=drill-1"), "{html}");
-    }
-    let mut open = cx.clone();
-    let mut live = contract::live::Live::clone(cx.live.as_ref().unwrap());
-    live.status.run = Some(RunBrief { state: RunState::Stuck, ..brief });
-    open.live = Some(live.into());
-    let html = document(&open, &Page::Activation(Box::default()));
-    assert!(offers(&html, Action::Activate) && html.contains("LA PROVA HA TROVATO UN PROBLEMA"), "{html}");
-    assert!(!offers(&html, Action::Drill), "one is enough");
-    let viewer = on(Scene::Ready, Lang::It, Role::Viewer, PATH);
-    assert!(!offers(&document(&viewer, &Page::Activation(Box::default())), Action::Drill));
-    let serving = on(Scene::Active, Lang::It, Role::Operator, PATH);
-    assert!(!offers(&document(&serving, &Page::Activation(Box::default())), Action::Drill));
 }

@@ -99,14 +99,31 @@ impl Node {
         Ok(told)
     }
 
-    /// Copies one dataset. The engine is free meanwhile, and the generation stays.
+    /// Copies one dataset; where there is no room, once more without what only saves time, as an activation does.
     async fn rehearse(self: &Arc<Self>, plan: &Plan, copy: &Arc<Copy>) -> Result<Rehearsed, Stop> {
+        let mut tried = self.rehearse_once(plan, copy).await?;
+        if tried.as_ref().is_err_and(|error| error.kind() == ErrorKind::DiskFull) {
+            self.make_room().await;
+            tried = self.rehearse_once(plan, copy).await?;
+        }
+        tried.map_err(|error| not_tried(copy, &error))
+    }
+
+    /// Copies one dataset. The engine is free meanwhile, and the generation stays.
+    async fn rehearse_once(
+        self: &Arc<Self>,
+        plan: &Plan,
+        copy: &Arc<Copy>,
+    ) -> Result<replication::Result<Rehearsed>, Stop> {
         let held = Arc::clone(&copy.rehearsing).lock_owned().await;
         let rehearsal = {
             let _keeping = self.copies.keeping.lock().await;
             let run = plan.id.clone();
             let set_up = self.with_engine(copy, move |replica: &mut Replica| replica.rehearse(&run)).await;
-            let rehearsal = set_up.ok_or_else(|| not_open(copy))?.map_err(|error| not_tried(copy, &error))?;
+            let rehearsal = match set_up.ok_or_else(|| not_open(copy))? {
+                Ok(rehearsal) => rehearsal,
+                Err(error) => return Ok(Err(error)),
+            };
             copy.change(|standing| standing.rehearsed = Some(rehearsal.generation()));
             rehearsal
         };
@@ -125,8 +142,7 @@ impl Node {
         });
         let done = work.await;
         drop(ends);
-        let done = done.map_err(|error| Stop::new(format!("{}: {error}", copy.dataset.name), try_again()))?;
-        done.map_err(|error| not_tried(copy, &error))
+        done.map_err(|error| Stop::new(format!("{}: {error}", copy.dataset.name), try_again()))
     }
 
     /// Throws away what was copied.

@@ -90,7 +90,7 @@ impl Node {
             Step::Home => Ok(self.master_has_settled(plan).await),
             Step::Served => Ok(self.master_serves(plan).await.then(String::new)),
             Step::Stable => Ok(self.master_has_served(run, plan)),
-            // Each is a look: what was found a moment ago is looked at again.
+            // Nothing of it is to be seen afterwards.
             Step::DrillCopy | Step::DrillClear | Step::DrillReady => Ok(None),
             Step::Own(_) => self.own_step_is(run, plan, step, Way::There).await,
             Step::Revert(_) => self.own_step_is(run, plan, step, Way::Back).await,

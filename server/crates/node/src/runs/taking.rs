@@ -149,10 +149,7 @@ impl Node {
             drop(copy.rehearsing.lock().await);
             let mut made = self.promote(plan, &copy, generation).await?;
             if made.as_ref().is_err_and(|error| error.kind() == ErrorKind::DiskFull) {
-                // Replicas share a disk: what only saves time in one makes room for another.
-                for other in self.copies.all() {
-                    self.with_engine(&other, Replica::make_room).await;
-                }
+                self.make_room().await;
                 made = self.promote(plan, &copy, generation).await?;
             }
             let damaged = made.map_err(|error| engine_failed(&copy, &error))?;
@@ -166,6 +163,13 @@ impl Node {
             }
         }
         Ok(())
+    }
+
+    /// Replicas share a disk: what only saves time in one makes room for another.
+    pub(super) async fn make_room(&self) {
+        for copy in self.copies.all() {
+            self.with_engine(&copy, Replica::make_room).await;
+        }
     }
 
     /// Makes the writable copy of one dataset; gives what of it is damaged.
@@ -259,6 +263,14 @@ pub(super) fn named(damaged: &[Difference]) -> String {
 }
 
 pub(super) fn engine_failed(copy: &Copy, error: &replication::Error) -> Stop {
+    if error.kind() == ErrorKind::DiskFull {
+        // The words for a pull promise that it goes on from what has arrived: this copy begins anew.
+        let remedy = Text::new(
+            "Manca lo spazio per la copia scrivibile dei dati: liberare spazio sul disco del DR, poi premere Riprendi (tvox-dr run resume).",
+            "There is no room for the writable copy of the data: free some space on the disk of the DR, then resume (tvox-dr run resume).",
+        );
+        return Stop::new(format!("{}: {}", copy.dataset.name, told(error)), remedy);
+    }
     let code = error.kind().code();
     let again = try_again();
     let words = |lang: Lang| format!("{} {}", contract::sync::error_sentence(code, lang), again.get(lang));
