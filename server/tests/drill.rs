@@ -115,8 +115,7 @@ fn a_drill_is_given_up_like_any_other_run_and_wants_a_reason_a_pair_and_the_dr()
     assert_eq!(client.run(&["drill", "--reason", " "]).code, 2);
     assert_eq!(drill(&site.pair.master).rule(), "role.wrong");
     let root = tempfile::tempdir().unwrap();
-    let mut alone = Machine::ready(root.path(), "client", "dr9");
-    alone.start();
+    let alone = Machine::ready(root.path(), "client", "dr9");
     assert_eq!(drill(&alone).rule(), "pair.not_associated");
 }
 
