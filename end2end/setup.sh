@@ -34,6 +34,7 @@ programs=(
   cc:gcc make:make git:git chromium:chromium rsync:rsync sqlite3:sqlite3 ip:iproute2 ps:procps
   ipmitool:ipmitool openssl:openssl lsyncd:lsyncd mkfs.ext4:e2fsprogs mount:mount
   nft:nftables sipp:sip-tester systemctl:systemd
+  mariadbd:mariadb-server-core mariadb-dump:mariadb-client
 )
 # The libraries of Kannel and of the management controller: the programs themselves are unpacked below.
 packages=(
