@@ -1,5 +1,7 @@
 //! Feeding: a server is brought to where a journal ends.
 
+use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -91,12 +93,14 @@ impl Journal {
         if known == position {
             return Ok(None);
         }
-        std::fs::create_dir_all(aside).map_err(crate::error::at("make", aside))?;
+        // A dump is as secret as the server it was made of.
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(aside);
+        made.map_err(crate::error::at("make", aside))?;
         let (whole, part) = (aside.join(format!("{position}.sql")), aside.join(format!("{position}.part")));
         if !whole.exists() {
-            let _ = std::fs::remove_file(&part);
+            let _ = fs::remove_file(&part);
             server.dump(&look.schemas, &part, stop)?;
-            std::fs::rename(&part, &whole).map_err(crate::error::at("write", &whole))?;
+            fs::rename(&part, &whole).map_err(crate::error::at("write", &whole))?;
         }
         Ok(Some(whole))
     }

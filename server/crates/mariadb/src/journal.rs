@@ -205,6 +205,8 @@ impl Volume {
     /// `mariadb-binlog` of everything between two places, the first of them before the second.
     pub(crate) fn between(&self, from: Place, to: (usize, u64)) -> std::process::Command {
         let mut tool = crate::child::tool("mariadb-binlog");
+        // It only reads files, and stumbles over what a client's configuration may hold.
+        tool.arg("--no-defaults");
         let first = match from {
             None if self.logs.first().is_some_and(|log| self.is_seeds(log)) => Some((0, self.seed.offset)),
             from => from,

@@ -147,7 +147,7 @@ impl Server {
     /// Has the client take statements from a file, or from what other tools say. Nothing of it is logged where `unlogged`.
     pub(crate) fn play(&self, unlogged: bool, from: From<'_>, stop: Stop<'_>) -> Result<()> {
         let mut client = self.client();
-        client.args(["--batch", "--binary-mode", "--default-character-set=utf8mb4"]);
+        client.args(["--batch", "--binary-mode", "--default-character-set=utf8mb4", "--max-allowed-packet=1G"]);
         if unlogged {
             client.arg("--init-command=SET SESSION sql_log_bin = 0");
         }
@@ -184,7 +184,7 @@ impl Server {
         let mut dump = child::tool("mariadb-dump");
         dump.arg(self.socket_argument())
             .args(["--single-transaction", "--master-data=2", "--gtid", "--routines", "--events", "--triggers"])
-            .args(["--hex-blob", "--default-character-set=utf8mb4", "--databases"])
+            .args(["--hex-blob", "--default-character-set=utf8mb4", "--max-allowed-packet=1G", "--databases"])
             .args(schemas)
             .stdout(file.try_clone().map_err(at("write", to))?);
         child::wait(vec![Running::start(dump)?], None, stop, || Ok(()))?;

@@ -3,6 +3,7 @@
 mod site;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use mariadb::{ErrorKind, Rows};
@@ -124,6 +125,8 @@ fn what_somebody_wrote_to_a_server_that_is_fed_is_dumped_aside_first() {
     assert_eq!(client.subscribers(), "anna,bruno");
     let dump = fs::read_to_string(fed.aside.unwrap()).unwrap();
     assert!(dump.contains("'stray'"), "{dump}");
+    let mode = fs::metadata(client.aside()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "nobody else reads it: {mode:o}");
 }
 
 #[test]
